@@ -1,0 +1,45 @@
+#pragma once
+// Named options with defaults and ranges, bound to plain variables. An unknown name, a wrong type
+// or a value out of range is Error(config) that names the option, its range and near matches.
+//
+//   struct Settings { double eps = 1e-6; std::string act = "relu"; };
+//   OptionTable table(OptionTable& t) { t.number("eps", s.eps, 0, 1, "floor of the denominator"); }
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lra {
+
+class OptionTable {
+ public:
+  OptionTable& flag(std::string name, bool& value, std::string help);
+  OptionTable& integer(std::string name, std::int64_t& value, std::int64_t low, std::int64_t high,
+                       std::string help);
+  OptionTable& number(std::string name, double& value, double low, double high, std::string help);
+  OptionTable& choice(std::string name, std::string& value, std::vector<std::string> choices,
+                      std::string help);
+
+  // Sets the bound variables from the members of a JSON object; numbers may come as strings (from a
+  // command line). `where` starts the message of an error, e.g. "attention/cosformer".
+  void assign(const nlohmann::json& object, std::string_view where);
+  // The present values as a JSON object: with the defaults filled in, this identifies a run.
+  [[nodiscard]] nlohmann::json values() const;
+  // [{name, type, default, range, help}], for `lra list --json` and help texts.
+  [[nodiscard]] nlohmann::json describe() const;
+  [[nodiscard]] std::vector<std::string> names() const;
+
+ private:
+  struct Entry {
+    std::string name, type, range, help;
+    std::function<std::string(const nlohmann::json&)> set;  // empty, or what was expected
+    std::function<nlohmann::json()> get;
+  };
+  OptionTable& add(Entry entry);
+  std::vector<Entry> entries_;
+};
+
+}  // namespace lra
