@@ -64,12 +64,14 @@ const json& resolve(const json& root, const std::string& reference) {
 void check_keywords(const json& root, const json& schema, const std::string& path) {
   if (schema.is_boolean()) return;
   for (const auto& [key, value] : schema.items()) {
-    const std::string at = path + "/" + key;
+    const std::string at = fmt::format("{}/{}", path, key);
     if (kAnnotations.count(key) == 0 && kRules.count(key) == 0) {
       fail(ErrorKind::config, "json schema: {}: keyword outside the supported subset", at);
     }
     if (key == "properties" || key == "definitions") {
-      for (const auto& [name, child] : value.items()) check_keywords(root, child, at + "/" + name);
+      for (const auto& [name, child] : value.items()) {
+        check_keywords(root, child, fmt::format("{}/{}", at, name));
+      }
     } else if (key == "items" || key == "additionalProperties") {
       check_keywords(root, value, at);
     } else if (key == "anyOf") {
@@ -189,7 +191,7 @@ class Checker {
     if (const auto required = schema.find("required"); required != schema.end()) {
       for (const auto& name : *required) {
         const auto key = name.get<std::string>();
-        if (!value.contains(key)) add(path + "/" + escaped(key), "is missing");
+        if (!value.contains(key)) add(fmt::format("{}/{}", path, escaped(key)), "is missing");
       }
     }
     static const json kNone = json::object();
@@ -197,7 +199,7 @@ class Checker {
     const json& properties = found == schema.end() ? kNone : *found;
     const auto rest = schema.find("additionalProperties");
     for (const auto& [key, child] : value.items()) {
-      const std::string at = path + "/" + escaped(key);
+      const std::string at = fmt::format("{}/{}", path, escaped(key));
       if (const auto known = properties.find(key); known != properties.end()) {
         check(*known, child, at);
       } else if (rest != schema.end() && rest->is_boolean() && !rest->get<bool>()) {
