@@ -3,6 +3,10 @@
 add_library(lra_warnings INTERFACE)
 target_compile_options(lra_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
                                               -Wnon-virtual-dtor)
+# GCC 12 warns wrongly about string concatenation (gcc.gnu.org/PR105651).
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(lra_warnings INTERFACE -Wno-restrict)
+endif()
 if(LRA_WERROR)
   target_compile_options(lra_warnings INTERFACE -Werror)
 endif()
