@@ -75,6 +75,7 @@ attention::Context EncoderLayer::context(const Pass& pass) const {
   c.fixed = pass.fixed.of("attention").of(layer);
   c.step = pass.step;
   c.draws = pass.draws;
+  c.carried = pass.carried;
   return c;
 }
 
@@ -98,8 +99,13 @@ attention::Heads EncoderLayer::project(const Value& h, const Pass& pass) const {
   const Value y = engine::linear(h, qkv_.weight.value(), bias);  // [N, P H D]
   const std::int64_t parts = input_ == attention::Input::heads ? 3 : 2;
   const auto projections = engine::split_heads(y, parts, config_.heads);
-  return {projections.front(), projections[static_cast<std::size_t>(parts - 2)], projections.back(),
-          pass.length, pass.length};
+  return {projections.front(),
+          projections[static_cast<std::size_t>(parts - 2)],
+          projections.back(),
+          pass.length,
+          pass.length,
+          h,
+          {}};
 }
 
 attention::Heads EncoderLayer::heads(const Value& x, const Pass& pass) const {

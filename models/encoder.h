@@ -22,6 +22,7 @@ struct Pass {
   RandomKey fixed;  // of the model: seed
   std::int64_t step = 0;
   std::map<std::string, engine::Tensor>* draws = nullptr;
+  std::map<std::string, Value>* carried = nullptr;  // what layers leave for the next one
 };
 
 // Gain and shift of a layer norm.

@@ -140,14 +140,20 @@ Value Model::embed(std::span<const std::uint16_t> ids, Pass& pass) const {
 }
 
 std::vector<Value> Model::trace(std::span<const std::uint16_t> ids, Pass& pass) const {
+  std::map<std::string, Value> carried;
+  pass.carried = &carried;
   std::vector<Value> values{embed(ids, pass)};
   for (const auto& layer : layers_) values.push_back((*layer)(values.back(), pass));
+  pass.carried = nullptr;
   return values;
 }
 
 Value Model::encode(std::span<const std::uint16_t> ids, Pass& pass) const {
+  std::map<std::string, Value> carried;
+  pass.carried = &carried;
   Value x = embed(ids, pass);
   for (const auto& layer : layers_) x = (*layer)(x, pass);
+  pass.carried = nullptr;
   return final_norm_.gamma.defined() ? final_norm_(x) : x;
 }
 
