@@ -25,6 +25,16 @@ Tensor Context::draw(const std::string& name, const std::function<Tensor()>& mak
   return found->second;
 }
 
+nlohmann::json Attention::golden_options(const nlohmann::json& hyper) {
+  OptionTable table;
+  options(table);
+  nlohmann::json chosen = nlohmann::json::object();
+  for (const std::string& name : table.names()) {
+    if (hyper.contains(name)) chosen[name] = hyper[name];
+  }
+  return chosen;
+}
+
 Value Attention::forward(const Heads&, const Context&) const {
   fail(ErrorKind::config, "attention: this variant takes the block's input, not heads");
 }

@@ -45,6 +45,14 @@ struct Heads {
   Value v;                      // [H, M, Dv]
   std::int64_t length = 0;      // n, real queries
   std::int64_t key_length = 0;  // m, real keys
+  Value x;                      // the block's input [N, E], for variants that project it themselves
+  // Further inputs under their names in golden files (gates, second projections); where one is
+  // missing the variant computes it from x with its own parameters.
+  std::map<std::string, Value> given;
+  [[nodiscard]] const Value* find(const std::string& name) const {
+    const auto found = given.find(name);
+    return found == given.end() ? nullptr : &found->second;
+  }
 };
 
 // One call in one layer for one sequence.
@@ -58,6 +66,9 @@ class Context {
   std::int64_t step = 0;
   // What a variant drew, by name. Draws that are there already (from a golden file) are used.
   std::map<std::string, Tensor>* draws = nullptr;
+
+  // Values that a layer leaves for the next one in the same pass (Luna's packed sequence).
+  std::map<std::string, Value>* carried = nullptr;
 
   // The draw of that name: the given one, or what `make` returns.
   [[nodiscard]] Tensor draw(const std::string& name, const std::function<Tensor()>& make) const;
@@ -100,8 +111,6 @@ struct Traits {
   bool approximates_softmax = false;
   bool permutation_equivariant = false;  // permuting the tokens permutes the output
   std::vector<std::string> aliases = {};
-  // Keys of a golden file's `hyper` that state a fixed rule of the variant, with its text.
-  std::map<std::string, std::string> rules = {};
 };
 
 class Attention {
@@ -114,6 +123,9 @@ class Attention {
     static_cast<void>(parameters);
     static_cast<void>(dimensions);
   }
+  // The options that `hyper` of a golden file stands for: by default its entries that are named as
+  // options of the variant. Other entries state rules and are judged by the numbers alone.
+  [[nodiscard]] virtual nlohmann::json golden_options(const nlohmann::json& hyper);
   // [H, N, Dv]; rows from x.length on may hold anything finite. For Input::heads and shared_qk.
   [[nodiscard]] virtual Value forward(const Heads& x, const Context& context) const;
   // [N, E] -> [N, E], in place of projections, heads and output projection. For Input::block.

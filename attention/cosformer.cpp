@@ -97,12 +97,9 @@ class Cosformer final : public Attention {
   std::int64_t max_length_ = 1;
 };
 
-LRA_ATTENTION(cosformer, Cosformer,
-              {.label = "cosFormer",
-               .cite = "Qin2022, arXiv 2202.08791",
-               .causal = true,
-               .cross = true,
-               .rules = {{"eps_rule", "clamp_min(denominator, eps)"}}});
+LRA_ATTENTION(
+    cosformer, Cosformer,
+    {.label = "cosFormer", .cite = "Qin2022, arXiv 2202.08791", .causal = true, .cross = true});
 
 }  // namespace
 }  // namespace lra::attention

@@ -65,8 +65,7 @@ LRA_ATTENTION(linear_transformer, LinearTransformer,
                .causal = true,
                .cross = true,
                .permutation_equivariant = true,
-               .aliases = {"linear"},
-               .rules = {{"feature_map", "elu+1"}, {"scale", "N^-1/2"}}});
+               .aliases = {"linear"}});
 
 }  // namespace
 }  // namespace lra::attention

@@ -68,8 +68,7 @@ LRA_ATTENTION(softmax, Softmax,
                .memory = Growth::linear,
                .causal = true,
                .cross = true,
-               .permutation_equivariant = true,
-               .rules = {{"scale", "D^-1/2"}}});
+               .permutation_equivariant = true});
 
 }  // namespace
 }  // namespace lra::attention
