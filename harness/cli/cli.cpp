@@ -27,6 +27,7 @@ int parse_and_act(int argc, char** argv) {
   add_data(app, action);
   add_train(app, action);
   add_bench(app, action);
+  add_check(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
