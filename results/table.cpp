@@ -44,10 +44,12 @@ std::vector<std::string> entry_labels(const std::vector<Entry>& entries) {
   std::set<std::string> presets;
   std::set<std::string> protocols;
   std::set<std::string> precisions;
+  std::map<std::string, std::size_t> machines;
   for (const auto& entry : entries) {
     presets.insert(entry.preset);
     protocols.insert(entry.protocol);
     precisions.insert(entry.precision);
+    ++machines[machine_of(entry.environment)];
     const json values = json::parse(entry.attention.options.text);
     for (const auto& [key, value] : values.items()) {
       options[entry.attention.name][key].insert(option_text(value));
@@ -55,24 +57,41 @@ std::vector<std::string> entry_labels(const std::vector<Entry>& entries) {
     }
     ++with_name[entry.attention.name];
   }
-  std::vector<std::string> labels;
-  for (const auto& entry : entries) {
-    std::vector<std::string> details;
+  std::vector<std::vector<std::string>> details(entries.size());
+  const auto label = [&](std::size_t i) {
+    const std::string& name = entries[i].attention.label;
+    return details[i].empty() ? name : fmt::format("{} ({})", name, fmt::join(details[i], ", "));
+  };
+  std::map<std::string, std::size_t> uses;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const Entry& entry = entries[i];
+    const std::string& name = entry.attention.name;
     const json values = json::parse(entry.attention.options.text);
     for (const auto& [key, value] : values.items()) {
-      const std::string& name = entry.attention.name;
       if (options[name][key].size() > 1 || present[name][key] < with_name[name]) {
-        details.push_back(fmt::format("{}={}", key, option_text(value)));
+        details[i].push_back(fmt::format("{}={}", key, option_text(value)));
       }
     }
-    if (presets.size() > 1) details.push_back(entry.preset);
+    if (presets.size() > 1) details[i].push_back(entry.preset);
     if (protocols.size() > 1 && entry.protocol != entry.preset) {
-      details.push_back("protocol " + entry.protocol);
+      details[i].push_back("protocol " + entry.protocol);
     }
-    if (precisions.size() > 1) details.push_back(entry.precision);
-    labels.push_back(details.empty()
-                         ? entry.attention.label
-                         : fmt::format("{} ({})", entry.attention.label, fmt::join(details, ", ")));
+    if (precisions.size() > 1) details[i].push_back(entry.precision);
+    ++uses[label(i)];
+  }
+  // What is rare is named only where labels would repeat.
+  std::vector<std::string> labels(entries.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const Entry& entry = entries[i];
+    if (uses[label(i)] > 1) {
+      for (const auto& deviation : entry.deviations) details[i].push_back(deviation);
+      if (machines[machine_of(entry.environment)] * 2 <= entries.size()) {
+        details[i].push_back(entry.environment.cpu);
+      }
+      if (entry.alternative > 0)
+        details[i].push_back(fmt::format("data {}", entry.alternative + 1));
+    }
+    labels[i] = label(i);
   }
   return labels;
 }

@@ -111,6 +111,10 @@ struct Table {
 // precision).
 [[nodiscard]] std::vector<std::string> entry_labels(const std::vector<Entry>& entries);
 
+// The table element with its footnotes; a number's cell carries it as data-value, for sorting.
+[[nodiscard]] std::string html_table(const Table& table);
+[[nodiscard]] std::string html_escape(const std::string& text);
+
 // A number as tables show it: fixed decimals or three significant digits, digits grouped by commas.
 [[nodiscard]] std::string format_number(double value, int decimals, bool sign = false);
 // The same with the digits that `reference` would get: a deviation beside its mean.

@@ -195,14 +195,8 @@ std::string latex(const Table& table) {
 }
 
 std::string html(const Table& table) {
-  const auto escape = [](const std::string& text) {
-    return replaced(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
-  };
-  const auto sup = [](const std::vector<std::size_t>& marks) {
-    return marks.empty() ? "" : fmt::format("<sup>{}</sup>", letters(marks));
-  };
-  const std::string title = table.caption.empty() ? "lra table" : escape(table.caption);
-  std::string out = fmt::format(
+  const std::string title = table.caption.empty() ? "lra table" : html_escape(table.caption);
+  return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{}</title>\n"
       "<style>\n"
       "body {{ font-family: sans-serif; margin: 2em; }}\n"
@@ -212,31 +206,8 @@ std::string html(const Table& table) {
       ".text {{ text-align: left; }}\n"
       "tr.group td {{ border-top: 1px solid; }}\n"
       "tr.baseline, tr.published {{ color: #555; font-style: italic; }}\n"
-      "</style>\n</head>\n<body>\n<table>\n",
-      title);
-  if (!table.caption.empty()) out += fmt::format("<caption>{}</caption>\n", title);
-  out += "<thead>\n<tr><th class=\"text\">model</th>";
-  for (const auto& column : table.columns) {
-    out += fmt::format("<th{}>{}</th>", column.is_text() ? " class=\"text\"" : "",
-                       escape(heading(column)));
-  }
-  out += "</tr>\n</thead>\n<tbody>\n";
-  for (std::size_t r = 0; r < table.rows.size(); ++r) {
-    const auto& row = table.rows[r];
-    out += fmt::format("<tr class=\"{}{}\"><td class=\"text\">{}{}</td>", kind_name(row.kind),
-                       begins_group(table, r) ? " group" : "", escape(row.label), sup(row.marks));
-    for (std::size_t c = 0; c < row.cells.size(); ++c) {
-      out += fmt::format("<td{}>{}{}</td>", table.columns[c].is_text() ? " class=\"text\"" : "",
-                         escape(cell_text(row.cells[c])), sup(row.cells[c].marks));
-    }
-    out += "</tr>\n";
-  }
-  out += "</tbody>\n</table>\n";
-  for (std::size_t i = 0; i < table.notes.size(); ++i) {
-    out += fmt::format("<p><sup>{}</sup> {}</p>\n", mark_letter(i), escape(table.notes[i]));
-  }
-  for (const auto& line : table.legend) out += fmt::format("<p>{}</p>\n", escape(line));
-  return out + "</body>\n</html>\n";
+      "</style>\n</head>\n<body>\n{}</body>\n</html>\n",
+      title, html_table(table));
 }
 
 std::string json_text(const Table& table) {
@@ -273,6 +244,48 @@ std::string json_text(const Table& table) {
 }
 
 }  // namespace
+
+std::string html_escape(const std::string& text) {
+  return replaced(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
+}
+
+std::string html_table(const Table& table) {
+  const auto sup = [](const std::vector<std::size_t>& marks) {
+    return marks.empty() ? "" : fmt::format("<sup>{}</sup>", letters(marks));
+  };
+  std::string out = "<table>\n";
+  if (!table.caption.empty()) {
+    out += fmt::format("<caption>{}</caption>\n", html_escape(table.caption));
+  }
+  out += "<thead>\n<tr><th class=\"text\">model</th>";
+  for (const auto& column : table.columns) {
+    out += fmt::format("<th{}>{}</th>", column.is_text() ? " class=\"text\"" : "",
+                       html_escape(heading(column)));
+  }
+  out += "</tr>\n</thead>\n<tbody>\n";
+  for (std::size_t r = 0; r < table.rows.size(); ++r) {
+    const auto& row = table.rows[r];
+    out +=
+        fmt::format("<tr class=\"{}{}\"><td class=\"text\">{}{}</td>", kind_name(row.kind),
+                    begins_group(table, r) ? " group" : "", html_escape(row.label), sup(row.marks));
+    for (std::size_t c = 0; c < row.cells.size(); ++c) {
+      const TableCell& cell = row.cells[c];
+      const std::string attribute = table.columns[c].is_text() ? " class=\"text\""
+                                    : cell.value
+                                        ? fmt::format(" data-value=\"{}\"", raw_number(*cell.value))
+                                        : "";
+      out +=
+          fmt::format("<td{}>{}{}</td>", attribute, html_escape(cell_text(cell)), sup(cell.marks));
+    }
+    out += "</tr>\n";
+  }
+  out += "</tbody>\n</table>\n";
+  for (std::size_t i = 0; i < table.notes.size(); ++i) {
+    out += fmt::format("<p><sup>{}</sup> {}</p>\n", mark_letter(i), html_escape(table.notes[i]));
+  }
+  for (const auto& line : table.legend) out += fmt::format("<p>{}</p>\n", html_escape(line));
+  return out;
+}
 
 std::string format_table(const Table& table, const std::string& format) {
   if (format == "md") return markdown(table);
