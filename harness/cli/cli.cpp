@@ -26,7 +26,9 @@ int parse_and_act(int argc, char** argv) {
   add_list(app, action);
   add_data(app, action);
   add_train(app, action);
+  add_run(app, action);
   add_bench(app, action);
+  add_table(app, action);
   add_check(app, action);
   try {
     app.parse(argc, argv);

@@ -4,6 +4,7 @@
 
 #include "attention/attention.h"
 #include "harness/cli/cli.h"
+#include "harness/suite.h"
 #include "models/presets.h"
 #include "tasks/task.h"
 
@@ -67,6 +68,14 @@ json list_presets() {
   return all;
 }
 
+json list_suites() {
+  json all = json::array();
+  for (const auto& name : suite_names()) {
+    all.push_back({{"name", name}, {"description", suite_file(name).value("description", "")}});
+  }
+  return all;
+}
+
 void print_options(const json& options) {
   for (const auto& o : options) {
     fmt::print("      {:<18} {:<10} {} ({})\n", o["name"].get<std::string>(), o["default"].dump(),
@@ -93,8 +102,10 @@ void print_list(const std::string& what, const json& all) {
 }
 
 int list(const std::string& what, bool as_json) {
-  const std::vector<std::pair<std::string, json (*)()>> lists{
-      {"tasks", list_tasks}, {"attention", list_attention}, {"presets", list_presets}};
+  const std::vector<std::pair<std::string, json (*)()>> lists{{"tasks", list_tasks},
+                                                              {"attention", list_attention},
+                                                              {"presets", list_presets},
+                                                              {"suites", list_suites}};
   json result = json::object();
   for (const auto& [name, make] : lists) {
     if (what.empty() || what == name) result[name] = make();
@@ -114,8 +125,8 @@ void add_list(CLI::App& app, Action& action) {
       app.add_subcommand("list", "tasks, attention variants, presets and their options");
   auto what = std::make_shared<std::string>();
   auto as_json = std::make_shared<bool>(false);
-  command->add_option("WHAT", *what, "tasks, attention or presets (default: all)")
-      ->check(CLI::IsMember({"tasks", "attention", "presets"}));
+  command->add_option("WHAT", *what, "tasks, attention, presets or suites (default: all)")
+      ->check(CLI::IsMember({"tasks", "attention", "presets", "suites"}));
   command->add_flag("--json", *as_json, "as JSON");
   command->callback([=, &action] { action = [=] { return list(*what, *as_json); }; });
 }
