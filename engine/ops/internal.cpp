@@ -45,6 +45,7 @@ Tensor sum_middle(const Tensor& t, std::int64_t outer, std::int64_t n, std::int6
 }  // namespace
 
 Tensor sum_to(const Tensor& t, const Shape& shape, DType dtype, float scale) {
+  if (t.numel() == 0) return Tensor::zeros(shape, dtype);
   Tensor result = t;
   for (int axis = 0; axis < shape.rank();) {
     if (shape[axis] != 1 || result.dim(axis) == 1) {
