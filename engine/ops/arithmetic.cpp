@@ -85,6 +85,7 @@ Value operator+(const Value& a, float b) { return affine(a, 1.0F, b); }
 Value operator-(const Value& a, float b) { return affine(a, 1.0F, -b); }
 Value operator*(const Value& a, float b) { return affine(a, b, 0.0F); }
 Value operator/(const Value& a, float b) { return affine(a, 1.0F / b, 0.0F); }
+Value operator-(float a, const Value& b) { return affine(b, -1.0F, a); }
 Value operator-(const Value& a) { return affine(a, -1.0F, 0.0F); }
 
 Value maximum(const Value& a, const Value& b) { return b + relu(a - b); }

@@ -46,6 +46,10 @@ Value clamp_min(const Value& x, float low) {
   return clamp(x, low, std::numeric_limits<float>::max());
 }
 
+Value clamp_max(const Value& x, float high) {
+  return clamp(x, -std::numeric_limits<float>::max(), high);
+}
+
 Value pow(const Value& x, float p) { return apply(Unary::pow, x, 1.0F, p); }
 
 Value elu_plus_one(const Value& x) {
@@ -89,6 +93,19 @@ Value cast(const Value& x, DType dtype) {
   return Tape::record(
       ops::cast(x.tensor(), dtype), {&x},
       [type = x.dtype(), gx = x.gradient()](const Tensor& dy) { gx->add(ops::cast(dy, type)); });
+}
+
+// An own loop over what is only ever small (denominators).
+Value step(const Value& x) {
+  Tensor y(x.shape(), x.dtype());
+  for (std::int64_t i = 0; i < x.tensor().numel(); ++i) {
+    if (x.dtype() == DType::bf16) {
+      y.bf16()[i] = to_bfloat16(to_float(x.tensor().bf16()[i]) >= 0 ? 1.0F : 0.0F);
+    } else {
+      y.f32()[i] = x.tensor().f32()[i] >= 0 ? 1.0F : 0.0F;
+    }
+  }
+  return Value(std::move(y));
 }
 
 Value stop_gradient(const Value& x) { return Value(x.tensor()); }

@@ -29,9 +29,12 @@ namespace lra::engine {
 [[nodiscard]] Value affine(const Value& x, float alpha, float beta);
 // max(x, low), min(x, high): no gradient outside.
 [[nodiscard]] Value clamp_min(const Value& x, float low);
+[[nodiscard]] Value clamp_max(const Value& x, float high);
 [[nodiscard]] Value clamp(const Value& x, float low, float high);
 // The same values in another type.
 [[nodiscard]] Value cast(const Value& x, DType dtype);
+// 1 where x >= 0, 0 elsewhere; no gradient.
+[[nodiscard]] Value step(const Value& x);
 // The same values, without a gradient.
 [[nodiscard]] Value stop_gradient(const Value& x);
 
