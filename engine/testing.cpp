@@ -14,6 +14,10 @@
 namespace lra::engine::testing {
 namespace {
 
+// Tests compute as the threads of a run do: oneDNN on one thread. Never destroyed: when the program
+// ends, what its destructor uses is gone.
+[[maybe_unused]] const WorkerScope& kWorker = *new WorkerScope;
+
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 std::vector<double> doubles(const Tensor& tensor) {

@@ -1,7 +1,8 @@
 #pragma once
 // What tests of differentiable functions share: deterministic tensors, plain arrays of doubles to
 // write definitions with, the comparison metric, and the gradient check. Not installed and not part
-// of the program; it knows nothing of a test framework: the checks return errors as numbers.
+// of the program; it knows nothing of a test framework: the checks return errors as numbers. A
+// program that links it runs oneDNN on one thread.
 //
 //   const std::vector<Input> inputs{{"x", normal({3, 5}, 1)}, {"w", normal({5, 2}, 2)}};
 //   const Errors e = check_definition(

