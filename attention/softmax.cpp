@@ -4,6 +4,7 @@
 // measured, and O(N) in the tiled one (the default), which recomputes the weights in the backward.
 // Both forms are exact and equal. Dropout acts on the weights, as in the LRA and PyTorch models.
 
+#include <algorithm>
 #include <cmath>
 
 #include "attention/attention.h"

@@ -42,6 +42,10 @@ class Model {
 
   // The encoder's output rows [N, E] after the final norm, of which pass.length are real.
   [[nodiscard]] Value encode(std::span<const std::uint16_t> ids, Pass& pass) const;
+  // The first half of logits() after encode(): x [N, E], pass.length real -> [1, E] f32.
+  [[nodiscard]] Value pool(const Value& x, const Pass& pass) const;
+  // The second half: pooled features (of one sequence or a pair) or token rows -> logits.
+  [[nodiscard]] Value classify(Value features) const;
   // The inputs of each layer, for diagnostics: layers + 1 values [N, E] before the final norm.
   [[nodiscard]] std::vector<Value> trace(std::span<const std::uint16_t> ids, Pass& pass) const;
 
@@ -57,8 +61,6 @@ class Model {
   [[nodiscard]] Value embed(std::span<const std::uint16_t> ids, Pass& pass) const;
   [[nodiscard]] Value embed_pixels(std::span<const std::uint16_t> ids, std::int64_t rows) const;
   [[nodiscard]] Value positions() const;
-  [[nodiscard]] Value pool(const Value& x, const Pass& pass) const;
-  [[nodiscard]] Value classify(Value features) const;
   void build_head();
 
   ModelConfig config_;

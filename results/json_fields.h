@@ -165,6 +165,13 @@ class FieldReader {
 
 // Shared by result.json and bench.json.
 template <class Visitor>
+void describe(Visitor& v, AttentionPart& attention) {
+  v("name", attention.name);
+  v("label", attention.label);
+  v("options", attention.options);
+}
+
+template <class Visitor>
 void describe(Visitor& v, Environment& environment) {
   v("cpu", environment.cpu);
   v("isa", environment.isa);

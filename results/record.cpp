@@ -54,13 +54,6 @@ void describe(V& v, Baseline& baseline) {
 }
 
 template <class V>
-void describe(V& v, AttentionPart& attention) {
-  v("name", attention.name);
-  v("label", attention.label);
-  v("options", attention.options);
-}
-
-template <class V>
 void describe(V& v, TaskPart& task) {
   v("name", task.name);
   v("title", task.title);

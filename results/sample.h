@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <cstdint>
 #include <string>
 
+#include "results/bench_record.h"
 #include "results/record.h"
 
 namespace lra::results::testing {
@@ -74,6 +77,36 @@ inline Record failed_record(Record r, Status status, const std::string& reason) 
   r.verdict.reset();
   r.speed = {};
   return r;
+}
+
+// Times that grow as n^exponent from `first_ms` at n = 1024, memory likewise.
+inline BenchRecord sample_bench(const std::string& attention, double exponent, double first_ms,
+                                const std::string& mode = "train") {
+  const Record run = sample_record("listops", attention);
+  BenchRecord bench;
+  bench.attention = run.attention;
+  bench.preset = run.preset;
+  bench.precision = run.precision;
+  bench.mode = mode;
+  bench.batch = 32;
+  bench.parameters = run.parameters;
+  bench.measured = "exclusive";
+  bench.started = run.time.started;
+  bench.environment = run.environment;
+  for (const std::int64_t n : {1024, 2048, 4096}) {
+    const double growth = std::pow(static_cast<double>(n) / 1024, exponent);
+    const double ms = first_ms * growth;
+    BenchPoint point;
+    point.n = n;
+    point.step_ms = StepQuantiles{ms, 0.95 * ms, 0.98 * ms, 1.02 * ms, 1.1 * ms, 20};
+    point.steps_per_second = 1000 / ms;
+    point.tokens_per_second = 1000 / ms * 32 * static_cast<double>(n);
+    point.peak_tensor_bytes = static_cast<std::int64_t>(growth * (20 << 20));
+    point.peak_rss_bytes = *point.peak_tensor_bytes + (60 << 20);
+    point.flops_per_token = 1e6;
+    bench.points.push_back(point);
+  }
+  return bench;
 }
 
 }  // namespace lra::results::testing

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Checks the direction of includes: engine/base <- engine <- attention <- models <- harness; tasks and
 # results use engine/base alone; oneDNN's header is included by one file of engine, Catch2's by the
-# tests' shim. Prints each line that breaks a rule.
+# tests' shim; a file that calls an algorithm names <algorithm>, which GCC 12's other headers bring
+# along and GCC 14's do not. Prints each line that breaks a rule.
 #   tools/check_includes.sh [ROOT]
 set -euo pipefail
 cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
@@ -58,4 +59,16 @@ catch=$(grep -lE '#[[:space:]]*include[[:space:]]*[<"]catch2?/' $sources |
 if [ -n "$catch" ]; then
   complain "Catch2 is included through tests/catch.h only; directly by: ${catch//$'\n'/ }"
 fi
+
+algorithms='(all|any|none)_of|adjacent_find|binary_search|copy_if|copy_n|count|count_if|equal_range'
+algorithms+='|find|find_if|find_if_not|for_each|generate|generate_n|includes|is_sorted|iter_swap'
+algorithms+='|max_element|merge|min_element|minmax_element|nth_element|partial_sort|partition|remove'
+algorithms+='|remove_if|replace|replace_if|reverse|rotate|search|set_difference|set_intersection'
+algorithms+='|set_union|shuffle|sort|stable_partition|stable_sort|transform|unique'
+for file in $sources; do
+  uses=$(grep -noE "std::(ranges::)?($algorithms)\(" "$file" | head -n 1 || true)
+  if [ -n "$uses" ] && ! grep -qE '#include <algorithm>' "$file"; then
+    complain "$file:$uses...) without #include <algorithm>"
+  fi
+done
 exit $failed

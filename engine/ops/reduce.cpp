@@ -1,5 +1,6 @@
 #include "engine/ops/reduce.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/kernels.h"
