@@ -115,7 +115,7 @@ void add_to(const Tensor& x, const Tensor& to) {
 
 void zero_rows(const Tensor& x, std::int64_t n) {
   const std::int64_t rows = x.dim(-2);
-  if (n >= rows) return;
+  if (n >= rows || x.numel() == 0) return;
   const std::size_t row_bytes = static_cast<std::size_t>(x.dim(-1)) * size_of(x.dtype());
   const std::int64_t groups = x.numel() / (rows * x.dim(-1));
   for (std::int64_t g = 0; g < groups; ++g) {
