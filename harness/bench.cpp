@@ -109,13 +109,7 @@ class Bench {
         batch_(options.batch, n),
         model_(options.model, {models::HeadKind::pooled_class, kClasses, kVocabulary, n},
                options.attention, options.attention_options) {
-    const engine::MemoryScope memory(workers_.meter());
-    model_.initialise(0, options.precision == "bf16" ? engine::DType::bf16 : engine::DType::f32);
-    if (options.mode != "train") return;
-    optimizer_ = models::make_optimizer_state(model_.parameters());
-    for (std::int64_t i = 0; i < default_lanes(model_.parameter_count()); ++i) {
-      lanes_.push_back(Tensor::zeros({model_.parameters().flat_size()}));
-    }
+    workers_.execute([this] { prepare(); });
   }
 
   // Seconds of one step; adds its operations to `flops`.
@@ -126,7 +120,6 @@ class Bench {
           workers_.train(model_, batch_.examples, batch_.ids, steps_, 0, lanes_);
       *flops = result.flops;
       workers_.execute([&] {
-        const engine::MemoryScope memory(workers_.meter());
         models::update(model_.parameters(), lanes_, optimizer_, models::TrainConfig{}, steps_);
       });
     } else {
@@ -140,6 +133,15 @@ class Bench {
   [[nodiscard]] std::int64_t parameters() const { return model_.parameter_count(); }
 
  private:
+  void prepare() {
+    model_.initialise(0, options_.precision == "bf16" ? engine::DType::bf16 : engine::DType::f32);
+    if (options_.mode != "train") return;
+    optimizer_ = models::make_optimizer_state(model_.parameters());
+    for (std::int64_t i = 0; i < default_lanes(model_.parameter_count()); ++i) {
+      lanes_.push_back(Tensor::zeros({model_.parameters().flat_size()}));
+    }
+  }
+
   const BenchOptions& options_;
   Workers workers_;
   RandomBatch batch_;

@@ -134,16 +134,16 @@ void Run::open() {
   if (data_.split(tasks::Split::train).size() == 0) {
     fail(ErrorKind::data, "{}: the training split is empty", spec_.task);
   }
-  const engine::MemoryScope memory(workers_.meter());
   const bool bf16 = spec_.precision == "bf16";
-  model_->initialise(static_cast<std::uint64_t>(spec_.seed),
-                     bf16 ? engine::DType::bf16 : engine::DType::f32);
-  auto& parameters = model_->parameters();
-  optimizer_ = models::make_optimizer_state(parameters);
-  state_.lanes = spec_.lanes > 0 ? spec_.lanes : default_lanes(model_->parameter_count());
-  for (std::int64_t i = 0; i < state_.lanes; ++i) {
-    lanes_.push_back(Tensor::zeros({parameters.flat_size()}));
-  }
+  workers_.execute([&] {
+    model_->initialise(static_cast<std::uint64_t>(spec_.seed),
+                       bf16 ? engine::DType::bf16 : engine::DType::f32);
+    optimizer_ = models::make_optimizer_state(model_->parameters());
+    state_.lanes = spec_.lanes > 0 ? spec_.lanes : default_lanes(model_->parameter_count());
+    for (std::int64_t i = 0; i < state_.lanes; ++i) {
+      lanes_.push_back(Tensor::zeros({model_->parameters().flat_size()}));
+    }
+  });
   order_.emplace(data_.split(tasks::Split::train).size(), static_cast<std::uint64_t>(spec_.seed));
 }
 
@@ -195,7 +195,7 @@ void Run::restore() {
         std::memcpy(to.raw(), tensor.raw(), tensor.bytes());
       }
     }
-    model_->parameters().refresh();
+    workers_.execute([this] { model_->parameters().refresh(); });
   }
   metrics_.emplace(file("metrics.jsonl"), metrics_bytes);
 }
@@ -243,10 +243,8 @@ void Run::one_step() {
   }
   const auto seed = static_cast<std::uint64_t>(spec_.seed);
   const BatchResult result = workers_.train(*model_, batch, ids, state_.step, seed, lanes_);
-  workers_.execute([&] {
-    const engine::MemoryScope memory(workers_.meter());
-    models::update(model_->parameters(), lanes_, optimizer_, spec_.train, state_.step);
-  });
+  workers_.execute(
+      [&] { models::update(model_->parameters(), lanes_, optimizer_, spec_.train, state_.step); });
   const double seconds = seconds_since(start);
   ++state_.step;
   state_.add(result, seconds);
@@ -312,7 +310,7 @@ void Run::final_evaluation() {
   if (best_.defined()) {
     auto& parameters = model_->parameters();
     std::memcpy(parameters.master().raw(), best_.raw(), best_.bytes());
-    parameters.refresh();
+    workers_.execute([&] { parameters.refresh(); });
   }
   for (const tasks::Split split : tasks::kSplits) {
     const auto& data = data_.split(split);

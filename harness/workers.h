@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/memory.h"
+#include "engine/runtime.h"
 #include "models/model.h"
 #include "tasks/task.h"
 
@@ -59,10 +60,14 @@ class Workers {
   std::int64_t predict_flops(const models::Model& model, const tasks::Dataset& data,
                              std::span<const std::size_t> indices);
 
-  // Runs f on the workers' arena.
+  // Runs f on the workers' arena, with oneDNN single-threaded and allocations counted as in a step:
+  // an OpenMP team of the library's own would go on spinning on the cores that TBB works on.
   template <class F>
   void execute(F&& f) {
-    arena_->execute(std::forward<F>(f));
+    arena_->execute([&] {
+      const engine::WorkerScope worker(meter_);
+      std::forward<F>(f)();
+    });
   }
 
  private:
