@@ -199,6 +199,62 @@ void cosine(const Tensor& x, const Tensor& y) {
   map(x, y, [](float v) { return std::cos(v); });
 }
 
+namespace {
+
+LRA_SIMD void twice_f32(const float* __restrict x, float a, float b, float* __restrict y,
+                        std::int64_t D) {
+  for (std::int64_t c = 0; c < D; ++c) y[c] = a * x[c];
+  for (std::int64_t c = 0; c < D; ++c) y[D + c] = b * x[c];
+}
+LRA_SIMD void twice_bf16(const BFloat16* __restrict x, float a, float b, BFloat16* __restrict y,
+                         std::int64_t D) {
+  for (std::int64_t c = 0; c < D; ++c) y[c] = to_bfloat16(a * to_float(x[c]));
+  for (std::int64_t c = 0; c < D; ++c) y[D + c] = to_bfloat16(b * to_float(x[c]));
+}
+LRA_SIMD void fold_f32(const float* __restrict dy, float a, float b, float* __restrict dx,
+                       std::int64_t D) {
+  for (std::int64_t c = 0; c < D; ++c) dx[c] = a * dy[c] + b * dy[D + c];
+}
+LRA_SIMD void fold_bf16(const BFloat16* __restrict dy, float a, float b, BFloat16* __restrict dx,
+                        std::int64_t D) {
+  for (std::int64_t c = 0; c < D; ++c) {
+    dx[c] = to_bfloat16(a * to_float(dy[c]) + b * to_float(dy[D + c]));
+  }
+}
+
+}  // namespace
+
+void scale_rows_twice(const Tensor& x, const Tensor& a, const Tensor& b, const Tensor& y) {
+  const profile::Scope scope("row scaling");
+  const std::int64_t N = x.dim(1);
+  const std::int64_t D = x.dim(2);
+  for (std::int64_t r = 0; r < x.dim(0) * N; ++r) {
+    const float s = a.f32()[r % N];
+    const float t = b.f32()[r % N];
+    if (x.dtype() == DType::bf16) {
+      twice_bf16(x.bf16() + r * D, s, t, y.bf16() + r * 2 * D, D);
+    } else {
+      twice_f32(x.f32() + r * D, s, t, y.f32() + r * 2 * D, D);
+    }
+  }
+}
+
+void scale_rows_twice_backward(const Tensor& dy, const Tensor& a, const Tensor& b,
+                               const Tensor& dx) {
+  const profile::Scope scope("row scaling");
+  const std::int64_t N = dx.dim(1);
+  const std::int64_t D = dx.dim(2);
+  for (std::int64_t r = 0; r < dx.dim(0) * N; ++r) {
+    const float s = a.f32()[r % N];
+    const float t = b.f32()[r % N];
+    if (dx.dtype() == DType::bf16) {
+      fold_bf16(dy.bf16() + r * 2 * D, s, t, dx.bf16() + r * D, D);
+    } else {
+      fold_f32(dy.f32() + r * 2 * D, s, t, dx.f32() + r * D, D);
+    }
+  }
+}
+
 void gather_rows(const Tensor& x, std::span<const std::int32_t> index, const Tensor& y) {
   const profile::Scope scope("gather");
   const std::size_t row = static_cast<std::size_t>(x.dim(-1)) * size_of(x.dtype());

@@ -35,6 +35,13 @@ void dropout(const Tensor& x, const Tensor& y, double p, RandomKey key);
 void sine(const Tensor& x, const Tensor& y);
 void cosine(const Tensor& x, const Tensor& y);
 
+// y[g, i, :] = [a[i] x[g, i, :], b[i] x[g, i, :]] for x [G, N, D], y [G, N, 2 D], a and b [N] f32.
+// oneDNN 2.6 writes into halves of rows by its reference kernel only.
+void scale_rows_twice(const Tensor& x, const Tensor& a, const Tensor& b, const Tensor& y);
+// dx[g, i, :] = a[i] dy[g, i, :D] + b[i] dy[g, i, D:].
+void scale_rows_twice_backward(const Tensor& dy, const Tensor& a, const Tensor& b,
+                               const Tensor& dx);
+
 // y[i, :] = x[index[i], :]; index < 0 gives a zero row. x [R, C], y [I, C].
 void gather_rows(const Tensor& x, std::span<const std::int32_t> index, const Tensor& y);
 // y[index[i], :] += x[i, :]; index < 0 is skipped.
