@@ -1,5 +1,6 @@
 #include "engine/kernels.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -114,7 +115,7 @@ void add_to(const Tensor& x, const Tensor& to) {
 
 void zero_rows(const Tensor& x, std::int64_t n) {
   const std::int64_t rows = x.dim(-2);
-  if (n >= rows) return;
+  if (n >= rows || x.numel() == 0) return;
   const std::size_t row_bytes = static_cast<std::size_t>(x.dim(-1)) * size_of(x.dtype());
   const std::int64_t groups = x.numel() / (rows * x.dim(-1));
   for (std::int64_t g = 0; g < groups; ++g) {
@@ -239,6 +240,19 @@ void cumulative_sum(const Tensor& x, std::int64_t outer, std::int64_t n, std::in
       }
     }
   });
+}
+
+namespace {
+LRA_SIMD void keep_larger(const float* __restrict x, float* __restrict y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] > y[i] ? x[i] : y[i];
+}
+}  // namespace
+
+void column_maxima(const Tensor& x, const Tensor& y) {
+  const profile::Scope scope("maximum");
+  const std::int64_t C = x.dim(1);
+  std::copy_n(x.f32(), C, y.f32());
+  for (std::int64_t i = 1; i < x.dim(0); ++i) keep_larger(x.f32() + i * C, y.f32(), C);
 }
 
 namespace {

@@ -44,6 +44,9 @@ void scatter_add_rows(const Tensor& x, std::span<const std::int32_t> index, cons
 void cumulative_sum(const Tensor& x, std::int64_t outer, std::int64_t n, std::int64_t inner,
                     bool reverse, const Tensor& y);
 
+// y[c] = max over the rows of x [R, C], in f32 (oneDNN reduces the last axis only, and slowly).
+void column_maxima(const Tensor& x, const Tensor& y);
+
 // Sum of the squares of all elements, in double.
 [[nodiscard]] double sum_of_squares(const Tensor& x);
 // True if an element is NaN or infinite.

@@ -81,6 +81,7 @@ MemoryScope::~MemoryScope() { current_meter = std::move(previous_); }
 
 std::shared_ptr<std::byte> allocate_block(std::size_t bytes) {
   const std::size_t size = size_class(bytes);
+  if (size < bytes) fail(ErrorKind::backend, "memory: no room for a block of {} bytes", bytes);
   std::byte* block = nullptr;
   if (Pool* own = pool()) {
     auto& idle = own->idle[size];

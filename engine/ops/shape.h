@@ -9,7 +9,7 @@
 namespace lra::engine {
 
 [[nodiscard]] Value reshape(const Value& x, const Shape& shape);
-// Axis i of the result is axis axes[i] of x.
+// Axis i of the result is axis axes[i] of x; each axis occurs once.
 [[nodiscard]] Value permute(const Value& x, std::initializer_list<int> axes);
 // Exchanges the last two axes.
 [[nodiscard]] Value transpose(const Value& x);
