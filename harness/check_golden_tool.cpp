@@ -1,10 +1,12 @@
-// Runs golden files: check_golden_tool [--bf16] PATH...
+// Runs golden files, or compares a variant (or all) with its definition:
+//   check_golden_tool [--bf16] PATH... | --gradients NAME
 
 #include <fmt/format.h>
 
 #include <string_view>
 
 #include "harness/check_golden.h"
+#include "harness/check_gradients.h"
 
 int main(int argc, char** argv) {
   lra::harness::GoldenOptions options;
@@ -21,6 +23,13 @@ int main(int argc, char** argv) {
     }
   }
   try {
+    if (argc == 3 && std::string_view(argv[1]) == "--gradients") {
+      const auto results = lra::harness::check_gradients(argv[2], [](const auto& result) {
+        fmt::print("{}\n", lra::harness::gradient_line(result));
+      });
+      fmt::print("{}\n", lra::harness::gradient_summary(results));
+      return lra::harness::gradient_exit_code(results);
+    }
     const auto report = lra::harness::check_golden(paths, options);
     fmt::print("{}\n", lra::harness::golden_summary(report));
     return report.exit_code();
