@@ -105,7 +105,7 @@ void OptionTable::assign(const json& object, std::string_view where) {
   }
   for (const auto& [name, value] : object.items()) {
     const auto entry = std::find_if(entries_.begin(), entries_.end(),
-                                    [&name](const Entry& e) { return e.name == name; });
+                                    [&key = name](const Entry& e) { return e.name == key; });
     if (entry == entries_.end()) {
       fail(ErrorKind::config, "{}: {}", where, unknown_name_message("option", name, names()));
     }

@@ -1,0 +1,40 @@
+#pragma once
+// Checks JSON against a JSON Schema (draft-07), for the subset of keywords that the project's own
+// schemas use: type, const, enum, properties, required, additionalProperties, items, minItems,
+// maxItems, minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength, pattern, anyOf, $ref
+// into #/definitions, and the annotations ($schema, $id, title, description, default, definitions).
+// Source: https://json-schema.org/draft-07/json-schema-validation
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lra {
+
+struct SchemaFault {
+  std::string path;     // JSON pointer of the faulty value, "" for the whole document
+  std::string message;  // "what; got X, expected Y"
+};
+
+class JsonSchema {
+ public:
+  // Throws Error(config) if the schema uses a keyword outside the subset or an unresolved $ref: a
+  // rule that is not understood must not pass for a rule that holds.
+  explicit JsonSchema(const nlohmann::json& schema);
+  JsonSchema(std::string_view text, const std::string& where);
+  JsonSchema(const JsonSchema&) = delete;
+  JsonSchema& operator=(const JsonSchema&) = delete;
+  ~JsonSchema();
+
+  // All faults, in document order; empty if the value conforms.
+  [[nodiscard]] std::vector<SchemaFault> check(const nlohmann::json& value) const;
+  // Throws Error(data) "where: /path: what; got X, expected Y", with the number of further faults.
+  void require(const nlohmann::json& value, std::string_view where) const;
+
+ private:
+  std::unique_ptr<const nlohmann::json> schema_;
+};
+
+}  // namespace lra

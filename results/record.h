@@ -1,0 +1,222 @@
+#pragma once
+// A typed view of result.json: everything that is known of one run. The layout, ranges and meaning
+// of each field are in results/schema/result.schema.json, which every reading and writing checks.
+// Accuracies are fractions in [0, 1]; units stand in the names; an empty optional is `null`: not
+// measured, never 0.
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lra::results {
+
+inline constexpr std::string_view kResultSchema = "lra-result/1";
+
+enum class Status { completed, diverged, interrupted, failed };
+enum class Origin { official, generated, stand_in };
+enum class Division { apples_to_apples, free_for_all };
+
+[[nodiscard]] std::string_view name_of(Status status);      // "completed", ...
+[[nodiscard]] std::string_view name_of(Origin origin);      // "official", "generated", "stand-in"
+[[nodiscard]] std::string_view name_of(Division division);  // "apples-to-apples", "free-for-all"
+
+using Real = std::optional<double>;
+using Count = std::optional<std::int64_t>;
+
+// A value for each split.
+template <class T>
+struct PerSplit {
+  T train{}, val{}, test{};
+};
+
+struct Interval {
+  double low = 0;
+  double high = 0;
+};
+
+// Quantiles of a time over `count` repetitions, in milliseconds.
+struct Quantiles {
+  double median = 0;
+  double p10 = 0;
+  double p90 = 0;
+  std::int64_t count = 0;
+};
+
+// A JSON object as compact text with sorted keys.
+struct JsonText {
+  std::string text = "{}";
+  bool operator==(const JsonText&) const = default;
+};
+
+struct TaskPart {
+  std::string name;
+  std::string title;  // for tables
+  std::int64_t version = 1;
+  JsonText options;
+  std::optional<Origin> origin;  // empty if the data could not be opened
+  std::optional<std::string> data_sha256;
+  std::string data_description;
+  PerSplit<Count> counts;  // examples of each split
+};
+
+struct AttentionPart {
+  std::string name;
+  std::string label;  // for tables
+  JsonText options;   // all of them, defaults filled in
+};
+
+// LRA's rule: apples-to-apples needs the preset unchanged and at most 10 % more or fewer parameters
+// than the Transformer under the same preset.
+struct DivisionPart {
+  Division name = Division::free_for_all;
+  Count baseline_parameters;         // of the softmax Transformer
+  Real parameter_ratio;              // parameters / baseline_parameters
+  std::vector<std::string> reasons;  // why not apples-to-apples
+};
+
+struct TrainingPart {
+  Count steps;       // planned
+  Count steps_done;  // done
+  Count batch;       // examples an optimiser step
+  Count examples;    // seen
+  Count tokens;      // seen, without padding
+};
+
+// Accuracy on one named part of the test data, e.g. a range of lengths.
+struct Slice {
+  std::string name;
+  double accuracy = 0;
+  std::int64_t count = 0;
+};
+
+struct AccuracyPart {
+  PerSplit<Real> value;
+  Count best_step;
+  std::optional<std::string> selected_by;  // "best_validation" or "last_step"
+  std::string unit = "examples";           // what is counted: "examples", "pairs", "tokens"
+  PerSplit<Count> counts;                  // evaluated
+  std::optional<Interval> test_wilson95;
+  std::vector<Slice> slices;
+};
+
+// A predictor that needs no model, on the same test data; `agreement` is the share of test examples
+// on which the model predicts the same. Rungs of a shortcut ladder have `ladder` set.
+struct Baseline {
+  std::string name;
+  std::string title;
+  double accuracy = 0;
+  Real agreement;
+  std::int64_t count = 0;
+  bool ladder = false;
+};
+
+struct SpeedPart {
+  Real train_steps_per_second;
+  Real train_examples_per_second;
+  Real train_tokens_per_second;  // without padding
+  Real infer_examples_per_second;
+  Real infer_tokens_per_second;  // without padding
+  std::optional<Quantiles> train_step_ms;
+  std::optional<Quantiles> infer_batch_ms;
+  Real padding_share;                   // padded positions / all computed positions
+  std::optional<std::string> measured;  // "exclusive" or "shared"
+};
+
+struct MemoryPart {
+  Count peak_tensor_bytes;
+  Count peak_rss_bytes;
+};
+
+struct CostPart {
+  Real train_flops_per_token;  // forward and backward, counted from the operations that ran
+  Real infer_flops_per_token;
+  Real energy_joules;  // of training; written as "unavailable" where the machine has no counter
+};
+
+struct TimePart {
+  std::string started;  // UTC, 2026-01-31T12:00:00Z
+  Real seconds;         // training
+  Real eval_seconds;
+};
+
+struct Environment {
+  std::string cpu;
+  std::string isa;
+  std::int64_t cores = 1;
+  std::int64_t threads = 1;
+  std::int64_t lanes = 1;  // gradient lanes: fixed, so that bits do not depend on threads
+  std::string onednn;
+  std::string tbb;
+  std::string compiler;
+  std::string version;  // of lra
+  std::optional<std::string> commit;
+  std::optional<bool> dirty;  // uncommitted changes
+};
+
+// Names of the run folder's other files, relative to it.
+struct FilesPart {
+  std::optional<std::string> curve;  // metrics.jsonl
+  std::optional<std::string> model;
+  std::optional<std::string> spec;
+};
+
+struct Record {
+  std::string run_id;       // first 16 digits of spec_sha256
+  std::string spec_sha256;  // of the full specification
+  Status status = Status::completed;
+  std::optional<std::string> failure;  // why it is not completed
+  TaskPart task;
+  AttentionPart attention;
+  std::string preset;
+  std::string protocol;
+  std::vector<std::string> deviations;  // from the protocol, e.g. "steps: 300 instead of 5000"
+  std::int64_t seed = 0;
+  std::string precision;  // "f32" or "bf16"
+  Count parameters;
+  DivisionPart division;
+  TrainingPart training;
+  AccuracyPart accuracy;
+  PerSplit<Real> loss;
+  std::vector<Baseline> baselines;
+  std::optional<std::string> verdict;  // e.g. "root-operator solution"
+  SpeedPart speed;
+  MemoryPart memory;
+  CostPart cost;
+  TimePart time;
+  Environment environment;
+  FilesPart files;
+  JsonText diagnostics;  // attention diagnostics; {} if none
+
+  std::filesystem::path file;  // where it was read from; not part of the JSON
+};
+
+// The record as JSON. Throws Error(numeric) that names a NaN or infinite field and Error(config)
+// if the result does not fit the schema: a fault of the writer.
+[[nodiscard]] nlohmann::json to_json(const Record& record);
+
+// Strict: throws Error(data) "where: /path: what" for an unknown schema version, a missing, foreign
+// or out-of-range field, and for contradictions (a completed run without a test accuracy, a run id
+// that is not the specification's, an accuracy outside its interval).
+[[nodiscard]] Record from_json(const nlohmann::json& value, std::string_view where);
+
+// Parses text that ought to be a result file. Beyond from_json, says when the text is cut or holds
+// a NaN or Infinity (which are not JSON).
+[[nodiscard]] Record parse_record(std::string_view text, std::string_view where);
+
+// Sets the run id of a specification: spec_sha256 and its first 16 digits.
+void set_run_id(Record& record, std::string_view spec_json);
+
+// Fills `division` from the parameters and the deviations: the 10 % rule.
+void judge_division(Record& record, Count baseline_parameters);
+
+// Identity of the machine for tables: CPU, ISA, cores and threads in one line.
+[[nodiscard]] std::string machine_of(const Environment& environment);
+
+// The text of a shipped schema: "result", "bench", "leaderboard", "published", "metrics".
+[[nodiscard]] std::string_view schema_text(std::string_view name);
+
+}  // namespace lra::results
