@@ -38,6 +38,13 @@ struct Plain {
   }
 };
 
+// What a definition holds constant, in the order of its calls: recorded by a first evaluation,
+// given back to later ones at shifted inputs.
+struct HeldValues {
+  std::vector<double> values;
+  std::size_t next = 0;
+};
+
 // What a definition is given: real tokens only.
 struct PlainInputs {
   Plain q, k, v;                            // [H, n, D], [H, m, D], [H, m, Dv]
@@ -46,6 +53,14 @@ struct PlainInputs {
   std::map<std::string, Plain> draws;       // what forward() drew
   std::int64_t rows = 0;  // N of the tensor that forward() saw, for layouts over it
   std::int64_t key_rows = 0;
+  HeldValues* held = nullptr;  // while the definition is differentiated
+
+  // A value that the paper or its code takes as a constant when it differentiates.
+  [[nodiscard]] double stop_gradient(double value) const {
+    if (held == nullptr) return value;
+    if (held->next == held->values.size()) held->values.push_back(value);
+    return held->values[held->next++];
+  }
 };
 
 // sum_c a(h, i, c) b(h, j, c).

@@ -25,7 +25,12 @@ std::vector<Plain*> targets(PlainInputs& in, const std::string& name) {
 class Differences {
  public:
   Differences(const Probe& probe, PlainInputs in, Plain upstream)
-      : probe_(probe), in_(std::move(in)), upstream_(std::move(upstream)) {}
+      : probe_(probe), in_(std::move(in)), upstream_(std::move(upstream)) {
+    in_.held = &held_;
+    static_cast<void>(probe_.define(in_));
+  }
+  Differences(const Differences&) = delete;
+  Differences& operator=(const Differences&) = delete;
 
   // d sum(out * upstream) / d t of the input + t * direction at t = 0.
   [[nodiscard]] double along(const std::string& name, const std::vector<double>& direction) {
@@ -42,6 +47,7 @@ class Differences {
       saved.push_back(target->data);
       for (std::size_t i = 0; i < direction.size(); ++i) target->data[i] += t * direction[i];
     }
+    held_.next = 0;
     const Plain out = probe_.define(in_);
     std::size_t at = 0;
     for (Plain* target : targets(in_, name)) target->data = std::move(saved[at++]);
@@ -53,6 +59,7 @@ class Differences {
   const Probe& probe_;
   PlainInputs in_;
   Plain upstream_;
+  HeldValues held_;
 };
 
 std::vector<std::size_t> sample(std::size_t size, std::int64_t samples, RandomStream& random) {
