@@ -1,1 +1,51 @@
-# Installation: library targets, headers and a package config for find_package(lra).
+# Installation: programs, library targets, headers and a package config for find_package(lra).
+# Included last: takes what lra_library and lra_program have defined, without a list of its own.
+
+include(CMakePackageConfigHelpers)
+get_property(libraries GLOBAL PROPERTY LRA_LIBRARIES)
+get_property(programs GLOBAL PROPERTY LRA_PROGRAMS)
+
+foreach(program IN LISTS programs)
+  foreach(library IN LISTS libraries)
+    target_sources(${program} PRIVATE $<TARGET_OBJECTS:${library}>)
+    target_link_libraries(${program} PRIVATE ${library})
+  endforeach()
+endforeach()
+
+# What a plugin needs to compile: headers and header-level dependencies; no library of ours.
+add_library(lra_plugin INTERFACE)
+set_target_properties(lra_plugin PROPERTIES EXPORT_NAME plugin)
+target_compile_features(lra_plugin INTERFACE cxx_std_20)
+target_include_directories(lra_plugin INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/lra>)
+target_link_libraries(lra_plugin INTERFACE fmt::fmt nlohmann_json::nlohmann_json)
+
+install(TARGETS ${libraries} ${programs} lra_plugin EXPORT lraTargets)
+set(headers "")
+foreach(library IN LISTS libraries)
+  get_target_property(folder ${library} SOURCE_DIR)
+  file(GLOB_RECURSE found CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${folder}/*.h)
+  list(APPEND headers ${found})
+endforeach()
+list(REMOVE_DUPLICATES headers)
+list(FILTER headers EXCLUDE REGEX "/test_[^/]*$")
+foreach(header IN LISTS headers)
+  get_filename_component(folder ${header} DIRECTORY)
+  install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lra/${folder})
+endforeach()
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/lra)
+install(EXPORT lraTargets NAMESPACE lra:: DESTINATION ${package_folder})
+# Consumers link in reverse order of definition, dependents first: no archive is named twice.
+set(LRA_IMPORTED_LIBRARIES ${libraries})
+list(REVERSE LRA_IMPORTED_LIBRARIES)
+list(TRANSFORM LRA_IMPORTED_LIBRARIES REPLACE "^lra_" "lra::")
+list(JOIN LRA_IMPORTED_LIBRARIES " " LRA_IMPORTED_LIBRARIES)
+get_property(LRA_WHOLE_LIBRARIES GLOBAL PROPERTY LRA_SELF_REGISTERING)
+list(TRANSFORM LRA_WHOLE_LIBRARIES REPLACE "^lra_" ",lra::")
+list(JOIN LRA_WHOLE_LIBRARIES "" LRA_WHOLE_LIBRARIES)
+configure_package_config_file(cmake/lraConfig.cmake.in ${PROJECT_BINARY_DIR}/lraConfig.cmake
+                              INSTALL_DESTINATION ${package_folder})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/lraConfigVersion.cmake
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/lraConfig.cmake ${PROJECT_BINARY_DIR}/lraConfigVersion.cmake
+        DESTINATION ${package_folder})

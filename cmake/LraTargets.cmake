@@ -3,25 +3,34 @@
 add_library(lra_warnings INTERFACE)
 target_compile_options(lra_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
                                               -Wnon-virtual-dtor)
+# GCC 12 warns wrongly about string concatenation (gcc.gnu.org/PR105651).
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(lra_warnings INTERFACE -Wno-restrict)
+endif()
 if(LRA_WERROR)
   target_compile_options(lra_warnings INTERFACE -Werror)
 endif()
 
 if(LRA_SANITIZE)
   add_compile_options(-fsanitize=${LRA_SANITIZE} -fno-omit-frame-pointer)
+  # GCC's analysis of data flow misreads instrumented code.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    target_compile_options(lra_warnings INTERFACE -Wno-maybe-uninitialized)
+  endif()
   add_link_options(-fsanitize=${LRA_SANITIZE})
 endif()
 
-# lra_library(NAME <name> [OBJECT] SOURCES ... [PUBLIC ...] [PRIVATE ...])
-# Defines lra_<name> with the alias lra::<name>. OBJECT keeps self-registering files that nobody
-# names: a plain static library would drop them.
+# lra_library(NAME <name> [SELF_REGISTERING] SOURCES ... [PUBLIC ...] [PRIVATE ...])
+# Defines the static library lra_<name> with the alias lra::<name>; its headers, the .h files of the
+# folder, are installed with it. SELF_REGISTERING: its files fill a registry before main() and nobody
+# names them, so that the linker would drop them from an archive; executables that use the library,
+# directly or not, get its object files.
 function(lra_library)
-  cmake_parse_arguments(ARG "OBJECT" "NAME" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
-  set(kind STATIC)
-  if(ARG_OBJECT)
-    set(kind OBJECT)
+  cmake_parse_arguments(ARG "SELF_REGISTERING" "NAME" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  if(ARG_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "lra_library ${ARG_NAME}: unknown arguments ${ARG_UNPARSED_ARGUMENTS}")
   endif()
-  add_library(lra_${ARG_NAME} ${kind} ${ARG_SOURCES})
+  add_library(lra_${ARG_NAME} STATIC ${ARG_SOURCES})
   add_library(lra::${ARG_NAME} ALIAS lra_${ARG_NAME})
   set_target_properties(lra_${ARG_NAME} PROPERTIES EXPORT_NAME ${ARG_NAME})
   target_compile_features(lra_${ARG_NAME} PUBLIC cxx_std_20)
@@ -29,6 +38,25 @@ function(lra_library)
                                                     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/lra>)
   target_link_libraries(lra_${ARG_NAME} PUBLIC ${ARG_PUBLIC}
                         PRIVATE ${ARG_PRIVATE} $<BUILD_INTERFACE:lra_warnings>)
+  set_property(GLOBAL APPEND PROPERTY LRA_LIBRARIES lra_${ARG_NAME})
+  if(ARG_SELF_REGISTERING)
+    set(in_executable $<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>)
+    target_sources(lra_${ARG_NAME} INTERFACE
+      $<BUILD_INTERFACE:$<${in_executable}:$<TARGET_OBJECTS:lra_${ARG_NAME}>>>)
+    set_property(GLOBAL APPEND PROPERTY LRA_SELF_REGISTERING lra_${ARG_NAME})
+  endif()
+endfunction()
+
+# lra_program(<name> SOURCES ... LIBRARIES ...)
+# An installed program, <build>/bin/<name>. It holds all object files of every library (LraInstall
+# adds them) and exports their symbols, so that a plugin is built from the headers alone.
+function(lra_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} lra_warnings)
+  set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON
+                        RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  set_property(GLOBAL APPEND PROPERTY LRA_PROGRAMS ${name})
 endfunction()
 
 # lra_add_test(<name> SOURCES ... LIBRARIES ...)
@@ -42,7 +70,18 @@ function(lra_add_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} Catch2::Catch2 lra_warnings)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_definitions(${name} PRIVATE LRA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${ARG_SOURCES})
   foreach(kind unit grad golden run perf slow)
+    set(tagged "")
+    foreach(source IN LISTS ARG_SOURCES)
+      file(STRINGS ${source} tagged LIMIT_COUNT 1 REGEX "\\[${kind}\\]")
+      if(tagged)
+        break()
+      endif()
+    endforeach()
+    if(NOT tagged)
+      continue()
+    endif()
     set(spec "[${kind}]~[slow]~[perf]")
     if(kind MATCHES "perf|slow")
       set(spec "[${kind}]")

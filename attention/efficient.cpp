@@ -1,0 +1,63 @@
+// Efficient attention. Shen, Zhang, Zhao, Yi, Li 2018, "Efficient Attention: Attention with Linear
+// Complexities", arXiv 1812.01243, eq. (3)-(5) with the softmax normalisation.
+//   E(Q, K, V) = rho_q(Q) (rho_k(K)^T V):  rho_q a softmax over the features of each query,
+//   rho_k a softmax over the tokens of each feature of the keys.
+// Time O(N D^2), state O(D^2) a head: a feature is a global attention map, and rho_k(K)^T V are its
+// context vectors. No 1/sqrt(D). Code and paper agree. Ours: padded keys leave the token softmax,
+// and its normaliser divides the D context vectors instead of the N keys.
+
+#include <algorithm>
+#include <cmath>
+
+#include "attention/attention.h"
+#include "engine/ops/maxima.h"
+
+namespace lra::attention {
+namespace {
+
+class Efficient final : public Attention {
+ public:
+  [[nodiscard]] Value forward(const Heads& x, const Context&) const override {
+    const std::int64_t m = x.key_length;
+    const Value largest(engine::column_maximum(x.k.tensor(), m));         // [H,1,D]
+    const Value k = mask_rows(exp(mask_rows(x.k - largest, m)), m);       // [H,M,D]  padding 0
+    const Value z = reshape(sum_f32(k, 1), {x.k.dim(0), x.k.dim(2), 1});  // [H,D,1]
+    const Value S = matmul(k, x.v, {.transpose_a = true, .f32_result = true}) / z;  // [H,D,Dv]
+    return matmul(softmax(x.q), cast(S, x.v.dtype()));  // [H,N,Dv]  eq. (5)
+  }
+
+  [[nodiscard]] Plain define(const PlainInputs& in) const override {
+    const std::int64_t n = in.q.dim(1);
+    const std::int64_t m = in.k.dim(1);
+    const std::int64_t D = in.q.dim(2);
+    Plain o({in.q.dim(0), n, in.v.dim(2)});
+    for (std::int64_t h = 0; h < o.dim(0); ++h) {
+      for (std::int64_t d = 0; d < D; ++d) {
+        double largest = in.k(h, 0, d);
+        for (std::int64_t j = 1; j < m; ++j) largest = std::max(largest, in.k(h, j, d));
+        double over_tokens = 0;
+        for (std::int64_t j = 0; j < m; ++j) over_tokens += std::exp(in.k(h, j, d) - largest);
+        for (std::int64_t i = 0; i < n; ++i) {
+          double over_features = 0;  // relative to feature d
+          for (std::int64_t c = 0; c < D; ++c) {
+            over_features += std::exp(in.q(h, i, c) - in.q(h, i, d));
+          }
+          for (std::int64_t j = 0; j < m; ++j) {
+            const double rho_k = std::exp(in.k(h, j, d) - largest) / over_tokens;
+            add_scaled(o, h, i, rho_k / over_features, in.v, j);
+          }
+        }
+      }
+    }
+    return o;
+  }
+};
+
+LRA_ATTENTION(efficient, Efficient,
+              {.label = "Efficient",
+               .cite = "Shen2018, arXiv 1812.01243",
+               .cross = true,
+               .permutation_equivariant = true});
+
+}  // namespace
+}  // namespace lra::attention

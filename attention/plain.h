@@ -1,0 +1,65 @@
+#pragma once
+// Plain double-precision arrays for the definitions that variants are checked against.
+
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace lra::attention {
+
+// A dense row-major array of doubles with one to four axes.
+struct Plain {
+  engine::Shape shape;
+  std::vector<double> data;
+
+  Plain() = default;
+  explicit Plain(const engine::Shape& s)
+      : shape(s), data(static_cast<std::size_t>(s.numel()), 0.0) {}
+  [[nodiscard]] std::int64_t dim(int axis) const { return shape[axis]; }
+  template <class... Index>
+  [[nodiscard]] double& operator()(Index... index) {
+    return data[offset({static_cast<std::int64_t>(index)...})];
+  }
+  template <class... Index>
+  [[nodiscard]] double operator()(Index... index) const {
+    return data[offset({static_cast<std::int64_t>(index)...})];
+  }
+
+ private:
+  [[nodiscard]] std::size_t offset(std::initializer_list<std::int64_t> index) const {
+    std::int64_t at = 0;
+    int axis = 0;
+    for (const std::int64_t i : index) at = at * shape[axis++] + i;
+    return static_cast<std::size_t>(at);
+  }
+};
+
+// What a definition is given: real tokens only.
+struct PlainInputs {
+  Plain q, k, v;                            // [H, n, D], [H, m, D], [H, m, Dv]
+  Plain x;                                  // [n, E] for variants that take the block's input
+  std::map<std::string, Plain> parameters;  // by the names given in build()
+  std::map<std::string, Plain> draws;       // what forward() drew
+  std::int64_t rows = 0;  // N of the tensor that forward() saw, for layouts over it
+  std::int64_t key_rows = 0;
+};
+
+// sum_c a(h, i, c) b(h, j, c).
+[[nodiscard]] inline double dot(const Plain& a, const Plain& b, std::int64_t h, std::int64_t i,
+                                std::int64_t j) {
+  double sum = 0;
+  for (std::int64_t c = 0; c < a.dim(2); ++c) sum += a(h, i, c) * b(h, j, c);
+  return sum;
+}
+
+// o(h, i, :) += w v(h, j, :).
+inline void add_scaled(Plain& o, std::int64_t h, std::int64_t i, double w, const Plain& v,
+                       std::int64_t j) {
+  for (std::int64_t c = 0; c < v.dim(2); ++c) o(h, i, c) += w * v(h, j, c);
+}
+
+}  // namespace lra::attention

@@ -1,0 +1,77 @@
+// Sparsemax attention. Martins, Astudillo 2016, "From Softmax to Sparsemax: A Sparse Model of
+// Attention and Multi-Label Classification", arXiv 1602.02068, eq. (2)-(4) and (9).
+//   w_i = argmin over the simplex of |w - s_i|^2 = max(s_i - tau_i, 0),  s_ij = q_i.k_j / sqrt(D)
+//   with tau_i such that the weights sum to 1.   Backward: ds = dw - mean of dw over the support.
+// Time O(N^2 D), memory O(N): weights are computed in tiles and again in the backward. Ours: tau
+// is found by Michelot's shrinking support rather than by sorting; the causal form.
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "attention/attention.h"
+#include "engine/ops/row_attention.h"
+
+namespace lra::attention {
+namespace {
+
+// Algorithm 1: k(z) = max{k : 1 + k z_(k) > sum of the first k}, tau = (that sum - 1) / k(z).
+double threshold(std::vector<double> z) {
+  std::sort(z.begin(), z.end(), std::greater<>());
+  double sum = 0;
+  double tau = 0;
+  for (std::size_t k = 1; k <= z.size(); ++k) {
+    sum += z[k - 1];
+    const auto count = static_cast<double>(k);
+    if (1 + count * z[k - 1] > sum) tau = (sum - 1) / count;
+  }
+  return tau;
+}
+
+class Sparsemax final : public Attention {
+ public:
+  void options(OptionTable& t) override {
+    t.flag("causal", causal_, "a query sees itself and what is before it");
+  }
+
+  [[nodiscard]] Value forward(const Heads& x, const Context&) const override {
+    const auto D = static_cast<float>(x.q.dim(2));
+    return engine::row_attention(x.q, x.k, x.v, {},
+                                 {.weights = {.rule = engine::RowRule::sparsemax},
+                                  .scale = 1.0F / std::sqrt(D),
+                                  .keys = {x.key_length},
+                                  .causal = causal_});  // [H,N,Dv]
+  }
+
+  [[nodiscard]] Plain define(const PlainInputs& in) const override {
+    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
+    for (std::int64_t h = 0; h < o.dim(0); ++h) {
+      for (std::int64_t i = 0; i < o.dim(1); ++i) {
+        std::vector<double> s;
+        for (std::int64_t j = 0; j < in.k.dim(1) && (!causal_ || j <= i); ++j) {
+          s.push_back(dot(in.q, in.k, h, i, j) / std::sqrt(static_cast<double>(in.q.dim(2))));
+        }
+        const double tau = threshold(s);
+        for (std::size_t j = 0; j < s.size(); ++j) {
+          add_scaled(o, h, i, std::max(s[j] - tau, 0.0), in.v, static_cast<std::int64_t>(j));
+        }
+      }
+    }
+    return o;
+  }
+
+ private:
+  bool causal_ = false;
+};
+
+LRA_ATTENTION(sparsemax, Sparsemax,
+              {.label = "Sparsemax",
+               .cite = "Martins2016, arXiv 1602.02068",
+               .time = Growth::quadratic,
+               .memory = Growth::linear,
+               .causal = true,
+               .cross = true,
+               .permutation_equivariant = true});
+
+}  // namespace
+}  // namespace lra::attention

@@ -1,0 +1,349 @@
+#include "engine/kernels.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <type_traits>
+
+#include "engine/profile.h"
+#include "engine/simd.h"
+
+namespace lra::engine::kernels {
+namespace {
+
+void store(float* p, float x) { *p = x; }
+void store(BFloat16* p, float x) { *p = to_bfloat16(x); }
+
+// Calls f with typed pointers for the tensors' element types (f32 or bf16).
+template <class F>
+void with_type(const Tensor& x, F f) {
+  if (x.dtype() == DType::bf16) {
+    f(x.bf16());
+  } else {
+    f(x.f32());
+  }
+}
+
+LRA_SIMD void add_f32(const float* __restrict x, float* __restrict y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] += x[i];
+}
+LRA_SIMD void add_bf16_f32(const BFloat16* __restrict x, float* __restrict y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] += to_float(x[i]);
+}
+LRA_SIMD void add_bf16(const BFloat16* __restrict x, BFloat16* __restrict y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = to_bfloat16(to_float(y[i]) + to_float(x[i]));
+}
+LRA_SIMD void sum_to_f32(const float* __restrict a, const float* __restrict b, float* __restrict y,
+                         std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = a[i] + b[i];
+}
+LRA_SIMD void sum_to_bf16(const float* __restrict a, const float* __restrict b,
+                          BFloat16* __restrict y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = to_bfloat16(a[i] + b[i]);
+}
+LRA_SIMD void to_bf16(const float* __restrict a, BFloat16* __restrict y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = to_bfloat16(a[i]);
+}
+
+void add_row(const float* x, float* y, std::int64_t n) { add_f32(x, y, n); }
+void add_row(const BFloat16* x, float* y, std::int64_t n) { add_bf16_f32(x, y, n); }
+void add_row(const BFloat16* x, BFloat16* y, std::int64_t n) { add_bf16(x, y, n); }
+void add_row(const float* x, BFloat16* y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = to_bfloat16(to_float(y[i]) + x[i]);
+}
+
+constexpr std::int64_t kDropoutBlock = 512;  // 16-bit draws made at once: 64 Philox blocks
+
+// 512 16-bit random numbers for block `block` of a key: Philox4x32-10 on 64 counters side by side.
+LRA_SIMD void philox_16(std::uint64_t key, std::uint64_t block, std::uint16_t* out) {
+  constexpr int kLanes = kDropoutBlock / 8;
+  std::array<std::uint32_t, kLanes> c0;
+  std::array<std::uint32_t, kLanes> c1;
+  std::array<std::uint32_t, kLanes> c2;
+  std::array<std::uint32_t, kLanes> c3;
+  const std::uint64_t first = block * kLanes;
+  for (int i = 0; i < kLanes; ++i) {
+    const auto u = static_cast<std::size_t>(i);
+    c0[u] = static_cast<std::uint32_t>(first + u);
+    c1[u] = static_cast<std::uint32_t>((first + u) >> 32U);
+    c2[u] = 0;
+    c3[u] = 0;
+  }
+  auto k0 = static_cast<std::uint32_t>(key);
+  auto k1 = static_cast<std::uint32_t>(key >> 32U);
+  for (int round = 0; round < 10; ++round) {
+    for (std::size_t i = 0; i < kLanes; ++i) {
+      const std::uint64_t p0 = std::uint64_t{0xD2511F53U} * c0[i];
+      const std::uint64_t p1 = std::uint64_t{0xCD9E8D57U} * c2[i];
+      c0[i] = static_cast<std::uint32_t>(p1 >> 32U) ^ c1[i] ^ k0;
+      c1[i] = static_cast<std::uint32_t>(p1);
+      c2[i] = static_cast<std::uint32_t>(p0 >> 32U) ^ c3[i] ^ k1;
+      c3[i] = static_cast<std::uint32_t>(p0);
+    }
+    k0 += 0x9E3779B9U;
+    k1 += 0xBB67AE85U;
+  }
+  for (std::size_t i = 0; i < kLanes; ++i) {
+    out[i] = static_cast<std::uint16_t>(c0[i]);
+    out[kLanes + i] = static_cast<std::uint16_t>(c0[i] >> 16U);
+    out[2 * kLanes + i] = static_cast<std::uint16_t>(c1[i]);
+    out[3 * kLanes + i] = static_cast<std::uint16_t>(c1[i] >> 16U);
+    out[4 * kLanes + i] = static_cast<std::uint16_t>(c2[i]);
+    out[5 * kLanes + i] = static_cast<std::uint16_t>(c2[i] >> 16U);
+    out[6 * kLanes + i] = static_cast<std::uint16_t>(c3[i]);
+    out[7 * kLanes + i] = static_cast<std::uint16_t>(c3[i] >> 16U);
+  }
+}
+
+LRA_SIMD void keep_f32(const float* x, float* y, const std::uint16_t* draw, std::uint32_t limit,
+                       float scale, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = draw[i] >= limit ? x[i] * scale : 0.0F;
+}
+LRA_SIMD void keep_bf16(const BFloat16* x, BFloat16* y, const std::uint16_t* draw,
+                        std::uint32_t limit, float scale, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    y[i] = to_bfloat16(draw[i] >= limit ? to_float(x[i]) * scale : 0.0F);
+  }
+}
+
+}  // namespace
+
+void add_to(const Tensor& x, const Tensor& to) {
+  with_type(x, [&](auto* from) { with_type(to, [&](auto* p) { add_row(from, p, x.numel()); }); });
+}
+
+void zero_rows(const Tensor& x, std::int64_t n) {
+  const std::int64_t rows = x.dim(-2);
+  if (n >= rows || x.numel() == 0) return;
+  const std::size_t row_bytes = static_cast<std::size_t>(x.dim(-1)) * size_of(x.dtype());
+  const std::int64_t groups = x.numel() / (rows * x.dim(-1));
+  for (std::int64_t g = 0; g < groups; ++g) {
+    std::memset(x.raw() + static_cast<std::size_t>(g * rows + n) * row_bytes, 0,
+                static_cast<std::size_t>(rows - n) * row_bytes);
+  }
+}
+
+void embed(const Tensor& table, const Tensor& positions, std::span<const std::int32_t> ids,
+           const Tensor& y) {
+  const profile::Scope scope("embedding");
+  const std::int64_t E = table.dim(1);
+  const auto n = static_cast<std::int64_t>(ids.size());
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float* row = table.f32() + ids[static_cast<std::size_t>(i)] * E;
+    const float* position = positions.defined() ? positions.f32() + i * E : nullptr;
+    if (y.dtype() == DType::bf16) {
+      BFloat16* out = y.bf16() + i * E;
+      position != nullptr ? sum_to_bf16(row, position, out, E) : to_bf16(row, out, E);
+    } else {
+      float* out = y.f32() + i * E;
+      if (position != nullptr) {
+        sum_to_f32(row, position, out, E);
+      } else {
+        std::memcpy(out, row, static_cast<std::size_t>(E) * sizeof(float));
+      }
+    }
+  }
+  zero_rows(y, n);
+}
+
+void embed_backward(const Tensor& dy, std::span<const std::int32_t> ids, const Tensor& dtable,
+                    const Tensor& dpositions) {
+  const profile::Scope scope("embedding backward");
+  const std::int64_t E = dy.dim(-1);
+  with_type(dy, [&](auto* row) {
+    if (dpositions.defined()) {
+      add_row(row, dpositions.f32(), static_cast<std::int64_t>(ids.size()) * E);
+    }
+    if (!dtable.defined()) return;
+    for (const std::int32_t id : ids) {
+      add_row(row, dtable.f32() + id * E, E);
+      row += E;
+    }
+  });
+}
+
+void dropout(const Tensor& x, const Tensor& y, double p, RandomKey key) {
+  const profile::Scope scope("dropout");
+  const auto limit = static_cast<std::uint32_t>(std::lround(p * 65536.0));
+  const float scale = limit >= 65536U ? 0.0F : 65536.0F / static_cast<float>(65536U - limit);
+  std::array<std::uint16_t, kDropoutBlock> draw;
+  const std::int64_t n = x.numel();
+  for (std::int64_t begin = 0; begin < n; begin += kDropoutBlock) {
+    philox_16(key.value(), static_cast<std::uint64_t>(begin / kDropoutBlock), draw.data());
+    const std::int64_t count = std::min(kDropoutBlock, n - begin);
+    if (x.dtype() == DType::bf16) {
+      keep_bf16(x.bf16() + begin, y.bf16() + begin, draw.data(), limit, scale, count);
+    } else {
+      keep_f32(x.f32() + begin, y.f32() + begin, draw.data(), limit, scale, count);
+    }
+  }
+}
+
+namespace {
+template <class F>
+void map(const Tensor& x, const Tensor& y, F f) {
+  with_type(x, [&](auto* in) {
+    auto* out = reinterpret_cast<decltype(in)>(y.raw());
+    for (std::int64_t i = 0; i < x.numel(); ++i) store(out + i, f(to_float(in[i])));
+  });
+}
+}  // namespace
+
+void sine(const Tensor& x, const Tensor& y) {
+  const profile::Scope scope("sine, cosine");
+  map(x, y, [](float v) { return std::sin(v); });
+}
+void cosine(const Tensor& x, const Tensor& y) {
+  const profile::Scope scope("sine, cosine");
+  map(x, y, [](float v) { return std::cos(v); });
+}
+
+namespace {
+
+LRA_SIMD void twice_f32(const float* __restrict x, float a, float b, float* __restrict y,
+                        std::int64_t D) {
+  for (std::int64_t c = 0; c < D; ++c) y[c] = a * x[c];
+  for (std::int64_t c = 0; c < D; ++c) y[D + c] = b * x[c];
+}
+LRA_SIMD void twice_bf16(const BFloat16* __restrict x, float a, float b, BFloat16* __restrict y,
+                         std::int64_t D) {
+  for (std::int64_t c = 0; c < D; ++c) y[c] = to_bfloat16(a * to_float(x[c]));
+  for (std::int64_t c = 0; c < D; ++c) y[D + c] = to_bfloat16(b * to_float(x[c]));
+}
+LRA_SIMD void fold_f32(const float* __restrict dy, float a, float b, float* __restrict dx,
+                       std::int64_t D) {
+  for (std::int64_t c = 0; c < D; ++c) dx[c] = a * dy[c] + b * dy[D + c];
+}
+LRA_SIMD void fold_bf16(const BFloat16* __restrict dy, float a, float b, BFloat16* __restrict dx,
+                        std::int64_t D) {
+  for (std::int64_t c = 0; c < D; ++c) {
+    dx[c] = to_bfloat16(a * to_float(dy[c]) + b * to_float(dy[D + c]));
+  }
+}
+
+}  // namespace
+
+void scale_rows_twice(const Tensor& x, const Tensor& a, const Tensor& b, const Tensor& y) {
+  const profile::Scope scope("row scaling");
+  const std::int64_t N = x.dim(1);
+  const std::int64_t D = x.dim(2);
+  for (std::int64_t r = 0; r < x.dim(0) * N; ++r) {
+    const float s = a.f32()[r % N];
+    const float t = b.f32()[r % N];
+    if (x.dtype() == DType::bf16) {
+      twice_bf16(x.bf16() + r * D, s, t, y.bf16() + r * 2 * D, D);
+    } else {
+      twice_f32(x.f32() + r * D, s, t, y.f32() + r * 2 * D, D);
+    }
+  }
+}
+
+void scale_rows_twice_backward(const Tensor& dy, const Tensor& a, const Tensor& b,
+                               const Tensor& dx) {
+  const profile::Scope scope("row scaling");
+  const std::int64_t N = dx.dim(1);
+  const std::int64_t D = dx.dim(2);
+  for (std::int64_t r = 0; r < dx.dim(0) * N; ++r) {
+    const float s = a.f32()[r % N];
+    const float t = b.f32()[r % N];
+    if (dx.dtype() == DType::bf16) {
+      fold_bf16(dy.bf16() + r * 2 * D, s, t, dx.bf16() + r * D, D);
+    } else {
+      fold_f32(dy.f32() + r * 2 * D, s, t, dx.f32() + r * D, D);
+    }
+  }
+}
+
+void gather_rows(const Tensor& x, std::span<const std::int32_t> index, const Tensor& y) {
+  const profile::Scope scope("gather");
+  const std::size_t row = static_cast<std::size_t>(x.dim(-1)) * size_of(x.dtype());
+  for (std::size_t i = 0; i < index.size(); ++i) {
+    if (index[i] < 0) {
+      std::memset(y.raw() + i * row, 0, row);
+    } else {
+      std::memcpy(y.raw() + i * row, x.raw() + static_cast<std::size_t>(index[i]) * row, row);
+    }
+  }
+}
+
+void scatter_add_rows(const Tensor& x, std::span<const std::int32_t> index, const Tensor& y) {
+  const profile::Scope scope("scatter");
+  const std::int64_t C = x.dim(-1);
+  with_type(x, [&](auto* from) {
+    with_type(y, [&](auto* to) {
+      for (std::size_t i = 0; i < index.size(); ++i) {
+        if (index[i] >= 0) add_row(from + static_cast<std::int64_t>(i) * C, to + index[i] * C, C);
+      }
+    });
+  });
+}
+
+void cumulative_sum(const Tensor& x, std::int64_t outer, std::int64_t n, std::int64_t inner,
+                    bool reverse, const Tensor& y) {
+  const profile::Scope scope("cumulative sum");
+  std::vector<float> sum(static_cast<std::size_t>(inner));
+  with_type(x, [&](auto* in) {
+    auto* out = reinterpret_cast<decltype(in)>(y.raw());
+    for (std::int64_t o = 0; o < outer; ++o) {
+      std::fill(sum.begin(), sum.end(), 0.0F);
+      for (std::int64_t step = 0; step < n; ++step) {
+        const std::int64_t at = (o * n + (reverse ? n - 1 - step : step)) * inner;
+        for (std::int64_t c = 0; c < inner; ++c) {
+          sum[static_cast<std::size_t>(c)] += to_float(in[at + c]);
+          store(out + at + c, sum[static_cast<std::size_t>(c)]);
+        }
+      }
+    }
+  });
+}
+
+namespace {
+LRA_SIMD void keep_larger(const float* __restrict x, float* __restrict y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] > y[i] ? x[i] : y[i];
+}
+}  // namespace
+
+void column_maxima(const Tensor& x, const Tensor& y) {
+  const profile::Scope scope("maximum");
+  const std::int64_t C = x.dim(1);
+  std::copy_n(x.f32(), C, y.f32());
+  for (std::int64_t i = 1; i < x.dim(0); ++i) keep_larger(x.f32() + i * C, y.f32(), C);
+}
+
+namespace {
+LRA_SIMD double squares(const float* x, std::int64_t n) {
+  std::array<double, 16> sums{};
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    for (std::int64_t j = 0; j < 16; ++j) {
+      const double v = x[i + j];
+      sums[static_cast<std::size_t>(j)] += v * v;
+    }
+  }
+  for (; i < n; ++i) sums[0] += static_cast<double>(x[i]) * x[i];
+  double total = 0;
+  for (const double s : sums) total += s;
+  return total;
+}
+}  // namespace
+
+double sum_of_squares(const Tensor& x) {
+  if (x.dtype() == DType::f32) return squares(x.f32(), x.numel());
+  double total = 0;
+  for (std::int64_t i = 0; i < x.numel(); ++i) {
+    const double v = to_float(x.bf16()[i]);
+    total += v * v;
+  }
+  return total;
+}
+
+bool has_nonfinite(const Tensor& x) {
+  bool found = false;
+  with_type(x, [&](auto* p) {
+    for (std::int64_t i = 0; i < x.numel() && !found; ++i) found = !std::isfinite(to_float(p[i]));
+  });
+  return found;
+}
+
+}  // namespace lra::engine::kernels

@@ -1,0 +1,14 @@
+#pragma once
+// All differentiable operations.
+
+#include "engine/ops/arithmetic.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/exp_product.h"
+#include "engine/ops/index.h"
+#include "engine/ops/loss.h"
+#include "engine/ops/matmul.h"
+#include "engine/ops/norm.h"
+#include "engine/ops/random.h"
+#include "engine/ops/reduce.h"
+#include "engine/ops/shape.h"
+#include "engine/ops/softmax_attention.h"

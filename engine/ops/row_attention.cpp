@@ -1,0 +1,197 @@
+#include "engine/ops/row_attention.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "engine/ops/internal.h"
+#include "engine/profile.h"
+
+namespace lra::engine {
+namespace {
+
+using primitives::accumulate;
+using primitives::PostOp;
+using primitives::transposed;
+using primitives::view;
+
+// Logits of a tile: 1 MiB of f32, so that they and their gradients stay in the core's cache.
+constexpr std::int64_t kTileElements = 1 << 18;
+constexpr std::int64_t kLargestTile = 256;
+
+// One head's tensors, [n, D] each.
+struct Head {
+  Tensor q, k, v;
+  std::int64_t keys = 0;
+  Tensor state;  // [N] f32: what the backward needs of each row
+};
+
+struct Tile {
+  std::int64_t begin = 0, rows = 0;
+};
+
+std::vector<Tile> tiles(std::int64_t N, std::int64_t M) {
+  const std::int64_t rows = std::clamp<std::int64_t>(
+      kTileElements / std::max<std::int64_t>(M, 1) / 16 * 16, 16, kLargestTile);
+  std::vector<Tile> result;
+  for (std::int64_t begin = 0; begin < N; begin += rows) {
+    result.push_back({begin, std::min(rows, N - begin)});
+  }
+  return result;
+}
+
+class RowAttention {
+ public:
+  RowAttention(RowAttentionOptions options, Tensor bias)
+      : o_(std::move(options)), bias_(std::move(bias)) {}
+
+  [[nodiscard]] std::int64_t keys(std::size_t head) const {
+    return o_.keys.size() == 1 ? o_.keys[0] : o_.keys[head];
+  }
+
+  void forward(const Head& head, const Tensor& out) const {
+    for (const Tile& tile : tiles(head.q.dim(0), head.k.dim(0))) {
+      const Tensor w = logits(head, tile);
+      {
+        const profile::Scope scope("attention weights");
+        for (std::int64_t r = 0; r < tile.rows; ++r) {
+          float* row = w.f32() + r * w.dim(1);
+          const std::int64_t n = visible(head, tile.begin + r);
+          prepare(row, n, tile.begin + r, w.dim(1));
+          kernels::row_weights(o_.weights, row, n, head.state.f32()[tile.begin + r]);
+        }
+      }
+      primitives::matmul(view(ops::cast(w, head.v.dtype())), view(head.v),
+                         view(out.slice(tile.begin, tile.rows)));
+    }
+  }
+
+  // Adds to dk and dv, overwrites dq (all f32); adds to dbias if it is defined.
+  void backward(const Head& head, const Tensor& dout, const Tensor& dq, const Tensor& dk,
+                const Tensor& dv, const Tensor& dbias) const {
+    const std::array<PostOp, 1> add{accumulate()};
+    for (const Tile& tile : tiles(head.q.dim(0), head.k.dim(0))) {
+      const Tensor w = logits(head, tile);
+      const Tensor ds(w.shape(), DType::f32);
+      const Tensor dout_tile = dout.slice(tile.begin, tile.rows);
+      primitives::matmul(view(dout_tile), transposed(view(head.v)), view(ds));
+      gradient_rows(head, tile, w, ds, dbias);
+      const Tensor weights = ops::cast(w, head.v.dtype());
+      const Tensor scores = ops::cast(ds, head.q.dtype());
+      primitives::matmul(transposed(view(weights)), view(dout_tile), view(dv), add);
+      primitives::matmul(transposed(view(scores)), view(head.q.slice(tile.begin, tile.rows)),
+                         view(dk), add);
+      primitives::matmul(view(scores), view(head.k), view(dq.slice(tile.begin, tile.rows)));
+    }
+  }
+
+ private:
+  // q k^T of a tile, [rows, M] f32.
+  [[nodiscard]] static Tensor logits(const Head& head, const Tile& tile) {
+    Tensor s({tile.rows, head.k.dim(0)}, DType::f32);
+    primitives::matmul(view(head.q.slice(tile.begin, tile.rows)), transposed(view(head.k)),
+                       view(s));
+    return s;
+  }
+
+  [[nodiscard]] std::int64_t visible(const Head& head, std::int64_t i) const {
+    return o_.causal ? std::min(head.keys, i + 1) : head.keys;
+  }
+
+  // Products of row i -> logits; the keys that it does not see get 0.
+  void prepare(float* row, std::int64_t n, std::int64_t i, std::int64_t M) const {
+    if (bias_.defined()) {
+      const float* b = bias_.f32() + (bias_.numel() - 1) / 2 - i;
+      for (std::int64_t j = 0; j < n; ++j) row[j] = o_.scale * row[j] + o_.shift + b[j];
+    } else {
+      for (std::int64_t j = 0; j < n; ++j) row[j] = o_.scale * row[j] + o_.shift;
+    }
+    std::fill(row + n, row + M, 0.0F);
+  }
+
+  // w: products -> weights; ds: gradient of the weights -> gradient of the logits.
+  void gradient_rows(const Head& head, const Tile& tile, const Tensor& w, const Tensor& ds,
+                     const Tensor& dbias) const {
+    const profile::Scope scope("attention weights");
+    for (std::int64_t r = 0; r < tile.rows; ++r) {
+      const std::int64_t i = tile.begin + r;
+      const std::int64_t n = visible(head, i);
+      float* row = w.f32() + r * w.dim(1);
+      float* d = ds.f32() + r * w.dim(1);
+      prepare(row, n, i, w.dim(1));
+      std::fill(d + n, d + w.dim(1), 0.0F);
+      kernels::row_weights_backward(o_.weights, row, d, n, head.state.f32()[i]);
+      if (!dbias.defined()) continue;
+      float* b = dbias.f32() + (dbias.numel() - 1) / 2 - i;
+      for (std::int64_t j = 0; j < n; ++j) b[j] += d[j];
+    }
+  }
+
+  RowAttentionOptions o_;
+  Tensor bias_;
+};
+
+void check(const Value& q, const Value& k, const Value& v, const Value& bias,
+           const RowAttentionOptions& o) {
+  bool fits = q.rank() == 3 && k.rank() == 3 && v.rank() == 3 && q.dim(0) == k.dim(0) &&
+              q.dim(0) == v.dim(0) && q.dim(2) == k.dim(2) && k.dim(1) == v.dim(1) &&
+              (o.keys.size() == 1 || static_cast<std::int64_t>(o.keys.size()) == q.dim(0));
+  for (const std::int64_t keys : o.keys) fits = fits && keys >= 0 && keys <= k.dim(1);
+  if (bias.defined()) {
+    fits = fits && bias.rank() == 1 && bias.dtype() == DType::f32 && bias.dim(0) % 2 == 1 &&
+           bias.dim(0) >= 2 * std::max(q.dim(1), k.dim(1)) - 1;
+  }
+  if (!fits) {
+    fail(ErrorKind::shape, "row_attention: got q {}, k {}, v {}, bias {}, {} key counts",
+         q.shape().text(), k.shape().text(), v.shape().text(),
+         bias.defined() ? bias.shape().text() : "none", o.keys.size());
+  }
+}
+
+Tensor head_of(const Tensor& x, std::int64_t h) {
+  return x.slice(h, 1).reshaped({x.dim(1), x.dim(2)});
+}
+
+// Adds a sum in f32, scaled, to a gradient in its own type.
+void deliver(const Gradient& gradient, const Tensor& sum, float scale) {
+  if (!gradient) return;
+  if (scale != 1.0F) primitives::unary(primitives::Unary::linear, sum, sum, scale, 0.0F);
+  gradient->add(ops::cast(sum, gradient->dtype()));
+}
+
+}  // namespace
+
+Value row_attention(const Value& q, const Value& k, const Value& v, const Value& bias,
+                    const RowAttentionOptions& options) {
+  check(q, k, v, bias, options);
+  const std::int64_t H = q.dim(0);
+  const std::int64_t N = q.dim(1);
+  const RowAttention attention(options, bias.tensor());
+  Tensor o({H, N, v.dim(2)}, v.dtype());
+  std::vector<Head> heads;
+  for (std::int64_t h = 0; h < H; ++h) {
+    heads.push_back({head_of(q.tensor(), h), head_of(k.tensor(), h), head_of(v.tensor(), h),
+                     attention.keys(static_cast<std::size_t>(h)), Tensor({N}, DType::f32)});
+    attention.forward(heads.back(), head_of(o, h));
+  }
+  return Tape::record(
+      std::move(o), {&q, &k, &v, &bias},
+      [=, heads = std::move(heads), gq = q.gradient(), gk = k.gradient(), gv = v.gradient(),
+       gb = bias.gradient(), bias_shape = bias.tensor().shape()](const Tensor& dy) {
+        const Head& first = heads.front();
+        const Tensor dq({H, N, first.q.dim(1)}, DType::f32);
+        const Tensor dk = Tensor::zeros({H, first.k.dim(0), first.k.dim(1)});
+        const Tensor dv = Tensor::zeros({H, first.v.dim(0), first.v.dim(1)});
+        const Tensor db = gb ? Tensor::zeros(bias_shape) : Tensor();
+        for (std::int64_t h = 0; h < H; ++h) {
+          attention.backward(heads[static_cast<std::size_t>(h)], head_of(dy, h), head_of(dq, h),
+                             head_of(dk, h), head_of(dv, h), db);
+        }
+        deliver(gq, dq, options.scale);
+        deliver(gk, dk, options.scale);
+        deliver(gv, dv, 1.0F);
+        if (gb) gb->add(db);
+      });
+}
+
+}  // namespace lra::engine

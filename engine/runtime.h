@@ -1,0 +1,39 @@
+#pragma once
+// The machine and the threads that compute on it.
+
+#include <memory>
+#include <string>
+
+#include "engine/memory.h"
+
+namespace lra::engine {
+
+struct Machine {
+  std::string cpu;           // model name
+  std::string isa;           // what oneDNN uses, e.g. "avx512_core_bf16"
+  int cores = 0;             // that this process may use
+  std::string onednn;        // version and runtime, e.g. "2.6.3 (OMP)"
+  bool native_bf16 = false;  // AVX-512 BF16 or AMX
+};
+[[nodiscard]] const Machine& machine();
+
+// Prepares the calling thread for a piece of a run while it lives: oneDNN runs single-threaded in
+// it, denormals are flushed to zero, allocations are counted on the meter.
+class WorkerScope {
+ public:
+  explicit WorkerScope(std::shared_ptr<MemoryMeter> meter = nullptr);
+  WorkerScope(const WorkerScope&) = delete;
+  WorkerScope& operator=(const WorkerScope&) = delete;
+  ~WorkerScope();
+
+ private:
+  MemoryScope memory_;
+  unsigned saved_control_;
+  int saved_threads_;
+};
+
+// Highest resident memory of the process so far, and now.
+[[nodiscard]] std::size_t peak_rss_bytes();
+[[nodiscard]] std::size_t rss_bytes();
+
+}  // namespace lra::engine

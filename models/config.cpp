@@ -1,0 +1,61 @@
+#include "models/config.h"
+
+namespace lra::models {
+
+void ModelConfig::options(OptionTable& t) {
+  t.integer("layers", layers, 1, 64, "encoder layers")
+      .integer("width", width, 1, 16384, "features of the residual stream")
+      .integer("heads", heads, 1, 256, "attention heads")
+      .integer("qkv_width", qkv_width, 1, 16384, "features of all heads together")
+      .integer("ff_width", ff_width, 1, 65536, "hidden features of the feed-forward block and head")
+      .choice("norm", norm, {"pre", "post"}, "layer norm before or after each block")
+      .flag("final_norm", final_norm, "layer norm after the last layer (pre-norm)")
+      .number("norm_eps", norm_eps, 0, 1, "epsilon of layer norm")
+      .choice("activation", activation, {"gelu_erf", "gelu_tanh", "relu"},
+              "of the feed-forward block")
+      .flag("attention_bias", attention_bias, "biases on the attention's projections")
+      .choice("positions", positions, {"learned", "sinusoidal", "none"}, "position encoding")
+      .choice(
+          "pooling", pooling, {"cls", "first", "mean", "mean_all", "mean_zeroed", "sum", "last"},
+          "cls: a learned token in front; first: position 0; mean: over real positions; "
+          "mean_all: over all max_length positions; mean_zeroed: sum of real ones / padded_length")
+      .integer("padded_length", padded_length, 0, 1 << 20, "divisor of mean_zeroed; 0: max_length")
+      .integer("head_layers", head_layers, 1, 2, "hidden layers of the classifier: ff[, ff/2]")
+      .choice("pair_features", pair_features, {"nli", "concat"},
+              "nli: [x1, x2, x1 x2, x1 - x2]; concat: [x1, x2]")
+      .choice("input", input, {"tokens", "pixels"}, "token table, or projection of pixel values")
+      .number("pixel_mean", pixel_mean, 0, 1, "subtracted from grey values in [0, 1]")
+      .number("pixel_std", pixel_std, 1e-6, 10, "divides them")
+      .number("dropout", dropout, 0, 0.99, "after embedding, attention and feed-forward")
+      .number("attention_dropout", attention_dropout, 0, 0.99, "on attention weights")
+      .choice("init", init, {"torch", "lra"}, "initial values as PyTorch's layers or as LRA's")
+      .number("embedding_std", embedding_std, 0, 10, "of initial token embeddings")
+      .integer("vocabulary", vocabulary, 0, 1 << 20, "rows of the token table; 0: the task's")
+      .flag("feed_forward", feed_forward, "false: layers of attention alone");
+}
+
+void TrainConfig::options(OptionTable& t) {
+  t.choice("optimizer", optimizer, {"adamw", "adam", "adam_l2"},
+           "adam, adamw: decoupled weight decay; adam_l2: decay added to the gradient")
+      .number("lr", lr, 0, 100, "base learning rate")
+      .choice("schedule", schedule,
+              {"rsqrt", "rsqrt_normalized", "cosine", "onecycle", "linear", "constant"},
+              "of the learning rate")
+      .integer("warmup_steps", warmup_steps, 0, 100000000, "steps of linear warm-up")
+      .number("weight_decay", weight_decay, 0, 10, "decoupled unless adam_l2")
+      .number("beta1", beta1, 0, 0.99999, "first moment")
+      .number("beta2", beta2, 0, 0.9999999, "second moment")
+      .number("eps", eps, 0, 1, "in the denominator")
+      .flag("cycle_momentum", cycle_momentum, "beta1 0.95 -> 0.85 -> 0.95 (onecycle)")
+      .number("clip_norm", clip_norm, 0, 1e9, "largest gradient norm; 0: none")
+      .number("clip_value", clip_value, 0, 1e9, "largest gradient entry; 0: none")
+      .integer("batch_size", batch_size, 1, 100000, "examples (or pairs) a step")
+      .integer("steps", steps, 1, 1000000000, "optimiser steps")
+      .integer("eval_every", eval_every, 1, 1000000000, "steps between evaluations")
+      .integer("eval_examples", eval_examples, 0, 1000000000,
+               "validation examples of an evaluation while training; 0: all")
+      .choice("selection", selection, {"best_val", "best_val_after_20_percent", "last_step"},
+              "which weights the test accuracy is of");
+}
+
+}  // namespace lra::models

@@ -1,0 +1,147 @@
+#include "models/encoder.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace lra::models {
+namespace {
+
+using engine::Shape;
+
+// LRA's Dense: Xavier weights, biases N(0, 1e-6). PyTorch's Linear: both U(+-1/sqrt(fan_in)).
+engine::Initialiser weight_init(const ModelConfig& config, std::int64_t in, std::int64_t out) {
+  return config.init == "lra" ? engine::init::xavier_uniform(in, out)
+                              : engine::init::torch_linear(in);
+}
+engine::Initialiser bias_init(const ModelConfig& config, std::int64_t in) {
+  return config.init == "lra" ? engine::init::normal(0, 1e-6F) : engine::init::torch_linear(in);
+}
+
+}  // namespace
+
+Value Norm::operator()(const Value& x) const {
+  return engine::layer_norm(x, gamma.value(), beta.value(), eps);
+}
+
+Affine add_affine(engine::Parameters& parameters, const std::string& name, std::int64_t in,
+                  std::int64_t out, bool bias, const ModelConfig& config, std::int64_t fan_out) {
+  Affine map;
+  map.weight = parameters.add(name + ".weight", Shape{in, out},
+                              weight_init(config, in, fan_out > 0 ? fan_out : out));
+  if (bias) map.bias = parameters.add(name + ".bias", Shape{out}, bias_init(config, in));
+  return map;
+}
+
+Norm add_norm(engine::Parameters& parameters, const std::string& name, std::int64_t width,
+              double eps) {
+  Norm norm;
+  norm.gamma = parameters.add(name + ".weight", Shape{width}, engine::init::constant(1));
+  norm.beta = parameters.add(name + ".bias", Shape{width}, engine::init::constant(0));
+  norm.eps = static_cast<float>(eps);
+  return norm;
+}
+
+EncoderLayer::EncoderLayer(const ModelConfig& config, engine::Parameters& parameters,
+                           const std::string& prefix,
+                           std::unique_ptr<attention::Attention> attention, attention::Input input,
+                           const attention::Dimensions& dimensions)
+    : config_(config), layer_(dimensions.layer), attention_(std::move(attention)), input_(input) {
+  const std::int64_t E = config.width;
+  norm1_ = add_norm(parameters, prefix + "norm1", E, config.norm_eps);
+  if (input != attention::Input::block) {
+    // The projections are one product; each keeps the initial values of a map of its own.
+    const std::int64_t parts = input == attention::Input::heads ? 3 : 2;
+    qkv_ = add_affine(parameters, prefix + (parts == 3 ? "attention.qkv" : "attention.qk_v"), E,
+                      parts * config.qkv_width, config.attention_bias, config, config.qkv_width);
+    out_ = add_affine(parameters, prefix + "attention.out", config.qkv_width, E,
+                      config.attention_bias, config);
+  }
+  attention_->build(attention::ParameterBuilder(parameters, prefix + "attention."), dimensions);
+  if (config.feed_forward) {
+    norm2_ = add_norm(parameters, prefix + "norm2", E, config.norm_eps);
+    ff1_ = add_affine(parameters, prefix + "ff1", E, config.ff_width, true, config);
+    ff2_ = add_affine(parameters, prefix + "ff2", config.ff_width, E, true, config);
+  }
+}
+
+attention::Context EncoderLayer::context(const Pass& pass) const {
+  attention::Context c;
+  const auto layer = static_cast<std::uint64_t>(layer_);
+  c.length = pass.length;
+  c.training = pass.training;
+  c.dropout = pass.training ? config_.attention_dropout : 0.0;
+  c.call = pass.key.of("attention").of(layer);
+  c.fixed = pass.fixed.of("attention").of(layer);
+  c.step = pass.step;
+  c.draws = pass.draws;
+  c.carried = pass.carried;
+  return c;
+}
+
+Value EncoderLayer::drop(const Value& x, const Pass& pass, const char* place) const {
+  if (!pass.training || config_.dropout == 0) return x;
+  return engine::dropout(x, config_.dropout,
+                         pass.key.of(place).of(static_cast<std::uint64_t>(layer_)));
+}
+
+Value EncoderLayer::add_projection(const Value& h, const Affine& map, const Value& residual,
+                                   const Pass& pass, const char* place) const {
+  const Value bias = map.bias.defined() ? map.bias.value() : Value();
+  if (!pass.training || config_.dropout == 0) {
+    return engine::linear(h, map.weight.value(), bias, {.residual = &residual});
+  }
+  return residual + drop(engine::linear(h, map.weight.value(), bias), pass, place);
+}
+
+attention::Heads EncoderLayer::project(const Value& h, const Pass& pass) const {
+  const Value bias = qkv_.bias.defined() ? qkv_.bias.value() : Value();
+  const Value y = engine::linear(h, qkv_.weight.value(), bias);  // [N, P H D]
+  const std::int64_t parts = input_ == attention::Input::heads ? 3 : 2;
+  const auto projections = engine::split_heads(y, parts, config_.heads);
+  return {projections.front(),
+          projections[static_cast<std::size_t>(parts - 2)],
+          projections.back(),
+          pass.length,
+          pass.length,
+          h,
+          {}};
+}
+
+attention::Heads EncoderLayer::heads(const Value& x, const Pass& pass) const {
+  return project(config_.norm == "pre" ? norm1_(x) : x, pass);
+}
+
+Value EncoderLayer::mixed(const Value& h, const Value& residual, const Pass& pass) const {
+  const attention::Context c = context(pass);
+  if (input_ == attention::Input::block) {
+    return residual + drop(attention::mix(*attention_, h, c), pass, "attention out");
+  }
+  const Value o = engine::merge_heads(attention::attend(*attention_, project(h, pass), c));
+  return add_projection(o, out_, residual, pass, "attention out");
+}
+
+Value EncoderLayer::feed_forward(const Value& h, const Value& residual, const Pass& pass) const {
+  const Value w1 = ff1_.weight.value();
+  const Value b1 = ff1_.bias.value();
+  Value g;
+  if (config_.activation == "relu") {
+    g = engine::linear(h, w1, b1, {.relu = true});
+  } else if (config_.activation == "gelu_tanh") {
+    g = engine::gelu_tanh(engine::linear(h, w1, b1));
+  } else {
+    g = engine::gelu_erf(engine::linear(h, w1, b1));
+  }
+  return add_projection(drop(g, pass, "ff inner"), ff2_, residual, pass, "ff out");
+}
+
+Value EncoderLayer::operator()(const Value& x, const Pass& pass) const {
+  if (config_.norm == "post") {
+    const Value y = norm1_(mixed(x, x, pass));
+    return config_.feed_forward ? norm2_(feed_forward(y, y, pass)) : y;
+  }
+  const Value y = mixed(norm1_(x), x, pass);
+  return config_.feed_forward ? feed_forward(norm2_(y), y, pass) : y;
+}
+
+}  // namespace lra::models

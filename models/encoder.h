@@ -1,0 +1,79 @@
+#pragma once
+// The shared Transformer encoder: everything but the attention is the same for all variants.
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "attention/attention.h"
+#include "models/config.h"
+
+namespace lra::models {
+
+using engine::Parameter;
+using engine::Value;
+
+// One sequence in one pass.
+struct Pass {
+  std::int64_t length = 0;  // real rows, CLS included
+  bool training = false;
+  RandomKey key;    // of this pass: seed, step and example
+  RandomKey fixed;  // of the model: seed
+  std::int64_t step = 0;
+  std::map<std::string, engine::Tensor>* draws = nullptr;
+  std::map<std::string, Value>* carried = nullptr;  // what layers leave for the next one
+};
+
+// Gain and shift of a layer norm.
+struct Norm {
+  Parameter gamma, beta;
+  float eps = 1e-5F;
+  [[nodiscard]] Value operator()(const Value& x) const;
+};
+
+// An affine map; bias may be undefined.
+struct Affine {
+  Parameter weight, bias;  // [in, out], [out]
+};
+
+// One layer: attention and feed-forward blocks with residual connections.
+//   pre:  x + Attn(LN(x)), then + MLP(LN(.))     post: LN(x + Attn(x)), then LN(. + MLP(.))
+class EncoderLayer {
+ public:
+  EncoderLayer(const ModelConfig& config, engine::Parameters& parameters, const std::string& prefix,
+               std::unique_ptr<attention::Attention> attention, attention::Input input,
+               const attention::Dimensions& dimensions);
+
+  // x [N, E] -> [N, E]; rows from pass.length on are padding.
+  [[nodiscard]] Value operator()(const Value& x, const Pass& pass) const;
+  [[nodiscard]] const attention::Attention& attention() const { return *attention_; }
+  // The heads that the attention of this layer sees for the layer's input x.
+  [[nodiscard]] attention::Heads heads(const Value& x, const Pass& pass) const;
+
+ private:
+  [[nodiscard]] attention::Context context(const Pass& pass) const;
+  [[nodiscard]] Value mixed(const Value& h, const Value& residual, const Pass& pass) const;
+  [[nodiscard]] Value feed_forward(const Value& h, const Value& residual, const Pass& pass) const;
+  [[nodiscard]] attention::Heads project(const Value& h, const Pass& pass) const;
+  [[nodiscard]] Value drop(const Value& x, const Pass& pass, const char* place) const;
+  // residual + dropout(h w + bias), in one product where nothing is dropped.
+  [[nodiscard]] Value add_projection(const Value& h, const Affine& map, const Value& residual,
+                                     const Pass& pass, const char* place) const;
+
+  ModelConfig config_;
+  std::int64_t layer_;
+  std::unique_ptr<attention::Attention> attention_;
+  attention::Input input_;
+  Norm norm1_, norm2_;
+  Affine qkv_, out_, ff1_, ff2_;
+};
+
+// Adds an affine map with the configuration's initial values.
+[[nodiscard]] Affine add_affine(engine::Parameters& parameters, const std::string& name,
+                                std::int64_t in, std::int64_t out, bool bias,
+                                const ModelConfig& config, std::int64_t fan_out = 0);
+[[nodiscard]] Norm add_norm(engine::Parameters& parameters, const std::string& name,
+                            std::int64_t width, double eps);
+
+}  // namespace lra::models

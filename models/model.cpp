@@ -1,0 +1,209 @@
+#include "models/model.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace lra::models {
+
+using engine::DType;
+using engine::Shape;
+using engine::Tensor;
+
+std::int64_t bucket_length(std::int64_t length) {
+  const auto octave = static_cast<std::int64_t>(
+      std::bit_floor(static_cast<std::uint64_t>(std::max<std::int64_t>(length - 1, 1))));
+  const std::int64_t step = std::max<std::int64_t>(16, octave / 16);
+  return (length + step - 1) / step * step;
+}
+
+Tensor sinusoidal_positions(std::int64_t length, std::int64_t width) {
+  Tensor table({length, width}, DType::f32);
+  for (std::int64_t i = 0; i < length; ++i) {
+    for (std::int64_t c = 0; c < width; ++c) {
+      const double rate =
+          std::pow(10000.0, -static_cast<double>(c / 2 * 2) / static_cast<double>(width));
+      const double angle = static_cast<double>(i) * rate;
+      table.f32()[i * width + c] =
+          static_cast<float>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
+    }
+  }
+  return table;
+}
+
+Model::Model(const ModelConfig& config, const ModelTask& task, const std::string& attention,
+             const nlohmann::json& attention_options)
+    : config_(config), task_(task) {
+  if (config.qkv_width % config.heads != 0) {
+    fail(ErrorKind::config, "model: qkv_width {} is not a multiple of heads {}", config.qkv_width,
+         config.heads);
+  }
+  const bool cls = config.pooling == "cls";
+  const std::int64_t E = config.width;
+  const std::int64_t longest = task.max_length + (cls ? 1 : 0);
+  if (config.input == "pixels") {
+    pixel_ = add_affine(parameters_, "embedding.pixel", 1, E, true, config);
+  } else {
+    const std::int64_t rows = std::max(config.vocabulary, task.vocabulary);
+    table_ = parameters_.add("embedding.tokens", Shape{rows, E},
+                             engine::init::normal(0, static_cast<float>(config.embedding_std)));
+  }
+  if (config.positions == "learned") {
+    positions_ =
+        parameters_.add("embedding.positions", Shape{longest, E}, engine::init::normal(0, 0.02F));
+  } else if (config.positions == "sinusoidal") {
+    sinusoids_ = sinusoidal_positions(longest, E);
+  }
+  if (cls) cls_ = parameters_.add("embedding.cls", Shape{1, E}, engine::init::constant(0));
+  const auto& entry = attention::registry().at(attention);
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    attention::Dimensions d{
+        config.heads, config.qkv_width / config.heads, E, longest, i, config.layers, cls};
+    layers_.push_back(std::make_unique<EncoderLayer>(
+        config, parameters_, fmt::format("layers.{}.", i),
+        attention::create(attention, attention_options), entry.traits.input, d));
+  }
+  if (config.final_norm && config.norm == "pre") {
+    final_norm_ = add_norm(parameters_, "final_norm", E, config.norm_eps);
+  }
+  build_head();
+}
+
+void Model::build_head() {
+  std::int64_t in = config_.width;
+  if (task_.head == HeadKind::token) {
+    head_.push_back(add_affine(parameters_, "head.out", in, task_.classes, true, config_));
+    return;
+  }
+  if (task_.head == HeadKind::pair_class) in *= config_.pair_features == "nli" ? 4 : 2;
+  std::int64_t hidden = config_.ff_width;
+  for (std::int64_t i = 0; i < config_.head_layers; ++i) {
+    head_.push_back(
+        add_affine(parameters_, fmt::format("head.hidden{}", i), in, hidden, true, config_));
+    in = hidden;
+    hidden = std::max<std::int64_t>(1, hidden / 2);
+  }
+  head_.push_back(add_affine(parameters_, "head.out", in, task_.classes, true, config_));
+}
+
+void Model::initialise(std::uint64_t seed, DType compute) { parameters_.initialise(seed, compute); }
+
+Value Model::positions() const {
+  if (positions_.defined()) return positions_.value_f32();
+  return sinusoids_.defined() ? Value(sinusoids_) : Value();
+}
+
+// Grey values: id 1..256 is pixel 0..255; (pixel/255 - mean) / std projected to the width.
+Value Model::embed_pixels(std::span<const std::uint16_t> ids, std::int64_t rows) const {
+  Tensor pixels = Tensor::zeros({rows, 1});
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const double grey = std::max(0.0, (static_cast<double>(ids[i]) - 1) / 255);
+    pixels.f32()[i] = static_cast<float>((grey - config_.pixel_mean) / config_.pixel_std);
+  }
+  Value x = engine::linear(Value(pixels), pixel_.weight.value_f32(), pixel_.bias.value());
+  const Value position = positions();
+  if (!position.defined()) return x;
+  const std::int64_t n = std::min(rows, position.dim(0));
+  return x + engine::pad(engine::slice(position, 0, 0, n), 0, 0, rows - n);
+}
+
+Value Model::embed(std::span<const std::uint16_t> ids, Pass& pass) const {
+  if (ids.empty() || static_cast<std::int64_t>(ids.size()) > task_.max_length) {
+    fail(ErrorKind::shape, "model: a sequence of {} ids, expected 1..{}", ids.size(),
+         task_.max_length);
+  }
+  const DType type = parameters_.compute_type();
+  const bool all = config_.pooling == "mean_all";
+  std::vector<std::int32_t> row_ids(ids.begin(), ids.end());
+  pass.length = static_cast<std::int64_t>(ids.size());
+  // mean_all pools over padding too, as LRA's code does: the padding is then part of the sequence.
+  if (all) row_ids.resize(static_cast<std::size_t>(task_.max_length), 0);
+  const std::int64_t extra = cls_.defined() ? 1 : 0;
+  const auto n = static_cast<std::int64_t>(row_ids.size());
+  const std::int64_t rows = all ? n : bucket_length(n + extra);
+  Value x;
+  if (config_.input == "pixels") {
+    x = engine::cast(embed_pixels(ids, rows), type);
+  } else if (extra == 0) {
+    x = engine::embedding(table_.value_f32(), positions(), row_ids, rows, type);
+  } else {
+    // The CLS vector is a row behind the table, so that one look-up serves all.
+    const Value table = engine::concat({table_.value_f32(), cls_.value_f32()}, 0);
+    row_ids.insert(row_ids.begin(), static_cast<std::int32_t>(table.dim(0) - 1));
+    x = engine::embedding(table, positions(), row_ids, rows, type);
+  }
+  pass.length += extra;
+  if (!pass.training || config_.dropout == 0) return x;
+  return engine::dropout(x, config_.dropout, pass.key.of("embedding"));
+}
+
+std::vector<Value> Model::trace(std::span<const std::uint16_t> ids, Pass& pass) const {
+  std::map<std::string, Value> carried;
+  pass.carried = &carried;
+  std::vector<Value> values{embed(ids, pass)};
+  for (const auto& layer : layers_) values.push_back((*layer)(values.back(), pass));
+  pass.carried = nullptr;
+  return values;
+}
+
+Value Model::encode(std::span<const std::uint16_t> ids, Pass& pass) const {
+  std::map<std::string, Value> carried;
+  pass.carried = &carried;
+  Value x = embed(ids, pass);
+  for (const auto& layer : layers_) x = (*layer)(x, pass);
+  pass.carried = nullptr;
+  return final_norm_.gamma.defined() ? final_norm_(x) : x;
+}
+
+Value pool_rows(const std::string& kind, const Value& x, std::int64_t length,
+                std::int64_t divisor) {
+  const std::int64_t N = x.dim(0);
+  if (kind == "cls" || kind == "first") return cast(engine::slice(x, 0, 0, 1), DType::f32);
+  if (kind == "last") return cast(engine::slice(x, 0, length - 1, 1), DType::f32);
+  const std::int64_t counted = kind == "mean_all" ? N : length;
+  Tensor weights = Tensor::zeros({1, N}, x.dtype());
+  std::copy_n(Tensor::full({counted}, 1.0F, x.dtype()).raw(),
+              static_cast<std::size_t>(counted) * engine::size_of(x.dtype()), weights.raw());
+  const Value total = engine::matmul(Value(weights), x, {.f32_result = true});  // [1, E]
+  if (kind == "sum") return total;
+  const std::int64_t n = kind == "mean_zeroed" ? divisor : counted;
+  return n == 0 ? total : total / static_cast<float>(n);
+}
+
+Value pair_features(const std::string& kind, const Value& a, const Value& b) {
+  if (kind == "concat") return engine::concat({a, b}, 1);
+  return engine::concat({a, b, a * b, a - b}, 1);
+}
+
+Value Model::pool(const Value& x, const Pass& pass) const {
+  const std::int64_t divisor = config_.padded_length > 0 ? config_.padded_length : task_.max_length;
+  return pool_rows(config_.pooling, x, pass.length, divisor);
+}
+
+Value Model::classify(Value features) const {
+  for (std::size_t i = 0; i + 1 < head_.size(); ++i) {
+    features = engine::linear(features, head_[i].weight.value_f32(), head_[i].bias.value(),
+                              {.relu = true});
+  }
+  return engine::linear(features, head_.back().weight.value_f32(), head_.back().bias.value());
+}
+
+Value Model::logits(std::span<const std::uint16_t> ids, std::span<const std::uint16_t> second,
+                    const Pass& pass) const {
+  Pass first_pass = pass;
+  const Value x = encode(ids, first_pass);
+  if (task_.head == HeadKind::token) {
+    const auto n = static_cast<std::int64_t>(ids.size());
+    return classify(cast(engine::slice(x, 0, first_pass.length - n, n), DType::f32));
+  }
+  const Value a = pool(x, first_pass);
+  if (task_.head == HeadKind::pooled_class) return classify(a);
+  Pass second_pass = pass;
+  second_pass.key = pass.key.of("second");
+  const Value b = pool(encode(second, second_pass), second_pass);
+  return classify(pair_features(config_.pair_features, a, b));
+}
+
+}  // namespace lra::models

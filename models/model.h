@@ -1,0 +1,86 @@
+#pragma once
+// Embedding, encoder, pooling and head: from token ids to logits.
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "models/encoder.h"
+
+namespace lra::models {
+
+enum class HeadKind { pooled_class, pair_class, token };
+
+// What the task asks of the model.
+struct ModelTask {
+  HeadKind head = HeadKind::pooled_class;
+  std::int64_t classes = 2;     // or the vocabulary for a token head
+  std::int64_t vocabulary = 2;  // ids are 0..vocabulary-1
+  std::int64_t max_length = 1;  // of one sequence, without CLS
+};
+
+// Lengths are rounded up to a bucket: 64 steps an octave from 512 on, multiples of 16 below, so
+// that few distinct shapes are compiled and at most 3 % of the rows (15 below 512) are padding.
+[[nodiscard]] std::int64_t bucket_length(std::int64_t length);
+
+class Model {
+ public:
+  Model(const ModelConfig& config, const ModelTask& task, const std::string& attention,
+        const nlohmann::json& attention_options);
+
+  // Allocates and fills the parameters; computes in `compute`.
+  void initialise(std::uint64_t seed, engine::DType compute);
+
+  // ids [n] (and `second` for pair tasks) -> logits f32 [1, classes], or [n, classes] for a token
+  // head. Needs a ParameterScope; pass.length is set here. Throws Error(shape) for an empty input,
+  // an id outside the vocabulary or more ids than max_length.
+  [[nodiscard]] Value logits(std::span<const std::uint16_t> ids,
+                             std::span<const std::uint16_t> second, const Pass& pass) const;
+
+  // The encoder's output rows [N, E] after the final norm, of which pass.length are real.
+  [[nodiscard]] Value encode(std::span<const std::uint16_t> ids, Pass& pass) const;
+  // The first half of logits() after encode(): x [N, E], pass.length real -> [1, E] f32.
+  [[nodiscard]] Value pool(const Value& x, const Pass& pass) const;
+  // The second half: pooled features (of one sequence or a pair) or token rows -> logits.
+  [[nodiscard]] Value classify(Value features) const;
+  // The inputs of each layer, for diagnostics: layers + 1 values [N, E] before the final norm.
+  [[nodiscard]] std::vector<Value> trace(std::span<const std::uint16_t> ids, Pass& pass) const;
+
+  [[nodiscard]] engine::Parameters& parameters() { return parameters_; }
+  [[nodiscard]] const engine::Parameters& parameters() const { return parameters_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<EncoderLayer>>& layers() const { return layers_; }
+  [[nodiscard]] const ModelConfig& config() const { return config_; }
+  [[nodiscard]] const ModelTask& task() const { return task_; }
+  // Numbers that are trained.
+  [[nodiscard]] std::int64_t parameter_count() const { return parameters_.count(); }
+
+ private:
+  [[nodiscard]] Value embed(std::span<const std::uint16_t> ids, Pass& pass) const;
+  [[nodiscard]] Value embed_pixels(std::span<const std::uint16_t> ids, std::int64_t rows) const;
+  [[nodiscard]] Value positions() const;
+  void build_head();
+
+  ModelConfig config_;
+  ModelTask task_;
+  engine::Parameters parameters_;
+  Parameter table_, positions_, cls_;
+  Affine pixel_;
+  engine::Tensor sinusoids_;
+  std::vector<std::unique_ptr<EncoderLayer>> layers_;
+  Norm final_norm_;
+  std::vector<Affine> head_;
+};
+
+// Sinusoids: sin on even and cos on odd features, base 10,000. [length, width] f32.
+[[nodiscard]] engine::Tensor sinusoidal_positions(std::int64_t length, std::int64_t width);
+
+// Pooling and pair features on their own, for checks: x [N, E] -> [1, E] f32.
+[[nodiscard]] Value pool_rows(const std::string& kind, const Value& x, std::int64_t length,
+                              std::int64_t divisor);
+// [1, E] each -> [1, 4 E] or [1, 2 E].
+[[nodiscard]] Value pair_features(const std::string& kind, const Value& a, const Value& b);
+
+}  // namespace lra::models

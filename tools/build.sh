@@ -1,0 +1,20 @@
+# shellcheck shell=bash
+# build_preset PRESET [TARGET...]: configures build/PRESET and builds the targets (default: all).
+# A failed configuration prints its log; ccache is used where it is installed. Sourced, from the
+# root of the tree.
+
+build_preset() {
+  local preset=$1 log options=()
+  shift
+  if command -v ccache >/dev/null; then
+    options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  fi
+  log=$(mktemp)
+  if ! cmake --preset "$preset" "${options[@]}" >"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    return 1
+  fi
+  rm -f "$log"
+  cmake --build --preset "$preset" ${1+--target "$@"} --parallel "$(nproc)"
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Checks the direction of includes: engine/base <- engine <- attention <- models <- harness; tasks and
+# results use engine/base alone; oneDNN's header is included by one file of engine, Catch2's by the
+# tests' shim; a file that calls an algorithm names <algorithm>, which GCC 12's other headers bring
+# along and GCC 14's do not. Prints each line that breaks a rule.
+#   tools/check_includes.sh [ROOT]
+set -euo pipefail
+cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
+
+# What a folder may include, as a pattern of included paths.
+declare -A allowed=(
+  [engine/base]='engine/base/'
+  [engine]='engine/'
+  [attention]='(engine|attention)/'
+  [models]='(engine|attention|models)/'
+  [tasks]='(engine/base|tasks)/'
+  [results]='(engine/base|results)/'
+  [harness]='(engine|attention|models|tasks|results|harness)/'
+  [tools]='(engine|attention|models|tasks|results|harness|tools)/'
+  [tests]='(engine|attention|models|tasks|results|harness|tests)/'
+)
+
+failed=0
+complain() {
+  echo "$1" >&2
+  failed=1
+}
+
+sources=$(find engine attention models tasks results harness tools tests \
+            \( -name '*.h' -o -name '*.cpp' \) | sort)
+for file in $sources; do
+  folder=${file%%/*}
+  if [[ $file == engine/base/* ]]; then
+    folder=engine/base
+  fi
+  # "embedded/..." is generated from a folder's own data files.
+  pattern="^(${allowed[$folder]}|embedded/"
+  if [[ $file == *_test.cpp || $file == */test_*.h ]]; then
+    pattern+='|tests/'
+  fi
+  pattern+=')'
+  while IFS=: read -r line text; do
+    included=${text#*\"}
+    included=${included%%\"*}
+    if ! [[ $included =~ $pattern ]]; then
+      complain "$file:$line: includes \"$included\", which $folder may not"
+    fi
+  done < <(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$file" || true)
+done
+
+# shellcheck disable=SC2086
+onednn=$(grep -lE '#[[:space:]]*include[[:space:]]*[<"]((oneapi/)?dnnl/?|dnnl)' $sources || true)
+if [ "$(wc -w <<<"$onednn")" -gt 1 ] || [[ -n $onednn && $onednn != engine/* ]]; then
+  complain "oneDNN may be included by one file, in engine; it is by: ${onednn//$'\n'/ }"
+fi
+# shellcheck disable=SC2086
+catch=$(grep -lE '#[[:space:]]*include[[:space:]]*[<"]catch2?/' $sources |
+          grep -vxE 'tests/catch(_main)?\.(h|cpp)' || true)
+if [ -n "$catch" ]; then
+  complain "Catch2 is included through tests/catch.h only; directly by: ${catch//$'\n'/ }"
+fi
+
+algorithms='(all|any|none)_of|adjacent_find|binary_search|copy_if|copy_n|count|count_if|equal_range'
+algorithms+='|find|find_if|find_if_not|for_each|generate|generate_n|includes|is_sorted|iter_swap'
+algorithms+='|max_element|merge|min_element|minmax_element|nth_element|partial_sort|partition|remove'
+algorithms+='|remove_if|replace|replace_if|reverse|rotate|search|set_difference|set_intersection'
+algorithms+='|set_union|shuffle|sort|stable_partition|stable_sort|transform|unique'
+for file in $sources; do
+  uses=$(grep -noE "std::(ranges::)?($algorithms)\(" "$file" | head -n 1 || true)
+  if [ -n "$uses" ] && ! grep -qE '#include <algorithm>' "$file"; then
+    complain "$file:$uses...) without #include <algorithm>"
+  fi
+done
+exit $failed
