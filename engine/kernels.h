@@ -54,6 +54,18 @@ void cumulative_sum(const Tensor& x, std::int64_t outer, std::int64_t n, std::in
 // y[c] = max over the rows of x [R, C], in f32 (oneDNN reduces the last axis only, and slowly).
 void column_maxima(const Tensor& x, const Tensor& y);
 
+// y[index[i], :] = x[i, :], of one type; index < 0 is skipped.
+void store_rows(const Tensor& x, std::span<const std::int32_t> index, const Tensor& y);
+
+// The two halves of a softmax's backward on transposed weights w [B, K, t] (f32 or bf16), d f32:
+// sum[b, :] += sum_r w[b, r, :] d[b, r, :], and w = w (d - mean[b, :]) in place. As primitives
+// these are four passes, and d would be rounded before the difference.
+void add_column_products(const Tensor& w, const Tensor& d, const Tensor& sum);
+void weight_difference(const Tensor& w, const Tensor& d, const Tensor& mean);
+
+// The largest Euclidean norm of a row of x [..., C]; NaN if there is one.
+[[nodiscard]] double largest_row_norm(const Tensor& x);
+
 // Sum of the squares of all elements, in double.
 [[nodiscard]] double sum_of_squares(const Tensor& x);
 // True if an element is NaN or infinite.
