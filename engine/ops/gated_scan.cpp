@@ -51,9 +51,12 @@ struct Row {
 };
 
 // One step of the state S [D, Dv] that leaves diag(a) S in `decayed` if asked for; o += S^T q, with
-// k v^T in it or not.
-LRA_SIMD void forward_step(float* S, const Row& r, std::int64_t D, std::int64_t Dv, bool inclusive,
-                           float* o, float* decayed) {
+// k v^T in it or not. Fixed > 0 is Dv, known to the compiler.
+template <std::int64_t Fixed>
+inline void forward_step(float* __restrict S, const Row& r, std::int64_t D, std::int64_t width,
+                         bool inclusive, float* __restrict o, float* __restrict decayed) {
+  const std::int64_t Dv = Fixed > 0 ? Fixed : width;
+  const float* __restrict v = r.v;
   for (std::int64_t d = 0; d < D; ++d) {
     float* s = S + d * Dv;
     const float a = r.a[d];
@@ -65,10 +68,16 @@ LRA_SIMD void forward_step(float* S, const Row& r, std::int64_t D, std::int64_t 
     }
     for (std::int64_t c = 0; c < Dv; ++c) {
       const float kept = a * s[c];
-      o[c] += q * (kept + own * r.v[c]);
-      s[c] = kept + k * r.v[c];
+      o[c] += q * (kept + own * v[c]);
+      s[c] = kept + k * v[c];
     }
   }
+}
+LRA_SIMD void forward_steps(float* S, Row r, std::int64_t D, std::int64_t Dv, bool inclusive,
+                            float* o, float* decayed) {
+  if (Dv == 32) return forward_step<32>(S, r, D, Dv, inclusive, o, decayed);
+  if (Dv == 64) return forward_step<64>(S, r, D, Dv, inclusive, o, decayed);
+  forward_step<0>(S, r, D, Dv, inclusive, o, decayed);
 }
 
 struct RowGradient {
@@ -77,12 +86,16 @@ struct RowGradient {
 
 // One step back: G is the gradient of the state that later steps see, `decayed` is diag(a) S before
 // the step's own k v^T.
-LRA_SIMD void backward_step(float* G, const float* decayed, const Row& r, const float* dout,
-                            std::int64_t D, std::int64_t Dv, bool inclusive,
-                            const RowGradient& to) {
+template <std::int64_t Fixed>
+inline void backward_step(float* __restrict G, const float* __restrict decayed, const Row& r,
+                          const float* __restrict dout, std::int64_t D, std::int64_t width,
+                          bool inclusive, const RowGradient& to) {
+  const std::int64_t Dv = Fixed > 0 ? Fixed : width;
+  const float* __restrict v = r.v;
+  float* __restrict dv = to.dv;
   float same = 0;
 #pragma omp simd reduction(+ : same)
-  for (std::int64_t c = 0; c < Dv; ++c) same += r.v[c] * dout[c];
+  for (std::int64_t c = 0; c < Dv; ++c) same += v[c] * dout[c];
   for (std::int64_t d = 0; d < D; ++d) {
     float* g = G + d * Dv;
     const float* s = decayed + d * Dv;
@@ -98,15 +111,21 @@ LRA_SIMD void backward_step(float* G, const float* decayed, const Row& r, const 
       const float seen = g[c] + own * dout[c];
       const float full = g[c] + q * dout[c];
       dq += s[c] * dout[c];
-      dk += seen * r.v[c];
+      dk += seen * v[c];
       dg += full * s[c];
-      to.dv[c] += k * seen;
+      dv[c] += k * seen;
       g[c] = a * full;
     }
     to.dq[d] = inclusive ? dq + k * same : dq;
     to.dk[d] = dk;
     to.dg[d] = dg;
   }
+}
+LRA_SIMD void backward_steps(float* G, const float* decayed, Row r, const float* dout,
+                             std::int64_t D, std::int64_t Dv, bool inclusive, RowGradient to) {
+  if (Dv == 32) return backward_step<32>(G, decayed, r, dout, D, Dv, inclusive, to);
+  if (Dv == 64) return backward_step<64>(G, decayed, r, dout, D, Dv, inclusive, to);
+  backward_step<0>(G, decayed, r, dout, D, Dv, inclusive, to);
 }
 
 // One head in one direction.
@@ -145,10 +164,10 @@ class Scan {
       std::vector<float> to_v(static_cast<std::size_t>(count_ * Dv_), 0.0F);
       for (std::int64_t i = count_ - 1; i >= 0; --i) {
         const std::int64_t t = row(i);
-        backward_step(G.data(), decayed.data() + i * D_ * Dv_, at(t), d.data() + t * Dv_, D_, Dv_,
-                      !reverse_,
-                      {to_q.data() + t * D_, to_k.data() + t * D_, to_v.data() + t * Dv_,
-                       to_g.data() + t * D_});
+        backward_steps(G.data(), decayed.data() + i * D_ * Dv_, at(t), d.data() + t * Dv_, D_, Dv_,
+                       !reverse_,
+                       {to_q.data() + t * D_, to_k.data() + t * D_, to_v.data() + t * Dv_,
+                        to_g.data() + t * D_});
       }
       dq.write(begin_, to_q);
       dk.write(begin_, to_k);
@@ -182,8 +201,8 @@ class Scan {
   void run(std::vector<float>& S, std::vector<float>& out, float* decayed) const {
     for (std::int64_t i = 0; i < count_; ++i) {
       const std::int64_t t = row(i);
-      forward_step(S.data(), at(t), D_, Dv_, !reverse_, out.data() + t * Dv_,
-                   decayed == nullptr ? nullptr : decayed + i * D_ * Dv_);
+      forward_steps(S.data(), at(t), D_, Dv_, !reverse_, out.data() + t * Dv_,
+                    decayed == nullptr ? nullptr : decayed + i * D_ * Dv_);
     }
   }
 
