@@ -8,7 +8,8 @@
 // gradient and cancels up to eps. ReLU kernel: x' = relu(P x~) + eps, or relu(x) + eps without a
 // projection, which is what LRA's configurations run. The factor M^-1/2 cancels and is left out.
 // Padded keys weigh 0 (published codes keep them in the denominator). Ours: `redraw` counts
-// training steps; the causal form's key stabiliser looks at all keys.
+// training steps; in the causal form the keys' eps is e^-stabiliser eps, so that their common
+// stabiliser, which looks at all keys, cancels exactly and shows nothing of later tokens.
 
 #include <cmath>
 
@@ -87,8 +88,10 @@ class Performer final : public Attention {
     const float half = 0.5F / std::sqrt(static_cast<float>(x.dim(2)));
     const Value norm = sum_f32(square(cast(x, DType::f32)), 2) * half;  // [H,N,1]  |x~|^2 / 2
     const Tensor w = engine::largest_product(x.tensor(), P.tensor());   // [H,N,1]  max_m P x~
+    const auto eps = static_cast<float>(eps_);
     const Value s = query ? Value(w) : max(slice(Value(w), 1, 0, n), 1);
-    return exp_product(x, P, norm + s, {}, static_cast<float>(eps_));  // [H,N,M]
+    if (!query && causal_) return exp_product(x, P, norm + s, {}, 0) + exp(-s) * eps;
+    return exp_product(x, P, norm + s, {}, eps);  // [H,N,M]
   }
 
   [[nodiscard]] Plain features(const Plain& x, const PlainInputs& in, bool query) const {
@@ -113,10 +116,13 @@ class Performer final : public Attention {
       }
       for (std::int64_t i = 0; i < x.dim(1); ++i) {
         const double norm = dot(x, x, h, i, i) * scale * scale / 2;
-        const double shift = norm + (query ? largest[static_cast<std::size_t>(i)] : all);
+        const double stabiliser =
+            in.stop_gradient(query ? largest[static_cast<std::size_t>(i)] : all);
+        const double eps = !query && causal_ ? eps_ * std::exp(-stabiliser) : eps_;
         for (std::int64_t m = 0; m < P.dim(0); ++m) {
           double& w = f(h, i, m);
-          w = kernel_ == "relu" ? std::max(w, 0.0) + kernel_epsilon_ : std::exp(w - shift) + eps_;
+          w = kernel_ == "relu" ? std::max(w, 0.0) + kernel_epsilon_
+                                : std::exp(w - norm - stabiliser) + eps;
         }
       }
     }

@@ -2,6 +2,7 @@
 // All differentiable operations.
 
 #include "engine/ops/arithmetic.h"
+#include "engine/ops/block_attention.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/exp_product.h"
 #include "engine/ops/index.h"

@@ -96,7 +96,8 @@ std::vector<std::string> entry_labels(const std::vector<Entry>& entries) {
   return labels;
 }
 
-Table build_table(const std::vector<Record>& records, const TableOptions& options) {
+std::vector<Record> select_records(const std::vector<Record>& records,
+                                   const TableOptions& options) {
   std::set<std::string> tasks;
   std::set<std::string> attentions;
   for (const auto& record : records) {
@@ -114,7 +115,12 @@ Table build_table(const std::vector<Record>& records, const TableOptions& option
            (options.division.empty() || options.division == name_of(r.division.name));
   });
   if (kept.empty()) fail(ErrorKind::data, "table: none of {} records is left", records.size());
-  return build_table(build_leaderboard(kept, options.baseline), options);
+  return kept;
+}
+
+Table build_table(const std::vector<Record>& records, const TableOptions& options) {
+  return build_table(build_leaderboard(select_records(records, options), options.baseline),
+                     options);
 }
 
 std::string format_number(double value, int decimals, bool sign) {

@@ -104,6 +104,10 @@ struct Table {
 
 // Parts of the above, shared with the report.
 
+// The records that the filters leave. Throws as build_table().
+[[nodiscard]] std::vector<Record> select_records(const std::vector<Record>& records,
+                                                 const TableOptions& options);
+
 // The columns of a leaderboard under these words; empty words give the default.
 [[nodiscard]] std::vector<Column> select_columns(const Leaderboard& board,
                                                  const std::vector<std::string>& words);

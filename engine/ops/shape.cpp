@@ -212,6 +212,21 @@ Value mask_rows(const Value& x, std::int64_t n) {
   });
 }
 
+Value scale_rows_twice(const Value& x, const Tensor& a, const Tensor& b) {
+  if (x.rank() != 3 || a.numel() != x.dim(1) || b.numel() != x.dim(1)) {
+    fail(ErrorKind::shape, "scale_rows_twice: got x {} and {}, {} factors", x.shape().text(),
+         a.numel(), b.numel());
+  }
+  Tensor y({x.dim(0), x.dim(1), 2 * x.dim(2)}, x.dtype());
+  kernels::scale_rows_twice(x.tensor(), a, b, y);
+  return Tape::record(std::move(y), {&x},
+                      [=, from = x.shape(), gx = x.gradient()](const Tensor& dy) {
+                        Tensor dx(from, dy.dtype());
+                        kernels::scale_rows_twice_backward(dy, a, b, dx);
+                        gx->add(std::move(dx));
+                      });
+}
+
 std::vector<Value> split_heads(const Value& y, std::int64_t parts, std::int64_t heads) {
   const std::int64_t groups = parts * heads;
   if (y.rank() != 2 || parts < 1 || heads < 1 || y.dim(1) % groups != 0) {

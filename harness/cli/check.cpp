@@ -4,6 +4,7 @@
 
 #include "engine/runtime.h"
 #include "harness/check_golden.h"
+#include "harness/check_gradients.h"
 #include "harness/cli/cli.h"
 
 namespace lra::harness::cli {
@@ -22,6 +23,14 @@ int golden(const std::vector<std::string>& paths, const std::string& precision) 
   return report.exit_code();
 }
 
+int gradients(const std::string& name) {
+  const engine::WorkerScope worker;
+  const auto results = check_gradients(
+      name, [](const GradientResult& result) { fmt::print("{}\n", gradient_line(result)); });
+  fmt::print("{}\n", gradient_summary(results));
+  return gradient_exit_code(results);
+}
+
 }  // namespace
 
 void add_check(CLI::App& app, Action& action) {
@@ -36,6 +45,12 @@ void add_check(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
   command->callback([=, &action] { action = [=] { return golden(*paths, *precision); }; });
+  auto* gradient_command = check->add_subcommand(
+      "gradients",
+      "outputs and gradients of variants against their definitions in double precision");
+  auto name = std::make_shared<std::string>();
+  gradient_command->add_option("NAME", *name, "variant, or all")->required();
+  gradient_command->callback([=, &action] { action = [=] { return gradients(*name); }; });
 }
 
 }  // namespace lra::harness::cli

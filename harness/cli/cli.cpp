@@ -29,6 +29,8 @@ int parse_and_act(int argc, char** argv) {
   add_run(app, action);
   add_bench(app, action);
   add_table(app, action);
+  add_report(app, action);
+  add_compare(app, action);
   add_check(app, action);
   try {
     app.parse(argc, argv);

@@ -6,6 +6,7 @@
 #include "harness/cli/cli.h"
 #include "harness/suite.h"
 #include "models/presets.h"
+#include "results/published.h"
 #include "tasks/task.h"
 
 namespace lra::harness::cli {
@@ -76,6 +77,14 @@ json list_suites() {
   return all;
 }
 
+json list_published() {
+  json all = json::array();
+  for (const auto& table : results::published_tables()) {
+    all.push_back({{"name", table.key}, {"description", table.source_line()}});
+  }
+  return all;
+}
+
 void print_options(const json& options) {
   for (const auto& o : options) {
     fmt::print("      {:<18} {:<10} {} ({})\n", o["name"].get<std::string>(), o["default"].dump(),
@@ -105,7 +114,8 @@ int list(const std::string& what, bool as_json) {
   const std::vector<std::pair<std::string, json (*)()>> lists{{"tasks", list_tasks},
                                                               {"attention", list_attention},
                                                               {"presets", list_presets},
-                                                              {"suites", list_suites}};
+                                                              {"suites", list_suites},
+                                                              {"published", list_published}};
   json result = json::object();
   for (const auto& [name, make] : lists) {
     if (what.empty() || what == name) result[name] = make();
@@ -125,8 +135,9 @@ void add_list(CLI::App& app, Action& action) {
       app.add_subcommand("list", "tasks, attention variants, presets and their options");
   auto what = std::make_shared<std::string>();
   auto as_json = std::make_shared<bool>(false);
-  command->add_option("WHAT", *what, "tasks, attention, presets or suites (default: all)")
-      ->check(CLI::IsMember({"tasks", "attention", "presets", "suites"}));
+  command
+      ->add_option("WHAT", *what, "tasks, attention, presets, suites or published (default: all)")
+      ->check(CLI::IsMember({"tasks", "attention", "presets", "suites", "published"}));
   command->add_flag("--json", *as_json, "as JSON");
   command->callback([=, &action] { action = [=] { return list(*what, *as_json); }; });
 }

@@ -5,6 +5,7 @@
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/progress.h"
+#include "harness/cli/report.h"
 #include "harness/signals.h"
 #include "harness/suite.h"
 #include "results/table.h"
@@ -34,8 +35,9 @@ void finish(const std::vector<results::Record>& records, const std::filesystem::
   const std::string text = results::render_table(records, table);
   fmt::print("\n{}\n", text);
   write_file_atomic(out / "table.md", text);
-  fmt::print("table      {}\nruns       {}\n", (out / "table.md").string(),
-             (out / "runs").string());
+  write_report({out.string()}, out / "report.html", table);
+  fmt::print("table      {}\nreport     {}\nruns       {}\n", (out / "table.md").string(),
+             (out / "report.html").string(), (out / "runs").string());
 }
 
 int run(const RunArguments& a) {

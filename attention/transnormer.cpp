@@ -1,0 +1,145 @@
+// TransNormer. Qin, Han, Sun, Li, Kong, Barnes, Zhong 2022, "The Devil in Linear Transformer",
+// arXiv 2210.10340, section 4. The first half of the layers has DiagAttention, the rest
+// NormAttention:
+//   NormAttention   y = phi(Q) (phi(K)^T V), heads merged;  o = y / (rms(y) + eps) over all
+//   features DiagAttention   blocks of c tokens, s = q.k / sqrt(D): o = softmax(s) v, or relu(s) v
+//   and the
+//                   same norm
+// phi = elu with relu weights is their T1, phi = 1 + elu with softmax weights T2 (the default).
+// Time O(N D^2) and O(N c D). c = 64 in the paper, 32 in its LRA code. Ours: padded keys weigh 0
+// (the authors' code has no mask, and zero keys of the last block enter its softmax); causal form.
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "attention/attention.h"
+#include "attention/blocks.h"
+#include "attention/kernel_attention.h"
+#include "attention/norms.h"
+
+namespace lra::attention {
+namespace {
+
+double phi(double x, bool shifted) {
+  return x > 0 ? x + (shifted ? 1 : 0) : std::exp(x) - (shifted ? 0 : 1);
+}
+
+// o / (rms(o) + eps), in place.
+void rms_norm(Plain& o, double eps) {
+  for (std::int64_t i = 0; i < o.dim(1); ++i) {
+    double squares = 0;
+    for (std::int64_t h = 0; h < o.dim(0); ++h) squares += dot(o, o, h, i, i);
+    const double rms = std::sqrt(squares / static_cast<double>(o.dim(0) * o.dim(2))) + eps;
+    for (std::int64_t h = 0; h < o.dim(0); ++h) {
+      for (std::int64_t c = 0; c < o.dim(2); ++c) o(h, i, c) /= rms;
+    }
+  }
+}
+
+class Transnormer final : public Attention {
+ public:
+  void options(OptionTable& t) override {
+    t.choice("kind", kind_, {"by_layer", "norm", "diag"},
+             "by_layer: diag in the first half of the layers, norm in the rest")
+        .choice("act", act_, {"elu", "1+elu"}, "phi of NormAttention")
+        .choice("weights", weights_, {"softmax", "relu"}, "of DiagAttention")
+        .integer("chunk_size", chunk_, 1, 4096, "c, tokens of a block of DiagAttention")
+        .number("rms_eps", eps_, 0, 1, "added to the root mean square")
+        .flag("causal", causal_, "a query sees itself and what is before it");
+  }
+
+  void build(const ParameterBuilder&, const Dimensions& d) override {
+    diag_ = kind_ == "diag" || (kind_ == "by_layer" && d.layer < (d.layers + 1) / 2);
+  }
+
+  [[nodiscard]] nlohmann::json golden_options(const nlohmann::json& hyper) override {
+    nlohmann::json o = hyper;
+    o["kind"] = hyper.value("kind", "") == "DiagAttention" ? "diag" : "norm";
+    if (hyper.contains("weights")) {
+      o["weights"] = hyper["weights"].get<std::string>().starts_with("relu") ? "relu" : "softmax";
+    }
+    return Attention::golden_options(o);
+  }
+
+  [[nodiscard]] Value forward(const Heads& x, const Context&) const override {
+    const auto eps = static_cast<float>(eps_);
+    if (!diag_) {
+      const Value q = phi(x.q);                                                    // [H,N,D]
+      const Value k = mask_rows(phi(x.k), x.key_length);                           // [H,N,D]
+      return rms_norm_over_heads(kernel_sums(q, k, x.v, causal_).numerator, eps);  // [H,N,Dv]
+    }
+    const std::int64_t N = x.q.dim(1);
+    const auto blocks = [&](const Value& y) { return cut_blocks(y, x.length, chunk_); };
+    const float scale = 1.0F / std::sqrt(static_cast<float>(x.q.dim(2)));
+    const Value S = matmul(blocks(x.q), blocks(x.k), {.transpose_b = true, .f32_result = true});
+    const Tensor allow = block_admissible(N, x.length, chunk_, causal_);  // [1,C c,c]
+    const Shape rows{x.q.dim(0), S.dim(0) / x.q.dim(0) * chunk_, chunk_};
+    const Value A = block_weights(reshape(S * scale, rows), allow);      // [H,C c,c]
+    const Value w = cast(reshape(A, S.shape()), x.v.dtype());            // [H C,c,c]
+    const Value o = join_blocks(matmul(w, blocks(x.v)), x.q.dim(0), N);  // [H,N,Dv]
+    return weights_ == "relu" ? rms_norm_over_heads(o, eps) : o;
+  }
+
+  [[nodiscard]] Plain define(const PlainInputs& in) const override {
+    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
+    for (std::int64_t h = 0; h < o.dim(0); ++h) {
+      for (std::int64_t i = 0; i < o.dim(1); ++i) {
+        diag_ ? define_diag(in, h, i, o) : define_norm(in, h, i, o);
+      }
+    }
+    if (!diag_ || weights_ == "relu") rms_norm(o, eps_);
+    return o;
+  }
+
+ private:
+  [[nodiscard]] Value phi(const Value& x) const { return act_ == "elu" ? elu(x) : elu_plus_one(x); }
+
+  // s [H, C c, c].
+  [[nodiscard]] Value block_weights(const Value& s, const Tensor& allow) const {
+    if (weights_ == "softmax") return allow.defined() ? masked_softmax(s, allow) : softmax(s);
+    return allow.defined() ? relu(s) * Value(allow) : relu(s);
+  }
+
+  void define_norm(const PlainInputs& in, std::int64_t h, std::int64_t i, Plain& o) const {
+    const bool shifted = act_ == "1+elu";
+    for (std::int64_t j = 0; j < in.k.dim(1) && (!causal_ || j <= i); ++j) {
+      double w = 0;
+      for (std::int64_t c = 0; c < in.q.dim(2); ++c) {
+        w += attention::phi(in.q(h, i, c), shifted) * attention::phi(in.k(h, j, c), shifted);
+      }
+      add_scaled(o, h, i, w, in.v, j);
+    }
+  }
+
+  void define_diag(const PlainInputs& in, std::int64_t h, std::int64_t i, Plain& o) const {
+    const std::int64_t begin = i / chunk_ * chunk_;
+    const std::int64_t end = causal_ ? i + 1 : std::min(begin + chunk_, in.k.dim(1));
+    std::vector<double> w;
+    for (std::int64_t j = begin; j < end; ++j) {
+      w.push_back(dot(in.q, in.k, h, i, j) / std::sqrt(static_cast<double>(in.q.dim(2))));
+    }
+    const double largest = *std::max_element(w.begin(), w.end());
+    double sum = 0;
+    for (const double s : w) sum += std::exp(s - largest);
+    for (std::int64_t j = begin; j < end; ++j) {
+      const double s = w[static_cast<std::size_t>(j - begin)];
+      const double weight = weights_ == "relu" ? std::max(s, 0.0) : std::exp(s - largest) / sum;
+      add_scaled(o, h, i, weight, in.v, j);
+    }
+  }
+
+  std::string kind_ = "by_layer";
+  std::string act_ = "1+elu";
+  std::string weights_ = "softmax";
+  std::int64_t chunk_ = 64;
+  double eps_ = 1e-2;
+  bool causal_ = false;
+  bool diag_ = false;
+};
+
+LRA_ATTENTION(transnormer, Transnormer,
+              {.label = "TransNormer", .cite = "Qin2022b, arXiv 2210.10340", .causal = true});
+
+}  // namespace
+}  // namespace lra::attention
