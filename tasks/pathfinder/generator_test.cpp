@@ -2,6 +2,7 @@
 
 #include <tbb/global_control.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
