@@ -13,7 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "attention/attention.h"
-#include "attention/blocks.h"
+#include "attention/key_lists.h"
 #include "attention/landmarks.h"
 #include "attention/layout.h"
 #include "attention/pseudo_inverse.h"
