@@ -95,9 +95,12 @@ class Cosformer final : public Attention {
   std::int64_t max_length_ = 1;
 };
 
-LRA_ATTENTION(
-    cosformer, Cosformer,
-    {.label = "cosFormer", .cite = "Qin2022, arXiv 2202.08791", .causal = true, .cross = true});
+LRA_ATTENTION(cosformer, Cosformer,
+              {.label = "cosFormer",
+               .cite = "Qin2022, arXiv 2202.08791",
+               .causal = true,
+               .cross = true,
+               .amplification = 4});  // maps that can be negative: denominators near 0
 
 }  // namespace
 }  // namespace lra::attention

@@ -63,6 +63,13 @@ void store_rows(const Tensor& x, std::span<const std::int32_t> index, const Tens
 void add_column_products(const Tensor& w, const Tensor& d, const Tensor& sum);
 void weight_difference(const Tensor& w, const Tensor& d, const Tensor& mean);
 
+// Depthwise convolution along the tokens of x [H, N, D] with w [H, K], zeros outside, all in f32
+// (oneDNN's convolutions have other layouts): y_i = sum_t w_t x_{i + t - [K/2]}, or with `reverse`
+// the transposed map. Overwrites y.
+void convolve_tokens(const Tensor& x, const Tensor& w, bool reverse, const Tensor& y);
+// dw[h, t] = sum_i dy_i . x_{i + t - [K/2]}; overwrites dw [H, K].
+void correlate_tokens(const Tensor& dy, const Tensor& x, const Tensor& dw);
+
 // The largest Euclidean norm of a row of x [..., C]; NaN if there is one.
 [[nodiscard]] double largest_row_norm(const Tensor& x);
 

@@ -3,6 +3,7 @@
 
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/block_attention.h"
+#include "engine/ops/convolution.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/exp_product.h"
 #include "engine/ops/index.h"

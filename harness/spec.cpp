@@ -8,6 +8,7 @@
 #include "engine/base/file.h"
 #include "engine/runtime.h"
 #include "models/presets.h"
+#include "tasks/protocol.h"
 #include "tasks/task.h"
 
 namespace lra::harness {
@@ -112,16 +113,24 @@ RunSpec resolve(const Request& request) {
   spec.task = request.task;
   spec.attention = attention::registry().canonical(request.attention);
   const models::Preset preset = models::load_preset(request.preset, request.task);
+  const tasks::Protocol protocol = tasks::load_protocol(request.protocol, request.task);
   spec.preset = preset.name;
-  spec.protocol = request.protocol;
+  spec.protocol = protocol.name;
   spec.seed = request.seed;
   spec.precision = resolve_precision(request.precision);
-  spec.model = preset.model;
-  spec.train = preset.train;
-  assign(spec.model, settings.model, "--set model");
-  assign(spec.train, settings.train, "--set train");
+  // The preset as the protocol changes it: what deviations are counted from.
+  models::ModelConfig base_model = preset.model;
+  models::TrainConfig base_train = preset.train;
+  const std::string where = "protocol " + protocol.name;
+  assign(base_model, tasks::apply_protocol(protocol, "model", values_of(preset.model)), where);
+  assign(base_train, tasks::apply_protocol(protocol, "train", values_of(preset.train)), where);
   json preset_task = json::object();
   for (const auto& [name, value] : preset.task_options) preset_task[name] = value;
+  preset_task = tasks::apply_protocol(protocol, "task", preset_task);
+  spec.model = base_model;
+  spec.train = base_train;
+  assign(spec.model, settings.model, "--set model");
+  assign(spec.train, settings.train, "--set train");
   json chosen_task = preset_task;
   chosen_task.update(settings.task);
   spec.task_options = task_values(request.task, chosen_task);
@@ -135,8 +144,8 @@ RunSpec resolve(const Request& request) {
   OptionTable run;
   run.integer("lanes", spec.lanes, 1, 256, "gradient lanes");
   run.assign(settings.run, "--set");
-  add_deviations("model", values_of(preset.model), values_of(spec.model), spec.deviations);
-  add_deviations("train", values_of(preset.train), values_of(spec.train), spec.deviations);
+  add_deviations("model", values_of(base_model), values_of(spec.model), spec.deviations);
+  add_deviations("train", values_of(base_train), values_of(spec.train), spec.deviations);
   add_deviations("task", task_values(request.task, preset_task), spec.task_options,
                  spec.deviations);
   for (std::size_t i = 0; i < 3; ++i) {

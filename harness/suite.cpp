@@ -65,8 +65,9 @@ std::vector<Named> parse_list(const json& file, const char* member, const std::s
 }
 
 void check_members(const json& file, const std::string& where) {
-  const std::vector<std::string> known{"schema", "name",  "description", "tasks",   "attentions",
-                                       "preset", "seeds", "precision",   "settings"};
+  const std::vector<std::string> known{"schema",     "name",    "description", "tasks",
+                                       "attentions", "preset",  "protocol",    "seeds",
+                                       "precision",  "settings"};
   if (!file.is_object() || file.value("schema", "") != "lra-suite/1") {
     fail(ErrorKind::config, "{}: /schema: expected \"lra-suite/1\"", where);
   }
@@ -92,6 +93,7 @@ SuiteRun make_run(const json& file, const Named& task, const Named& attention, s
   run.request.task = task.name;
   run.request.attention = attention.name;
   run.request.preset = file.value("preset", "nystromformer");
+  run.request.protocol = file.value("protocol", "exact");
   run.request.precision = file.value("precision", "auto");
   run.request.seed = seed;
   if (file.contains("settings"))

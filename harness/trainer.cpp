@@ -16,6 +16,7 @@
 #include "harness/safetensors.h"
 #include "models/optimizer.h"
 #include "models/schedule.h"
+#include "tasks/protocol.h"
 
 namespace lra::harness {
 namespace {
@@ -76,7 +77,10 @@ class MetricsFile {
 class Run {
  public:
   Run(const RunSpec& spec, const RunOptions& options, Workers& workers)
-      : spec_(spec), options_(options), workers_(workers), state_{} {}
+      : spec_(spec),
+        options_(options),
+        workers_(workers),
+        protocol_(tasks::load_protocol(spec.protocol, spec.task)) {}
 
   results::Record execute();
 
@@ -99,6 +103,7 @@ class Run {
   const RunSpec& spec_;
   const RunOptions& options_;
   Workers& workers_;
+  const tasks::Protocol protocol_;
   RunState state_;
   tasks::TaskData data_;
   std::unique_ptr<tasks::Task> task_;
@@ -315,12 +320,19 @@ void Run::final_evaluation() {
   for (const tasks::Split split : tasks::kSplits) {
     const auto& data = data_.split(split);
     if (data.size() == 0) continue;
-    // The training split is measured on as many examples as the test split has.
-    const auto wanted = split == tasks::Split::train
-                            ? static_cast<std::int64_t>(data_.split(tasks::Split::test).size())
-                            : 0;
+    // The training split is measured on as many examples as the test split has; the others on all
+    // that the protocol counts.
+    auto indices = sample_of(data.size(), 0);
+    if (split == tasks::Split::train) {
+      indices =
+          sample_of(data.size(), static_cast<std::int64_t>(data_.split(tasks::Split::test).size()));
+    } else {
+      const auto all = static_cast<std::int64_t>(data.size());
+      indices.resize(static_cast<std::size_t>(tasks::evaluated_examples(
+          protocol_, split == tasks::Split::test, all, spec_.train.batch_size)));
+    }
     state_.evaluations[tasks::split_index(split)] =
-        evaluate(workers_, *model_, data, sample_of(data.size(), wanted), spec_.seed);
+        evaluate(workers_, *model_, data, indices, spec_.seed);
   }
   state_.eval_seconds += seconds_since(start);
 }

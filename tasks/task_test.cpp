@@ -31,7 +31,7 @@ TEST_CASE("tasks: every registered task states itself fully", "[unit]") {
                    lra::ErrorKind::config),
                ContainsSubstring("tasks/" + name + ": unknown option 'no_such_option'"));
     lra::OptionTable table;
-    create_task(name, nullptr)->options(table);
+    task->options(table);
     for (const auto& option : table.describe()) CHECK(!option["help"].get<std::string>().empty());
   }
   CHECK_THAT(error_of([] { (void)create_task("listop", nullptr); }, lra::ErrorKind::usage),

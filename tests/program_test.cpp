@@ -121,7 +121,7 @@ TEST_CASE("train: killed at any moment and continued gives the same bits", "[run
         lra::read_file(fs::path(folder / "killed") / "metrics.jsonl"));
 }
 
-TEST_CASE("train: SIGINT leaves a checkpoint and an interrupted record; the command continues",
+TEST_CASE("train: SIGINT leaves a checkpoint and an interrupted record and the command continues",
           "[run]") {
   const Folder folder("stop");
   REQUIRE(run(tiny(folder / "whole"), folder).code == 0);

@@ -348,13 +348,15 @@ BlockAttention block_attention(const Value& q, const Value& k, const Value& v, B
   auto call = std::make_shared<Call>(std::move(lists), options, scaled(q.tensor(), options.scale),
                                      k.tensor(), v.tensor());
   call->find_shift();
-  Tensor o = Tensor::zeros({q.dim(0), q.dim(1), v.dim(2)}, q.dtype());
+  Tensor o =
+      Tensor::zeros({q.dim(0), q.dim(1), v.dim(2)}, options.f32_result ? DType::f32 : q.dtype());
   for (const Group& group : call->groups()) call->forward(group, o);
 
   // The gradient of the normaliser arrives first, if at all: its node is the later one.
   auto dlse = std::make_shared<Tensor>();
   auto rule = [call, dlse, sq = q.shape(), sk = k.shape(), sv = v.shape(), gq = q.gradient(),
-               gk = k.gradient(), gv = v.gradient()](const Tensor& dy) {
+               gk = k.gradient(), gv = v.gradient(), type = q.dtype()](const Tensor& given) {
+    const Tensor dy = ops::cast(given, type);
     const Tensor dq = Tensor::zeros(sq);
     const Tensor dk = Tensor::zeros(sk);
     const Tensor dv = Tensor::zeros(sv);

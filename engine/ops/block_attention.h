@@ -11,6 +11,7 @@ struct BlockAttentionOptions {
   float scale = 1.0F;       // of the logits
   double dropout = 0;       // on the weights, after normalisation
   RandomKey key;            // of the dropout
+  bool f32_result = false;  // o in f32, whatever the operands' type
   bool normaliser = false;  // also return the logarithm of the normaliser
 };
 

@@ -37,7 +37,7 @@ const bool kRegistered = register_all();
 
 }  // namespace
 
-TEST_CASE("dropout: a probability outside [0, 1) is an error", "[unit]") {
+TEST_CASE("dropout: a probability below 0 or from 1 on is an error", "[unit]") {
   const Value x(Tensor::full({3}, 1));
   for (const double p : {-0.1, 1.0, 1.5, std::nan("")}) {
     CHECK_THROWS_AS(dropout(x, p, kKey), Error);

@@ -170,6 +170,28 @@ bool register_parts_of_an_axis() {
   return true;
 }
 
+bool register_scale_rows_twice() {
+  const Tensor a = Tensor::from({5}, std::vector<float>{0.3F, -1.2F, 0.0F, 0.7F, 2.0F});
+  const Tensor b = Tensor::from({5}, std::vector<float>{-0.9F, 0.4F, 1.5F, 0.0F, -0.1F});
+  for (const Shape& shape : {Shape{2, 5, 3}, Shape{1, 5, 33}}) {
+    OpCase c;
+    c.inputs = {{"x", shape}};
+    c.op = [a, b](const std::vector<Value>& in) { return scale_rows_twice(in[0], a, b); };
+    c.definition = [a, b, shape](const std::vector<Array>& in) {
+      Array y(Shape{shape[0], shape[1], 2 * shape[2]});
+      for_each_index(y.shape, [&](const Index& index) {
+        const bool second = index[2] >= shape[2];
+        const float factor = (second ? b : a).f32()[index[1]];
+        y.at(index) = double{factor} *
+                      in[0].at({index[0], index[1], second ? index[2] - shape[2] : index[2]});
+      });
+      return y;
+    };
+    op_cases().add("scale_rows_twice: of " + shape.text(), c);
+  }
+  return true;
+}
+
 // The parts one after the other along an axis.
 Array concatenated(const std::vector<Array>& parts, int axis) {
   std::int64_t total = 0;
@@ -321,9 +343,9 @@ bool register_heads() {
   return true;
 }
 
-const bool kRegistered = register_reshape() && register_permute() && register_expand() &&
-                         register_parts_of_an_axis() && register_concat() && register_split() &&
-                         register_heads();
+const bool kRegistered = register_reshape() && register_scale_rows_twice() && register_permute() &&
+                         register_expand() && register_parts_of_an_axis() && register_concat() &&
+                         register_split() && register_heads();
 
 Value value(const Shape& shape) { return Value(uniform(shape, 1, -1, 1)); }
 

@@ -86,6 +86,10 @@ void add_train(CLI::App& app, Action& action) {
       ->required();
   command->add_option("--preset", a->request.preset, "preset name or JSON file")
       ->capture_default_str();
+  command
+      ->add_option("--protocol", a->request.protocol,
+                   "exact, google, nystromformer, skyformer, s4, or a JSON file")
+      ->capture_default_str();
   command->add_option("--seed", a->request.seed, "of weights, order and dropout")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

@@ -100,8 +100,8 @@ class Image final : public Task {
     info.title = "Image";
     info.cite = "Krizhevsky2009";
     info.classes = 10;
-    info.vocabulary = std::max(256 + offset(), vocabulary_rows_);
-    info.max_length = static_cast<std::int64_t>(image::kPixels);
+    info.vocabulary = 256 + offset();
+    info.max_length = max_length_;
     info.pixels = true;
     info.pixel_offset = offset();
     info.zero_is_padding = pixel_mask_ == "google";
@@ -112,13 +112,16 @@ class Image final : public Task {
     table.choice("gray", gray_, {"tf", "pil"}, "formula for the grey values: TensorFlow's or PIL's")
         .choice("pixel_mask", pixel_mask_, {"none", "google"},
                 "google: ids 0..255, black pixels are padding (quirk); none: ids 1..256")
-        .flag("subset", subset_, "accept a folder that has only some of the six batches")
-        .integer("vocabulary_rows", vocabulary_rows_, 0, 65536,
-                 "rows of the embedding table if more than those in use");
+        .integer("max_length", max_length_, 1, static_cast<std::int64_t>(image::kPixels),
+                 "longer pictures are cut to so many pixels")
+        .flag("subset", subset_, "accept a folder that has only some of the six batches");
   }
 
   [[nodiscard]] Source find(const OpenOptions& options) const override {
-    json identity = {{"gray", gray_}, {"pixel_mask", pixel_mask_}, {"subset", subset_}};
+    json identity = {{"gray", gray_},
+                     {"pixel_mask", pixel_mask_},
+                     {"subset", subset_},
+                     {"max_length", max_length_}};
     Source source;
     const auto accept = [](const fs::path& path) {
       return any_batch(path) || grey_files(path) || !archive_of(path).empty();
@@ -169,7 +172,7 @@ class Image final : public Task {
     std::transform(picture.grey.begin(), picture.grey.end(), tokens.begin(),
                    [this](std::uint8_t value) { return static_cast<Token>(value + offset()); });
     Example example;
-    example.tokens = tokens;
+    example.tokens = std::span(tokens).first(static_cast<std::size_t>(max_length_));
     example.label = picture.label;
     sink.add(split, example);
   }
@@ -190,8 +193,8 @@ class Image final : public Task {
 
   std::string gray_ = "tf";
   std::string pixel_mask_ = "none";
+  std::int64_t max_length_ = static_cast<std::int64_t>(image::kPixels);
   bool subset_ = false;
-  std::int64_t vocabulary_rows_ = 0;
 };
 
 // The batches' contents by name, from a folder or an archive.

@@ -57,7 +57,7 @@ class ListOps : public Task {
     info.title = "ListOps";
     info.cite = "Tay2021";
     info.classes = 10;
-    info.vocabulary = std::max<std::int64_t>(listops::kVocabulary, vocabulary_rows_);
+    info.vocabulary = listops::kVocabulary;
     info.max_length = max_length_;
     return info;
   }
@@ -68,8 +68,6 @@ class ListOps : public Task {
         .choice("brackets", brackets_, {"keep", "drop"},
                 "drop: lose the end brackets as the arena's first release did (quirk)")
         .flag("verify", verify_, "compare each label of a file with its expression's value")
-        .integer("vocabulary_rows", vocabulary_rows_, 0, 65536,
-                 "rows of the embedding table if more than the 16 in use")
         .integer("min_tokens", shape_.min_tokens, 0, 1 << 20, "generator: more tokens than this")
         .integer("max_tokens", shape_.max_tokens, 2, 1 << 20, "generator: fewer tokens than this")
         .integer("max_depth", shape_.max_depth, 1, 256, "generator: depth of the deepest digit")
@@ -167,7 +165,6 @@ class ListOps : public Task {
   std::int64_t max_length_ = 2000;
   std::string brackets_ = "keep";
   bool verify_ = true;
-  std::int64_t vocabulary_rows_ = 0;
   listops::Shape shape_;
 };
 

@@ -51,17 +51,14 @@ class Retrieval final : public Task {
     info.cite = "Tay2021";
     info.head = Head::pair_class;
     info.classes = 2;
-    info.vocabulary = std::max(kByteVocabulary, vocabulary_rows_);
+    info.vocabulary = kByteVocabulary;
     info.max_length = max_length_;
     return info;
   }
 
   void options(OptionTable& table) override {
-    table
-        .integer("max_length", max_length_, 1, 1 << 20,
-                 "longer documents are cut to so many bytes, each")
-        .integer("vocabulary_rows", vocabulary_rows_, 0, 65536,
-                 "rows of the embedding table if more than the 257 in use");
+    table.integer("max_length", max_length_, 1, 1 << 20,
+                  "longer documents are cut to so many bytes, each");
   }
 
   [[nodiscard]] Source find(const OpenOptions& options) const override {
@@ -180,7 +177,6 @@ class Retrieval final : public Task {
   }
 
   std::int64_t max_length_ = 4000;
-  std::int64_t vocabulary_rows_ = 0;
 };
 
 LRA_TASK(retrieval, Retrieval);

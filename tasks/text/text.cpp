@@ -74,7 +74,7 @@ class Text final : public Task {
     info.title = "Text";
     info.cite = "Maas2011";
     info.classes = 2;
-    info.vocabulary = std::max(kByteVocabulary, vocabulary_rows_);
+    info.vocabulary = kByteVocabulary;
     info.max_length = max_length_;
     return info;
   }
@@ -82,9 +82,7 @@ class Text final : public Task {
   void options(OptionTable& table) override {
     table.integer("max_length", max_length_, 1, 1 << 20, "longer texts are cut to so many bytes")
         .choice("validation", validation_, {"hash", "test"},
-                "hash: a tenth of train by content; test: the test set (quirk of most papers)")
-        .integer("vocabulary_rows", vocabulary_rows_, 0, 65536,
-                 "rows of the embedding table if more than the 257 in use");
+                "hash: a tenth of train by content; test: the test set (quirk of most papers)");
   }
 
   [[nodiscard]] Source find(const OpenOptions& options) const override {
@@ -153,7 +151,6 @@ class Text final : public Task {
 
   std::int64_t max_length_ = 4000;
   std::string validation_ = "hash";
-  std::int64_t vocabulary_rows_ = 0;
 };
 
 Reading Text::read_reviews(const Source& source, ExampleSink& sink) const {
