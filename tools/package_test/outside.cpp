@@ -21,7 +21,7 @@ int main() {
 
   for (const char* name : {"softmax", "linear", "cosformer", "squared_relu"}) {
     const auto variant = create(name, nlohmann::json::object());
-    const Value got = attend(*variant, {x, x, x, kLength, kLength}, {});
+    const Value got = attend(*variant, {x, x, x, kLength, kLength}, Context());
     const Plain expected =
         variant->define({.q = plain, .k = plain, .v = plain, .rows = kLength, .key_rows = kLength});
     double worst = 0;
