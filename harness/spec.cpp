@@ -135,6 +135,7 @@ RunSpec resolve(const Request& request) {
   chosen_task.update(settings.task);
   spec.task_options = task_values(request.task, chosen_task);
   spec.attention_options = attention::resolved_options(spec.attention, settings.attention);
+  spec.counts = preset.counts;
   OptionTable data;
   data.integer("seed", spec.data_seed, 0, std::int64_t{1} << 62, "of generated data")
       .integer("train", spec.counts[0], 1, 100000000, "training examples")
@@ -149,7 +150,7 @@ RunSpec resolve(const Request& request) {
   add_deviations("task", task_values(request.task, preset_task), spec.task_options,
                  spec.deviations);
   for (std::size_t i = 0; i < 3; ++i) {
-    if (spec.counts[i] >= 0) {
+    if (spec.counts[i] != preset.counts[i]) {
       spec.deviations.push_back(
           fmt::format("data.{}: {} examples", kSplitNames[i], spec.counts[i]));
     }

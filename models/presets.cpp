@@ -43,9 +43,14 @@ Preset load_preset(std::string_view name, std::string_view task) {
   OptionTable train;
   preset.model.options(model);
   preset.train.options(train);
+  OptionTable counts;
+  counts.integer("train", preset.counts[0], 1, 100000000, "training examples")
+      .integer("val", preset.counts[1], 1, 100000000, "validation examples")
+      .integer("test", preset.counts[2], 1, 100000000, "test examples");
   const auto assign = [&](const json& part, const std::string& where) {
     model.assign(part.value("model", json::object()), where + ".model");
     train.assign(part.value("train", json::object()), where + ".train");
+    counts.assign(part.value("data", json::object()), where + ".data");
     const json task_part = part.value("task", json::object());
     for (const auto& [key, value] : task_part.items()) {
       preset.task_options[key] = value.is_string() ? value.get<std::string>() : value.dump();

@@ -1,6 +1,7 @@
 #pragma once
 // Presets: named configurations of model and training for each task, from data files.
 
+#include <array>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -17,6 +18,7 @@ struct Preset {
   ModelConfig model;
   TrainConfig train;
   std::map<std::string, std::string> task_options;  // for the task, e.g. max_length
+  std::array<std::int64_t, 3> counts{-1, -1, -1};   // of generated train, val, test; -1: official
 };
 
 // Names of the presets that are built in.
