@@ -110,6 +110,8 @@ struct Traits {
   bool cross = false;       // query length may differ from key length
   bool approximates_softmax = false;
   bool permutation_equivariant = false;  // permuting the tokens permutes the output
+  bool discrete = false;     // sorts, hashes or selects: rounding may change what is computed
+  double amplification = 1;  // of rounding, as by iterated inverses: factor on f32 tolerances
   std::vector<std::string> aliases = {};
 };
 

@@ -34,17 +34,15 @@ class Cosformer final : public Attention {
   void build(const ParameterBuilder&, const Dimensions& d) override { max_length_ = d.max_length; }
 
   [[nodiscard]] Value forward(const Heads& x, const Context&) const override {
-    const Value q = feature_map(act_, x.q);                           // [H,N,D]  phi(Q)
-    const Value k = mask_rows(feature_map(act_, x.k), x.key_length);  // [H,L,D]  phi(K), padding 0
-    if (!reweight_) return divide(kernel_sums(q, k, x.v, causal_));
+    const Value q = feature_map(act_, x.q);  // [H,N,D]  phi(Q)
+    const Value k = feature_map(act_, x.k);  // [H,L,D]  phi(K)
+    if (!reweight_) return divide(kernel_sums(q, mask_rows(k, x.key_length), x.v, causal_));
     const double M = m(x.length, x.key_length, x.q.dim(1), x.k.dim(1));
-    const Angles a = angles(x.q.shape(), M, x.q.dtype());  // [1,N,D]  sin, cos of pi i/2M
-    const Angles b = angles(x.k.shape(), M, x.q.dtype());
-    const KernelSums s =
-        kernel_sums(q * a.sin, k * b.sin, x.v, causal_);  // eq. (12), Q^sin K^sin V
-    const KernelSums c =
-        kernel_sums(q * a.cos, k * b.cos, x.v, causal_);  // eq. (12), Q^cos K^cos V
-    return divide({s.numerator + c.numerator, s.denominator + c.denominator});
+    const Angles a = angles(x.q.dim(1), x.length, M);      // sin, cos of pi i / 2M
+    const Angles b = angles(x.k.dim(1), x.key_length, M);  // 0 for padded keys
+    const Value Q = scale_rows_twice(q, a.sin, a.cos);     // [H,N,2D]  [Q^sin, Q^cos]
+    const Value K = scale_rows_twice(k, b.sin, b.cos);     // [H,L,2D]  [K^sin, K^cos]
+    return divide(kernel_sums(Q, K, x.v, causal_));        // eq. (12)
   }
 
   [[nodiscard]] Plain define(const PlainInputs& in) const override {
@@ -97,9 +95,12 @@ class Cosformer final : public Attention {
   std::int64_t max_length_ = 1;
 };
 
-LRA_ATTENTION(
-    cosformer, Cosformer,
-    {.label = "cosFormer", .cite = "Qin2022, arXiv 2202.08791", .causal = true, .cross = true});
+LRA_ATTENTION(cosformer, Cosformer,
+              {.label = "cosFormer",
+               .cite = "Qin2022, arXiv 2202.08791",
+               .causal = true,
+               .cross = true,
+               .amplification = 4});  // maps that can be negative: denominators near 0
 
 }  // namespace
 }  // namespace lra::attention

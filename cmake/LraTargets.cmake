@@ -13,6 +13,10 @@ endif()
 
 if(LRA_SANITIZE)
   add_compile_options(-fsanitize=${LRA_SANITIZE} -fno-omit-frame-pointer)
+  # GCC's analysis of data flow misreads instrumented code.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    target_compile_options(lra_warnings INTERFACE -Wno-maybe-uninitialized)
+  endif()
   add_link_options(-fsanitize=${LRA_SANITIZE})
 endif()
 

@@ -1,5 +1,6 @@
 #include "engine/kernels.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -114,7 +115,7 @@ void add_to(const Tensor& x, const Tensor& to) {
 
 void zero_rows(const Tensor& x, std::int64_t n) {
   const std::int64_t rows = x.dim(-2);
-  if (n >= rows) return;
+  if (n >= rows || x.numel() == 0) return;
   const std::size_t row_bytes = static_cast<std::size_t>(x.dim(-1)) * size_of(x.dtype());
   const std::int64_t groups = x.numel() / (rows * x.dim(-1));
   for (std::int64_t g = 0; g < groups; ++g) {
@@ -198,15 +199,99 @@ void cosine(const Tensor& x, const Tensor& y) {
   map(x, y, [](float v) { return std::cos(v); });
 }
 
+namespace {
+
+LRA_SIMD void twice_f32(const float* __restrict x, float a, float b, float* __restrict y,
+                        std::int64_t D) {
+  for (std::int64_t c = 0; c < D; ++c) y[c] = a * x[c];
+  for (std::int64_t c = 0; c < D; ++c) y[D + c] = b * x[c];
+}
+LRA_SIMD void twice_bf16(const BFloat16* __restrict x, float a, float b, BFloat16* __restrict y,
+                         std::int64_t D) {
+  for (std::int64_t c = 0; c < D; ++c) y[c] = to_bfloat16(a * to_float(x[c]));
+  for (std::int64_t c = 0; c < D; ++c) y[D + c] = to_bfloat16(b * to_float(x[c]));
+}
+LRA_SIMD void fold_f32(const float* __restrict dy, float a, float b, float* __restrict dx,
+                       std::int64_t D) {
+  for (std::int64_t c = 0; c < D; ++c) dx[c] = a * dy[c] + b * dy[D + c];
+}
+LRA_SIMD void fold_bf16(const BFloat16* __restrict dy, float a, float b, BFloat16* __restrict dx,
+                        std::int64_t D) {
+  for (std::int64_t c = 0; c < D; ++c) {
+    dx[c] = to_bfloat16(a * to_float(dy[c]) + b * to_float(dy[D + c]));
+  }
+}
+
+}  // namespace
+
+void scale_rows_twice(const Tensor& x, const Tensor& a, const Tensor& b, const Tensor& y) {
+  const profile::Scope scope("row scaling");
+  const std::int64_t N = x.dim(1);
+  const std::int64_t D = x.dim(2);
+  for (std::int64_t r = 0; r < x.dim(0) * N; ++r) {
+    const float s = a.f32()[r % N];
+    const float t = b.f32()[r % N];
+    if (x.dtype() == DType::bf16) {
+      twice_bf16(x.bf16() + r * D, s, t, y.bf16() + r * 2 * D, D);
+    } else {
+      twice_f32(x.f32() + r * D, s, t, y.f32() + r * 2 * D, D);
+    }
+  }
+}
+
+void scale_rows_twice_backward(const Tensor& dy, const Tensor& a, const Tensor& b,
+                               const Tensor& dx) {
+  const profile::Scope scope("row scaling");
+  const std::int64_t N = dx.dim(1);
+  const std::int64_t D = dx.dim(2);
+  for (std::int64_t r = 0; r < dx.dim(0) * N; ++r) {
+    const float s = a.f32()[r % N];
+    const float t = b.f32()[r % N];
+    if (dx.dtype() == DType::bf16) {
+      fold_bf16(dy.bf16() + r * 2 * D, s, t, dx.bf16() + r * D, D);
+    } else {
+      fold_f32(dy.f32() + r * 2 * D, s, t, dx.f32() + r * D, D);
+    }
+  }
+}
+
+namespace {
+
+// How many of the first entries of `index` count up (or are all negative): they are one copy.
+std::size_t run_length(std::span<const std::int32_t> index) {
+  std::size_t n = 1;
+  if (index[0] < 0) {
+    while (n < index.size() && index[n] < 0) ++n;
+  } else {
+    while (n < index.size() && index[n] == index[n - 1] + 1) ++n;
+  }
+  return n;
+}
+}  // namespace
+
 void gather_rows(const Tensor& x, std::span<const std::int32_t> index, const Tensor& y) {
   const profile::Scope scope("gather");
   const std::size_t row = static_cast<std::size_t>(x.dim(-1)) * size_of(x.dtype());
-  for (std::size_t i = 0; i < index.size(); ++i) {
+  for (std::size_t i = 0; i < index.size();) {
+    const std::size_t n = run_length(index.subspan(i));
     if (index[i] < 0) {
-      std::memset(y.raw() + i * row, 0, row);
+      std::memset(y.raw() + i * row, 0, n * row);
     } else {
-      std::memcpy(y.raw() + i * row, x.raw() + static_cast<std::size_t>(index[i]) * row, row);
+      std::memcpy(y.raw() + i * row, x.raw() + static_cast<std::size_t>(index[i]) * row, n * row);
     }
+    i += n;
+  }
+}
+
+void store_rows(const Tensor& x, std::span<const std::int32_t> index, const Tensor& y) {
+  const profile::Scope scope("scatter");
+  const std::size_t row = static_cast<std::size_t>(x.dim(-1)) * size_of(x.dtype());
+  for (std::size_t i = 0; i < index.size();) {
+    const std::size_t n = run_length(index.subspan(i));
+    if (index[i] >= 0) {
+      std::memcpy(y.raw() + static_cast<std::size_t>(index[i]) * row, x.raw() + i * row, n * row);
+    }
+    i += n;
   }
 }
 
@@ -215,11 +300,165 @@ void scatter_add_rows(const Tensor& x, std::span<const std::int32_t> index, cons
   const std::int64_t C = x.dim(-1);
   with_type(x, [&](auto* from) {
     with_type(y, [&](auto* to) {
-      for (std::size_t i = 0; i < index.size(); ++i) {
-        if (index[i] >= 0) add_row(from + static_cast<std::int64_t>(i) * C, to + index[i] * C, C);
+      for (std::size_t i = 0; i < index.size();) {
+        const std::size_t n = run_length(index.subspan(i));
+        if (index[i] >= 0) {
+          add_row(from + static_cast<std::int64_t>(i) * C, to + index[i] * C,
+                  static_cast<std::int64_t>(n) * C);
+        }
+        i += n;
       }
     });
   });
+}
+
+namespace {
+LRA_SIMD void add_products(const float* __restrict w, const float* __restrict d,
+                           float* __restrict sum, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) sum[i] += w[i] * d[i];
+}
+LRA_SIMD void add_products_bf16(const BFloat16* __restrict w, const float* __restrict d,
+                                float* __restrict sum, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) sum[i] += to_float(w[i]) * d[i];
+}
+LRA_SIMD void difference(float* __restrict w, const float* __restrict d,
+                         const float* __restrict mean, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) w[i] *= d[i] - mean[i];
+}
+LRA_SIMD void difference_bf16(BFloat16* __restrict w, const float* __restrict d,
+                              const float* __restrict mean, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) w[i] = to_bfloat16(to_float(w[i]) * (d[i] - mean[i]));
+}
+}  // namespace
+
+void add_column_products(const Tensor& w, const Tensor& d, const Tensor& sum) {
+  const profile::Scope scope("softmax rows");
+  const std::int64_t t = w.dim(2);
+  for (std::int64_t r = 0; r < w.dim(0) * w.dim(1); ++r) {
+    float* to = sum.f32() + r / w.dim(1) * t;
+    if (w.dtype() == DType::bf16) {
+      add_products_bf16(w.bf16() + r * t, d.f32() + r * t, to, t);
+    } else {
+      add_products(w.f32() + r * t, d.f32() + r * t, to, t);
+    }
+  }
+}
+
+void weight_difference(const Tensor& w, const Tensor& d, const Tensor& mean) {
+  const profile::Scope scope("softmax rows");
+  const std::int64_t t = w.dim(2);
+  for (std::int64_t r = 0; r < w.dim(0) * w.dim(1); ++r) {
+    const float* from = mean.f32() + r / w.dim(1) * t;
+    if (w.dtype() == DType::bf16) {
+      difference_bf16(w.bf16() + r * t, d.f32() + r * t, from, t);
+    } else {
+      difference(w.f32() + r * t, d.f32() + r * t, from, t);
+    }
+  }
+}
+
+namespace {
+
+constexpr std::int64_t kConvolutionTile = 64;  // tokens whose sums stay in the cache for all taps
+
+LRA_SIMD void add_scaled(float w, const float* __restrict x, float* __restrict y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] += w * x[i];
+}
+
+LRA_SIMD float inner_product(const float* a, const float* b, std::int64_t n) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// Calls f(tap, first, end, shift) for tiles of tokens [first, end), whose neighbours at distance
+// `shift` exist.
+template <class F>
+void for_taps(std::int64_t N, std::int64_t K, F f) {
+  for (std::int64_t begin = 0; begin < N; begin += kConvolutionTile) {
+    for (std::int64_t t = 0; t < K; ++t) {
+      const std::int64_t shift = t - K / 2;
+      const std::int64_t first = std::max(begin, -shift);
+      const std::int64_t end = std::min({begin + kConvolutionTile, N, N - shift});
+      if (first < end) f(t, first, end, shift);
+    }
+  }
+}
+
+}  // namespace
+
+void convolve_tokens(const Tensor& x, const Tensor& w, bool reverse, const Tensor& y) {
+  const profile::Scope scope("convolution");
+  const std::int64_t N = x.dim(1);
+  const std::int64_t C = x.dim(2);
+  const std::int64_t K = w.dim(1);
+  y.zero();
+  for (std::int64_t h = 0; h < x.dim(0); ++h) {
+    const float* from = x.f32() + h * N * C;
+    float* to = y.f32() + h * N * C;
+    for_taps(N, K, [&](std::int64_t t, std::int64_t first, std::int64_t end, std::int64_t shift) {
+      const float weight = w.f32()[h * K + t];
+      const std::int64_t n = (end - first) * C;
+      if (reverse) {
+        add_scaled(weight, from + first * C, to + (first + shift) * C, n);
+      } else {
+        add_scaled(weight, from + (first + shift) * C, to + first * C, n);
+      }
+    });
+  }
+}
+
+void correlate_tokens(const Tensor& dy, const Tensor& x, const Tensor& dw) {
+  const profile::Scope scope("convolution");
+  const std::int64_t N = x.dim(1);
+  const std::int64_t C = x.dim(2);
+  const std::int64_t K = dw.dim(1);
+  dw.zero();
+  for (std::int64_t h = 0; h < x.dim(0); ++h) {
+    const float* left = dy.f32() + h * N * C;
+    const float* right = x.f32() + h * N * C;
+    for_taps(N, K, [&](std::int64_t t, std::int64_t first, std::int64_t end, std::int64_t shift) {
+      dw.f32()[h * K + t] +=
+          inner_product(left + first * C, right + (first + shift) * C, (end - first) * C);
+    });
+  }
+}
+
+namespace {
+// The largest sum of squares of the rows of x [rows, C].
+template <class T>
+inline double largest_square(const T* x, std::int64_t rows, std::int64_t C) {
+  float largest = 0;
+  for (std::int64_t i = 0; i < rows; ++i, x += C) {
+    std::array<float, 16> sums{};
+    std::int64_t c = 0;
+    for (; c + 16 <= C; c += 16) {
+      for (std::size_t j = 0; j < 16; ++j) {
+        const float v = to_float(x[c + static_cast<std::int64_t>(j)]);
+        sums[j] += v * v;
+      }
+    }
+    for (; c < C; ++c) sums[0] += to_float(x[c]) * to_float(x[c]);
+    float sum = 0;
+    for (const float s : sums) sum += s;
+    largest = sum > largest || std::isnan(sum) ? sum : largest;
+  }
+  return largest;
+}
+LRA_SIMD double largest_square_f32(const float* x, std::int64_t rows, std::int64_t C) {
+  return largest_square(x, rows, C);
+}
+LRA_SIMD double largest_square_bf16(const BFloat16* x, std::int64_t rows, std::int64_t C) {
+  return largest_square(x, rows, C);
+}
+}  // namespace
+
+double largest_row_norm(const Tensor& x) {
+  const profile::Scope scope("norm");
+  const std::int64_t rows = x.numel() / x.dim(-1);
+  return std::sqrt(x.dtype() == DType::bf16 ? largest_square_bf16(x.bf16(), rows, x.dim(-1))
+                                            : largest_square_f32(x.f32(), rows, x.dim(-1)));
 }
 
 void cumulative_sum(const Tensor& x, std::int64_t outer, std::int64_t n, std::int64_t inner,
@@ -239,6 +478,19 @@ void cumulative_sum(const Tensor& x, std::int64_t outer, std::int64_t n, std::in
       }
     }
   });
+}
+
+namespace {
+LRA_SIMD void keep_larger(const float* __restrict x, float* __restrict y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] > y[i] ? x[i] : y[i];
+}
+}  // namespace
+
+void column_maxima(const Tensor& x, const Tensor& y) {
+  const profile::Scope scope("maximum");
+  const std::int64_t C = x.dim(1);
+  std::copy_n(x.f32(), C, y.f32());
+  for (std::int64_t i = 1; i < x.dim(0); ++i) keep_larger(x.f32() + i * C, y.f32(), C);
 }
 
 namespace {

@@ -35,6 +35,13 @@ void dropout(const Tensor& x, const Tensor& y, double p, RandomKey key);
 void sine(const Tensor& x, const Tensor& y);
 void cosine(const Tensor& x, const Tensor& y);
 
+// y[g, i, :] = [a[i] x[g, i, :], b[i] x[g, i, :]] for x [G, N, D], y [G, N, 2 D], a and b [N] f32.
+// oneDNN 2.6 writes into halves of rows by its reference kernel only.
+void scale_rows_twice(const Tensor& x, const Tensor& a, const Tensor& b, const Tensor& y);
+// dx[g, i, :] = a[i] dy[g, i, :D] + b[i] dy[g, i, D:].
+void scale_rows_twice_backward(const Tensor& dy, const Tensor& a, const Tensor& b,
+                               const Tensor& dx);
+
 // y[i, :] = x[index[i], :]; index < 0 gives a zero row. x [R, C], y [I, C].
 void gather_rows(const Tensor& x, std::span<const std::int32_t> index, const Tensor& y);
 // y[index[i], :] += x[i, :]; index < 0 is skipped.
@@ -43,6 +50,28 @@ void scatter_add_rows(const Tensor& x, std::span<const std::int32_t> index, cons
 // Inclusive sum along the middle axis of x [outer, n, inner], from the front or the back.
 void cumulative_sum(const Tensor& x, std::int64_t outer, std::int64_t n, std::int64_t inner,
                     bool reverse, const Tensor& y);
+
+// y[c] = max over the rows of x [R, C], in f32 (oneDNN reduces the last axis only, and slowly).
+void column_maxima(const Tensor& x, const Tensor& y);
+
+// y[index[i], :] = x[i, :], of one type; index < 0 is skipped.
+void store_rows(const Tensor& x, std::span<const std::int32_t> index, const Tensor& y);
+
+// The two halves of a softmax's backward on transposed weights w [B, K, t] (f32 or bf16), d f32:
+// sum[b, :] += sum_r w[b, r, :] d[b, r, :], and w = w (d - mean[b, :]) in place. As primitives
+// these are four passes, and d would be rounded before the difference.
+void add_column_products(const Tensor& w, const Tensor& d, const Tensor& sum);
+void weight_difference(const Tensor& w, const Tensor& d, const Tensor& mean);
+
+// Depthwise convolution along the tokens of x [H, N, D] with w [H, K], zeros outside, all in f32
+// (oneDNN's convolutions have other layouts): y_i = sum_t w_t x_{i + t - [K/2]}, or with `reverse`
+// the transposed map. Overwrites y.
+void convolve_tokens(const Tensor& x, const Tensor& w, bool reverse, const Tensor& y);
+// dw[h, t] = sum_i dy_i . x_{i + t - [K/2]}; overwrites dw [H, K].
+void correlate_tokens(const Tensor& dy, const Tensor& x, const Tensor& dw);
+
+// The largest Euclidean norm of a row of x [..., C]; NaN if there is one.
+[[nodiscard]] double largest_row_norm(const Tensor& x);
 
 // Sum of the squares of all elements, in double.
 [[nodiscard]] double sum_of_squares(const Tensor& x);

@@ -1,8 +1,8 @@
 #include "engine/memory.h"
 
+#include <array>
 #include <bit>
 #include <cstdlib>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -18,14 +18,21 @@ constexpr std::size_t kMaxIdleBytes = std::size_t{96} << 20U;
 thread_local std::shared_ptr<MemoryMeter> current_meter;
 
 // Sizes are rounded up to 1, 1.25, 1.5 or 1.75 times a power of two: at most a quarter is wasted.
-std::size_t size_class(std::size_t bytes) {
-  if (bytes <= 256) return 256;
-  const std::size_t step = std::bit_floor(bytes - 1) / 4;
-  return (bytes + step - 1) / step * step;
+struct SizeClass {
+  std::size_t bytes;
+  std::size_t index;  // below kSizeClasses
+};
+constexpr std::size_t kSizeClasses = 4 * 64;
+SizeClass size_class(std::size_t bytes) {
+  if (bytes <= 256) return {256, 0};
+  const auto octave = static_cast<std::size_t>(std::bit_width(bytes - 1) - 1);
+  const std::size_t step = (std::size_t{1} << octave) / 4;
+  const std::size_t steps = (bytes + step - 1) / step;  // 5..8
+  return {steps * step, 4 * octave + steps - 5};
 }
 
 struct Pool {
-  std::unordered_map<std::size_t, std::vector<std::byte*>> idle;
+  std::array<std::vector<std::byte*>, kSizeClasses> idle;
   std::size_t idle_bytes = 0;
 
   Pool() = default;
@@ -34,7 +41,7 @@ struct Pool {
   ~Pool() { clear(); }
 
   void clear() noexcept {
-    for (auto& [size, blocks] : idle) {
+    for (auto& blocks : idle) {
       for (std::byte* block : blocks) std::free(block);
       blocks.clear();
     }
@@ -54,15 +61,15 @@ Pool* pool() {
   return &holder.pool;
 }
 
-void release(std::byte* block, std::size_t size) noexcept {
+void release(std::byte* block, SizeClass size) noexcept {
   Pool* own = pool();
   if (own == nullptr) {
     std::free(block);
     return;
   }
-  if (own->idle_bytes + size > kMaxIdleBytes) own->clear();
-  own->idle[size].push_back(block);
-  own->idle_bytes += size;
+  if (own->idle_bytes + size.bytes > kMaxIdleBytes) own->clear();
+  own->idle[size.index].push_back(block);
+  own->idle_bytes += size.bytes;
 }
 
 }  // namespace
@@ -80,24 +87,27 @@ MemoryScope::MemoryScope(std::shared_ptr<MemoryMeter> meter)
 MemoryScope::~MemoryScope() { current_meter = std::move(previous_); }
 
 std::shared_ptr<std::byte> allocate_block(std::size_t bytes) {
-  const std::size_t size = size_class(bytes);
+  const SizeClass size = size_class(bytes);
+  if (size.bytes < bytes)
+    fail(ErrorKind::backend, "memory: no room for a block of {} bytes", bytes);
   std::byte* block = nullptr;
   if (Pool* own = pool()) {
-    auto& idle = own->idle[size];
+    auto& idle = own->idle[size.index];
     if (!idle.empty()) {
       block = idle.back();
       idle.pop_back();
-      own->idle_bytes -= size;
+      own->idle_bytes -= size.bytes;
     }
   }
   if (block == nullptr) {
-    block = static_cast<std::byte*>(std::aligned_alloc(kAlignment, size));
-    if (block == nullptr) fail(ErrorKind::backend, "memory: no room for a block of {} bytes", size);
+    block = static_cast<std::byte*>(std::aligned_alloc(kAlignment, size.bytes));
+    if (block == nullptr)
+      fail(ErrorKind::backend, "memory: no room for a block of {} bytes", size.bytes);
   }
   std::shared_ptr<MemoryMeter> meter = current_meter;
-  if (meter) meter->add(static_cast<std::int64_t>(size));
+  if (meter) meter->add(static_cast<std::int64_t>(size.bytes));
   return {block, [size, meter = std::move(meter)](std::byte* p) {
-            if (meter) meter->add(-static_cast<std::int64_t>(size));
+            if (meter) meter->add(-static_cast<std::int64_t>(size.bytes));
             release(p, size);
           }};
 }

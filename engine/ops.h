@@ -2,7 +2,10 @@
 // All differentiable operations.
 
 #include "engine/ops/arithmetic.h"
+#include "engine/ops/block_attention.h"
+#include "engine/ops/convolution.h"
 #include "engine/ops/elementwise.h"
+#include "engine/ops/exp_product.h"
 #include "engine/ops/index.h"
 #include "engine/ops/loss.h"
 #include "engine/ops/matmul.h"

@@ -109,6 +109,8 @@ dnnl::algorithm dnnl_algorithm(Binary op) {
       return algorithm::binary_max;
     case Binary::min:
       return algorithm::binary_min;
+    case Binary::greater_equal:
+      return algorithm::binary_ge;
   }
   return algorithm::undef;
 }
@@ -134,6 +136,7 @@ class Key {
  public:
   explicit Key(Kind kind) { put(static_cast<std::int64_t>(kind)); }
   Key& put(std::int64_t word) {
+    if (size_ == words_.size()) fail(ErrorKind::backend, "primitives: too many post-operations");
     words_[size_++] = word;
     return *this;
   }
@@ -380,10 +383,15 @@ void check_matmul(const View& a, const View& b, const View& c) {
   }
 }
 
-void zero_view(const View& c) {
-  std::int64_t count = 1;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(c.rank); ++i) count *= c.dims[i];
-  std::memset(c.data, 0, static_cast<std::size_t>(count) * size_of(c.dtype));
+// Zeroes the axes from `axis` on of a view, which may be a part of a larger tensor.
+void zero_view(const View& c, std::byte* data, int axis = 0) {
+  if (axis == c.rank) {
+    std::memset(data, 0, size_of(c.dtype));
+    return;
+  }
+  const auto i = static_cast<std::size_t>(axis);
+  const std::int64_t step = c.strides[i] * static_cast<std::int64_t>(size_of(c.dtype));
+  for (std::int64_t n = 0; n < c.dims[i]; ++n) zero_view(c, data + n * step, axis + 1);
 }
 
 std::string build_matmul(Entry& entry, const View& a, const View& b, const View& c,
@@ -432,7 +440,7 @@ void matmul(const View& a, const View& b, const View& c, std::span<const PostOp>
   if (elements == 0) return;
   if (flops == 0) {
     const bool adds = !post_ops.empty() && post_ops[0].kind == PostOp::Kind::sum;
-    if (!adds) zero_view(c);
+    if (!adds) zero_view(c, c.data);
     return;
   }
   flops_of_thread += flops;
@@ -606,6 +614,7 @@ void softmax_backward(SoftmaxKind kind, const Tensor& y, const Tensor& dy, const
 void layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float eps,
                 const Tensor& y, const Tensor& mean, const Tensor& variance) {
   check_same("layer norm", x, y);
+  if (x.numel() == 0) return;
   const View vx = view(x, rows(x));
   const View vs = view(mean, Shape{mean.numel()});
   const View vg = view(gamma, Shape{gamma.numel()});
@@ -633,6 +642,11 @@ void layer_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& mea
                          const Tensor& variance, float eps, const Tensor& dy, const Tensor& dx,
                          const Tensor& dgamma, const Tensor& dbeta) {
   check_same("layer norm backward", x, dy);
+  if (x.numel() == 0) {
+    dgamma.zero();
+    dbeta.zero();
+    return;
+  }
   const View vx = view(x, rows(x));
   const View vs = view(mean, Shape{mean.numel()});
   const View vg = view(gamma, Shape{gamma.numel()});
@@ -688,9 +702,9 @@ void copy(const View& from, const View& to) {
 }
 
 void reduce_rows(Reduction kind, const Tensor& x, const Tensor& y) {
+  if (x.numel() == 0) return;
   const View vx = view(x, rows(x));
   const View vy = view(y, Shape{y.numel(), 1});
-  if (x.numel() == 0) return;
   Key key(Kind::reduce);
   key.put(static_cast<std::int64_t>(kind)).put(vx).put(vy);
   Entry& entry = entry_for(key, {&vx, &vy}, [&](Entry& e) {

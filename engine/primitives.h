@@ -50,7 +50,7 @@ enum class Unary {
   clip,
   pow
 };
-enum class Binary { add, sub, mul, div, max, min };
+enum class Binary { add, sub, mul, div, max, min, greater_equal };
 
 // What a product does to its result before it is stored, in order.
 struct PostOp {
@@ -81,8 +81,8 @@ void unary_backward(Unary f, const Tensor& kept, const Tensor& dy, const Tensor&
                     float alpha = 0, float beta = 0);
 [[nodiscard]] bool unary_keeps_result(Unary f, float alpha);
 
-// c = a op b. b's axes equal a's or are 1; c has a's shape and type; b may be f32 when a is bf16
-// and the other way round. c may be a.
+// c = a op b (greater_equal: 1 or 0). b's axes equal a's or are 1; c has a's shape and type; b may
+// be f32 when a is bf16 and the other way round. c may be a.
 void binary(Binary op, const Tensor& a, const Tensor& b, const Tensor& c);
 
 enum class SoftmaxKind { softmax, log_softmax };

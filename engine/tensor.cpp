@@ -60,6 +60,9 @@ std::int64_t Shape::inner(int axis) const {
 std::string Shape::text() const { return fmt::format("[{}]", fmt::join(dims(), ", ")); }
 
 Tensor::Tensor(const Shape& shape, DType dtype) : shape_(shape), dtype_(dtype) {
+  for (const std::int64_t d : shape.dims()) {
+    if (d < 0) fail(ErrorKind::shape, "tensor: negative size in {}", shape.text());
+  }
   storage_ = allocate_block(bytes());
   data_ = storage_.get();
 }

@@ -46,7 +46,8 @@ Preset load_preset(std::string_view name, std::string_view task) {
   const auto assign = [&](const json& part, const std::string& where) {
     model.assign(part.value("model", json::object()), where + ".model");
     train.assign(part.value("train", json::object()), where + ".train");
-    for (const auto& [key, value] : part.value("task", json::object()).items()) {
+    const json task_part = part.value("task", json::object());
+    for (const auto& [key, value] : task_part.items()) {
       preset.task_options[key] = value.is_string() ? value.get<std::string>() : value.dump();
     }
   };

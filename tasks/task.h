@@ -1,12 +1,15 @@
 #pragma once
 // What a task is to the rest of the project: named, typed examples in three splits, read from a
-// memory-mapped cache, with their origin and digest.
+// memory-mapped cache, with their origin, their digest and their trivial baselines.
+//
+// A task file says where its data are (find), how a record becomes an example (read) and what a
+// model must know (info); finding folders, caching, counting, checking and baselines are shared.
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
@@ -19,28 +22,40 @@
 
 namespace lra::tasks {
 
+using Token = std::uint16_t;
+
 enum class Split { train = 0, val = 1, test = 2 };
 inline constexpr std::array<Split, 3> kSplits{Split::train, Split::val, Split::test};
 [[nodiscard]] std::string_view split_name(Split split);
+[[nodiscard]] constexpr std::size_t split_index(Split split) {
+  return static_cast<std::size_t>(split);
+}
 
 // One example: token ids (or pixel values), already cut to the task's maximum length, not padded.
 // Views stay valid as long as the Dataset. Id 0 is padding and does not occur in `tokens`, unless
-// the task's protocol says so.
+// TaskInfo::zero_is_padding says so.
 struct Example {
-  std::span<const std::uint16_t> tokens;       // [n]
-  std::span<const std::uint16_t> second;       // [n2], pair tasks only
+  std::span<const Token> tokens;               // [n]
+  std::span<const Token> second;               // [n2], pair tasks only
   std::int32_t label = 0;                      // class
   std::span<const std::int32_t> token_labels;  // [n], token-level tasks only; -100 = none
 };
 
-// One split, random access, thread-safe reads, no copies (spans point into the mapped cache).
+// One split, random access, thread-safe reads, no copies (spans point into the mapped cache). The
+// order is fixed but not shuffled (text, for one, may come class by class): a trainer shuffles.
 class Dataset {
  public:
+  Dataset() = default;
+  Dataset(const Dataset&) = delete;
+  Dataset& operator=(const Dataset&) = delete;
   virtual ~Dataset() = default;
   [[nodiscard]] virtual std::size_t size() const = 0;
   [[nodiscard]] virtual Example operator[](std::size_t index) const = 0;
 };
 
+// Official: the benchmark's own data. Generated: made by the benchmark's official algorithm.
+// Stand-in: everything else, not comparable with the literature (also a part of the official data,
+// or other data in the official format).
 enum class Origin { official, generated, stand_in };
 [[nodiscard]] std::string_view origin_name(Origin origin);  // "official", "generated", "stand-in"
 
@@ -48,14 +63,14 @@ enum class Origin { official, generated, stand_in };
 struct TaskData {
   std::array<std::shared_ptr<const Dataset>, 3> splits;  // by Split
   Origin origin = Origin::generated;
-  std::string sha256;              // digest over the splits' digests
-  std::string description;         // one line: what it is and where it was found
-  nlohmann::json details() const;  // counts, split digests, generator version, paths' last parts
+  std::string sha256;                           // digest over the splits' digests
+  std::string description;                      // one line: what it is and where it was found
   std::shared_ptr<const nlohmann::json> extra;  // what details() adds; may be null
 
-  [[nodiscard]] const Dataset& split(Split which) const {
-    return *splits[static_cast<std::size_t>(which)];
-  }
+  // {task, version, origin, sha256, description, counts {train, val, test}, digests {...},
+  // baselines [...]} and what the task adds (seed, generator's parameters, ...).
+  [[nodiscard]] nlohmann::json details() const;
+  [[nodiscard]] const Dataset& split(Split which) const { return *splits[split_index(which)]; }
 };
 
 enum class Head { pooled_class, pair_class, token };
@@ -70,25 +85,84 @@ struct TaskInfo {
   std::int64_t classes = 0;
   std::int64_t vocabulary = 0;  // ids are 0..vocabulary-1; 0 is padding
   std::int64_t max_length = 0;  // of one sequence
-  bool pixels = false;          // tokens are grey values (id = value + 1) that may be projected
+  bool pixels = false;          // tokens are grey values (value = id - pixel_offset)
+  std::int64_t pixel_offset = 1;
+  bool zero_is_padding = false;  // id 0 occurs inside a sequence and is to be masked like padding
 };
+
+// Told about long work: what is being done, how far it is, of how much (0: not known).
+using Progress = std::function<void(std::string_view what, std::int64_t done, std::int64_t total)>;
 
 struct OpenOptions {
   std::filesystem::path data;   // --data; empty: $LRA_DATA, then the user's cache, then make it
   std::filesystem::path cache;  // where memory-mapped caches live; empty: <user cache>/cache
   std::uint64_t seed = 0;       // of generated data
   std::array<std::int64_t, 3> counts{-1, -1, -1};  // wanted sizes; -1: the task's official ones
+  Progress progress;                               // may be empty
+};
+
+// Takes the examples of a reader, in order.
+class ExampleSink {
+ public:
+  ExampleSink() = default;
+  ExampleSink(const ExampleSink&) = delete;
+  ExampleSink& operator=(const ExampleSink&) = delete;
+  virtual ~ExampleSink() = default;
+  virtual void add(Split split, const Example& example) = 0;
+  // A record that could not be read; `message` names file and line or record. Throws Error(data)
+  // unless the sink collects faults, then reading goes on with the next record.
+  virtual void fault(const std::string& message);
+};
+
+// Where the examples come from: a folder or archive, or nothing (they are generated).
+struct Source {
+  std::filesystem::path path;  // empty: generated
+  std::string via;             // "--data", "$LRA_DATA", "the user's cache" or empty
+  // Text that changes whenever the examples would: options, files with sizes and times, seed.
+  std::string identity;
+};
+
+// What a reader knows once it has read.
+struct Reading {
+  Origin origin = Origin::generated;
+  std::string description;
+  std::shared_ptr<const nlohmann::json> extra;  // for details(); may be null
+};
+
+// A trivial predictor and what it says on the test split.
+struct Shortcut {
+  std::string name;
+  std::string description;
+  std::vector<std::int32_t> predictions;  // [test examples]
+  double accuracy = 0;                    // on the test split
 };
 
 // A task with its options. Registered by LRA_TASK in a file of its own.
 class Task {
  public:
+  Task() = default;
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
   virtual ~Task() = default;
   [[nodiscard]] virtual TaskInfo info() const = 0;
   virtual void options(OptionTable& table) { static_cast<void>(table); }
-  // Finds or makes the data, builds the cache if it is not there, maps it. Throws Error(data) that
-  // names file and line of a fault.
-  [[nodiscard]] virtual TaskData open(const OpenOptions& options) const = 0;
+
+  // Where the data are; cheap (names, sizes, times). Throws Error(data) if `options.data` was given
+  // and holds none.
+  [[nodiscard]] virtual Source find(const OpenOptions& options) const = 0;
+  // Reads or generates all examples into the sink, the same ones in the same order for any number
+  // of threads. Throws Error(data) for a fault of a whole file; calls sink.fault() for a record's.
+  [[nodiscard]] virtual Reading read(const Source& source, const OpenOptions& options,
+                                     ExampleSink& sink) const = 0;
+  // The task's trivial predictors, fitted on train, judged on test. Default: the majority class.
+  [[nodiscard]] virtual std::vector<Shortcut> shortcuts(const TaskData& data) const;
+  // Writes generated data in the official file format (`lra data make`) and returns the data card
+  // that it wrote beside them. Throws Error(usage) if the task has no generator of its own.
+  virtual nlohmann::json make(const OpenOptions& options, const std::filesystem::path& out) const;
+
+  // Finds or makes the data, builds the cache if it is not there (safe when several processes do
+  // so), maps it. Throws Error(data) that names file and line of a fault; nothing partial stays.
+  [[nodiscard]] virtual TaskData open(const OpenOptions& options) const;
 };
 
 struct TaskEntry {
@@ -96,6 +170,11 @@ struct TaskEntry {
 };
 
 [[nodiscard]] Registry<TaskEntry>& task_registry();
+
+// Creates a task and sets its options from a JSON object (null: all defaults).
+// Throws Error(usage) for an unknown task and Error(config) for a wrong option.
+[[nodiscard]] std::unique_ptr<Task> create_task(std::string_view name,
+                                                const nlohmann::json& options);
 
 #define LRA_TASK(name, type)                                                        \
   static const bool lra_task_registered_##name = ::lra::tasks::task_registry().add( \

@@ -35,7 +35,7 @@ for file in $sources; do
   fi
   # "embedded/..." is generated from a folder's own data files.
   pattern="^(${allowed[$folder]}|embedded/"
-  if [[ $file == *_test.cpp ]]; then
+  if [[ $file == *_test.cpp || $file == */test_*.h ]]; then
     pattern+='|tests/'
   fi
   pattern+=')'

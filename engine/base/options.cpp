@@ -86,7 +86,7 @@ OptionTable& OptionTable::number(std::string name, double& value, double low, do
 OptionTable& OptionTable::choice(std::string name, std::string& value,
                                  std::vector<std::string> choices, std::string help) {
   std::string range = fmt::format("one of {}", fmt::join(choices, ", "));
-  auto set = [&value, choices = std::move(choices), range](const json& given) -> std::string {
+  auto set = [&value, choices, range](const json& given) -> std::string {
     if (!given.is_string() ||
         std::find(choices.begin(), choices.end(), given.get<std::string>()) == choices.end()) {
       return range;
@@ -95,7 +95,7 @@ OptionTable& OptionTable::choice(std::string name, std::string& value,
     return {};
   };
   return add({std::move(name), "choice", std::move(range), std::move(help), std::move(set),
-              [&value] { return json(value); }});
+              [&value] { return json(value); }, std::move(choices)});
 }
 
 void OptionTable::assign(const json& object, std::string_view where) {
@@ -130,6 +130,7 @@ json OptionTable::describe() const {
                       {"default", entry.get()},
                       {"range", entry.range},
                       {"help", entry.help}});
+    if (!entry.choices.empty()) result.back()["choices"] = entry.choices;
   }
   return result;
 }

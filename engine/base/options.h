@@ -28,7 +28,8 @@ class OptionTable {
   void assign(const nlohmann::json& object, std::string_view where);
   // The present values as a JSON object: with the defaults filled in, this identifies a run.
   [[nodiscard]] nlohmann::json values() const;
-  // [{name, type, default, range, help}], for `lra list --json` and help texts.
+  // [{name, type, default, range, help}], for `lra list --json` and help texts; a choice has its
+  // `choices` too.
   [[nodiscard]] nlohmann::json describe() const;
   [[nodiscard]] std::vector<std::string> names() const;
 
@@ -37,6 +38,7 @@ class OptionTable {
     std::string name, type, range, help;
     std::function<std::string(const nlohmann::json&)> set;  // empty, or what was expected
     std::function<nlohmann::json()> get;
+    std::vector<std::string> choices = {};
   };
   OptionTable& add(Entry entry);
   std::vector<Entry> entries_;

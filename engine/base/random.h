@@ -32,7 +32,8 @@ namespace lra {
 // RandomKey(seed).of("dropout").of(step).of(example).
 class RandomKey {
  public:
-  explicit constexpr RandomKey(std::uint64_t seed = 0) noexcept : key_(mix(seed, 0)) {}
+  constexpr RandomKey() noexcept : RandomKey(0) {}
+  explicit constexpr RandomKey(std::uint64_t seed) noexcept : key_(mix(seed, 0)) {}
   [[nodiscard]] constexpr RandomKey of(std::uint64_t part) const noexcept {
     RandomKey child;
     child.key_ = mix(key_, part + 1);

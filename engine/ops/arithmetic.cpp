@@ -72,7 +72,8 @@ Value arithmetic(Binary op, const Value& a, const Value& b) {
   if (a.shape() == shape) return apply(op, a, b);
   const bool commutes = op == Binary::add || op == Binary::mul;
   if (commutes && b.shape() == shape) return apply(op, b, a);
-  return apply(op, expand(a, shape), b);
+  const Value wide = apply(op, expand(a, shape), b);
+  return b.shape() == shape ? cast(wide, b.dtype()) : wide;
 }
 
 }  // namespace
@@ -88,6 +89,21 @@ Value operator/(const Value& a, float b) { return affine(a, 1.0F / b, 0.0F); }
 Value operator-(float a, const Value& b) { return affine(b, -1.0F, a); }
 Value operator-(const Value& a) { return affine(a, -1.0F, 0.0F); }
 
-Value maximum(const Value& a, const Value& b) { return b + relu(a - b); }
+Value maximum(const Value& a, const Value& b) {
+  const Shape shape = broadcast(a.shape(), b.shape());
+  const DType type = b.shape() == shape && a.shape() != shape ? b.dtype() : a.dtype();
+  const Value wide_a = expand(cast(a, type), shape);
+  const Value wide_b = expand(cast(b, type), shape);
+  const Tensor ta = wide_a.tensor();
+  const Tensor tb = wide_b.tensor();
+  Tensor c = binary(Binary::max, ta, tb);
+  auto rule = [=, ga = wide_a.gradient(), gb = wide_b.gradient()](const Tensor& dy) {
+    const Tensor first = binary(Binary::greater_equal, ta, tb);  // 1 where a >= b, else 0
+    Tensor da = binary(Binary::mul, dy, first);
+    if (gb) gb->add(binary(Binary::sub, dy, da));
+    if (ga) ga->add(std::move(da));
+  };
+  return Tape::record(std::move(c), {&wide_a, &wide_b}, std::move(rule));
+}
 
 }  // namespace lra::engine

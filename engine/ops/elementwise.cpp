@@ -26,7 +26,10 @@ Value apply(Unary f, const Value& x, float alpha = 0, float beta = 0) {
 
 Value relu(const Value& x) { return apply(Unary::relu, x); }
 Value leaky_relu(const Value& x, float slope) { return apply(Unary::leaky_relu, x, slope); }
-Value elu(const Value& x, float alpha) { return apply(Unary::elu, x, alpha); }
+Value elu(const Value& x, float alpha) {
+  // To the primitive 0 stands for its default, 1.
+  return alpha == 0 ? relu(x) : apply(Unary::elu, x, alpha);
+}
 Value gelu_erf(const Value& x) { return apply(Unary::gelu_erf, x); }
 Value gelu_tanh(const Value& x) { return apply(Unary::gelu_tanh, x); }
 Value exp(const Value& x) { return apply(Unary::exp, x); }
@@ -38,8 +41,15 @@ Value sigmoid(const Value& x) { return apply(Unary::sigmoid, x); }
 Value tanh(const Value& x) { return apply(Unary::tanh, x); }
 Value softplus(const Value& x) { return apply(Unary::softplus, x); }
 Value silu(const Value& x) { return apply(Unary::silu, x); }
+// Its gradient needs neither x nor y: neither is kept.
 Value affine(const Value& x, float alpha, float beta) {
-  return apply(Unary::linear, x, alpha, beta);
+  Tensor y(x.shape(), x.dtype());
+  primitives::unary(Unary::linear, x.tensor(), y, alpha, beta);
+  return Tape::record(std::move(y), {&x}, [alpha, gx = x.gradient()](const Tensor& dy) {
+    Tensor dx = ops::reuse(dy);
+    primitives::unary(Unary::linear, dy, dx, alpha, 0.0F);
+    gx->add(std::move(dx));
+  });
 }
 Value clamp(const Value& x, float low, float high) { return apply(Unary::clip, x, low, high); }
 Value clamp_min(const Value& x, float low) {

@@ -19,19 +19,36 @@ void check_range(std::span<const std::int32_t> index, std::int64_t rows, const c
   }
 }
 
-}  // namespace
-
-Value embedding(const Value& table, const Value& positions, std::span<const std::int32_t> ids,
-                std::int64_t rows, DType dtype) {
+void check_embedding(const Value& table, const Value& positions, std::span<const std::int32_t> ids,
+                     std::int64_t rows) {
   const auto n = static_cast<std::int64_t>(ids.size());
-  if (n > rows || (positions.defined() && positions.dim(0) < n)) {
-    fail(ErrorKind::shape, "embedding: {} ids for {} rows and {} positions", n, rows,
-         positions.defined() ? positions.dim(0) : rows);
+  bool fits = table.rank() == 2 && table.dtype() == DType::f32 && n <= rows;
+  if (fits && positions.defined()) {
+    fits = positions.rank() == 2 && positions.dtype() == DType::f32 && positions.dim(0) >= n &&
+           positions.dim(1) == table.dim(1);
+  }
+  if (!fits) {
+    fail(ErrorKind::shape,
+         "embedding: got table {} {}, positions {}, {} ids for {} rows, expected f32 [V, E], f32 "
+         "[>= ids, E], no more ids than rows",
+         dtype_name(table.dtype()), table.shape().text(),
+         positions.defined() ? positions.shape().text() : "none", n, rows);
   }
   check_range(ids, table.dim(0), "embedding");
   for (const std::int32_t id : ids) {
     if (id < 0) fail(ErrorKind::shape, "embedding: negative id {}", id);
   }
+}
+
+void check_matrix(const Value& x, const char* what) {
+  if (x.rank() != 2) fail(ErrorKind::shape, "{}: got {}, expected [R, C]", what, x.shape().text());
+}
+
+}  // namespace
+
+Value embedding(const Value& table, const Value& positions, std::span<const std::int32_t> ids,
+                std::int64_t rows, DType dtype) {
+  check_embedding(table, positions, ids, rows);
   Tensor y({rows, table.dim(1)}, dtype);
   kernels::embed(table.tensor(), positions.defined() ? positions.tensor() : Tensor(), ids, y);
   std::vector<std::int32_t> kept(ids.begin(), ids.end());
@@ -44,11 +61,14 @@ Value embedding(const Value& table, const Value& positions, std::span<const std:
           if (!target.accumulate) target.tensor.zero();
           return target.tensor;
         };
-        kernels::embed_backward(dy, kept, sum(gt), sum(gp));
+        // One after the other: both may be one gradient.
+        kernels::embed_backward(dy, kept, sum(gt), Tensor());
+        kernels::embed_backward(dy, kept, Tensor(), sum(gp));
       });
 }
 
 Value gather_rows(const Value& x, const Tensor& index) {
+  check_matrix(x, "gather_rows");
   check_range(indices(index), x.dim(0), "gather_rows");
   Tensor y({index.numel(), x.dim(1)}, x.dtype());
   kernels::gather_rows(x.tensor(), indices(index), y);
@@ -61,6 +81,11 @@ Value gather_rows(const Value& x, const Tensor& index) {
 }
 
 Value scatter_add_rows(const Value& x, const Tensor& index, std::int64_t rows) {
+  check_matrix(x, "scatter_add_rows");
+  if (index.numel() != x.dim(0)) {
+    fail(ErrorKind::shape, "scatter_add_rows: got {} indices for {}", index.numel(),
+         x.shape().text());
+  }
   check_range(indices(index), rows, "scatter_add_rows");
   Tensor y = Tensor::zeros({rows, x.dim(1)}, x.dtype());
   kernels::scatter_add_rows(x.tensor(), indices(index), y);

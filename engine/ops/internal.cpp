@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "engine/memory.h"
+
 namespace lra::engine::ops {
 
 using primitives::View;
@@ -10,7 +12,10 @@ using primitives::view;
 Tensor ones(std::int64_t n, DType dtype) {
   thread_local std::array<Tensor, 2> kept;
   Tensor& t = kept[dtype == DType::bf16 ? 1 : 0];
-  if (!t.defined() || t.numel() < n) t = Tensor::full({n}, 1.0F, dtype);
+  if (!t.defined() || t.numel() < n) {
+    const MemoryScope uncounted(nullptr);  // outlives the run that happens to come first
+    t = Tensor::full({n}, 1.0F, dtype);
+  }
   return t.slice(0, n);
 }
 
@@ -45,6 +50,7 @@ Tensor sum_middle(const Tensor& t, std::int64_t outer, std::int64_t n, std::int6
 }  // namespace
 
 Tensor sum_to(const Tensor& t, const Shape& shape, DType dtype, float scale) {
+  if (t.numel() == 0) return Tensor::zeros(shape, dtype);
   Tensor result = t;
   for (int axis = 0; axis < shape.rank();) {
     if (shape[axis] != 1 || result.dim(axis) == 1) {
@@ -58,7 +64,9 @@ Tensor sum_to(const Tensor& t, const Shape& shape, DType dtype, float scale) {
     const std::int64_t inner = result.numel() / (outer * n);
     Shape next = result.shape();
     for (int i = axis; i < end; ++i) next.set(i, 1);
-    result = sum_middle(result, outer, n, inner, dtype, scale).reshaped(next);
+    // No primitive sums f32 into bf16: the last line rounds.
+    const DType type = result.dtype() == DType::f32 ? DType::f32 : dtype;
+    result = sum_middle(result, outer, n, inner, type, scale).reshaped(next);
     scale = 1.0F;
     axis = end;
   }

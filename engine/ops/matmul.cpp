@@ -26,6 +26,27 @@ Shape product_shape(const Shape& a, const Shape& b, const MatmulOptions& o) {
   return c;
 }
 
+Shape linear_shape(const Shape& x, const Shape& w) {
+  Shape y = x;
+  y.set(-1, w[1]);
+  return y;
+}
+
+void check_linear(const Value& x, const Value& w, const Value& bias, const LinearOptions& o) {
+  const bool fits = w.rank() == 2 && x.dim(-1) == w.dim(0) && x.dim(-1) > 0 &&
+                    (!bias.defined() || bias.shape() == Shape{w.dim(1)});
+  if (!fits) {
+    fail(ErrorKind::shape, "linear: got x {}, w {}, bias {}, expected [..., D], [D, F], [F], D > 0",
+         x.shape().text(), w.shape().text(), bias.defined() ? bias.shape().text() : "none");
+  }
+  if (o.residual == nullptr) return;
+  const Shape y = linear_shape(x.shape(), w.shape());
+  if (o.relu || o.residual->shape() != y) {
+    fail(ErrorKind::shape, "linear: got a residual {}{}, expected {} without an activation",
+         o.residual->shape().text(), o.relu ? " and relu" : "", y.text());
+  }
+}
+
 }  // namespace
 
 Value matmul(const Value& a, const Value& b, const MatmulOptions& o) {
@@ -36,29 +57,27 @@ Value matmul(const Value& a, const Value& b, const MatmulOptions& o) {
   const auto left = [o](const Tensor& t) { return o.transpose_a ? transposed(view(t)) : view(t); };
   const auto right = [o](const Tensor& t) { return o.transpose_b ? transposed(view(t)) : view(t); };
   primitives::matmul(left(ta), right(tb), view(c));
-  return Tape::record(std::move(c), {&a, &b},
-                      [=, ga = a.gradient(), gb = b.gradient()](const Tensor& given) {
-                        const Tensor dc = ops::cast(given, type);
-                        const View d = view(dc);
-                        if (ga && !o.transpose_a) add_product(ga, d, transposed(right(tb)));
-                        if (ga && o.transpose_a) add_product(ga, right(tb), transposed(d));
-                        if (gb && !o.transpose_b) add_product(gb, transposed(left(ta)), d);
-                        if (gb && o.transpose_b) add_product(gb, transposed(d), left(ta));
-                      });
+  // Each gradient needs the other operand; what no gradient needs is not kept.
+  auto rule = [o, left, right, type, kept_a = b.gradient() ? ta : Tensor(),
+               kept_b = a.gradient() ? tb : Tensor(), ga = a.gradient(),
+               gb = b.gradient()](const Tensor& given) {
+    const Tensor dc = ops::cast(given, type);
+    const View d = view(dc);
+    if (ga && !o.transpose_a) add_product(ga, d, transposed(right(kept_b)));
+    if (ga && o.transpose_a) add_product(ga, right(kept_b), transposed(d));
+    if (gb && !o.transpose_b) add_product(gb, transposed(left(kept_a)), d);
+    if (gb && o.transpose_b) add_product(gb, transposed(d), left(kept_a));
+  };
+  return Tape::record(std::move(c), {&a, &b}, std::move(rule));
 }
 
 Value linear(const Value& x, const Value& w, const Value& bias, const LinearOptions& o) {
+  check_linear(x, w, bias, o);
   const Tensor tx = x.tensor();
   const Tensor tw = w.tensor();
-  if (tw.rank() != 2 || tx.dim(-1) != tw.dim(0) || (bias.defined() && bias.dim(0) != tw.dim(1)) ||
-      (o.relu && o.residual != nullptr)) {
-    fail(ErrorKind::shape, "linear: got x {}, w {}, bias {}, expected [..., D], [D, F], [F]",
-         tx.shape().text(), tw.shape().text(), bias.defined() ? bias.shape().text() : "none");
-  }
   const Shape rows{tx.numel() / tx.dim(-1), tx.dim(-1)};
   const Shape out{rows[0], tw.dim(1)};
-  Shape result_shape = tx.shape();
-  result_shape.set(-1, tw.dim(1));
+  const Shape result_shape = linear_shape(tx.shape(), tw.shape());
   Tensor y(result_shape, tx.dtype());
   View bias_view;
   if (bias.defined()) bias_view = view(bias.tensor(), Shape{1, tw.dim(1)});
@@ -74,7 +93,8 @@ Value linear(const Value& x, const Value& w, const Value& bias, const LinearOpti
   const Tensor kept = o.relu ? y : Tensor();
   const Value none;
   const Value& residual = o.residual != nullptr ? *o.residual : none;
-  auto rule = [tx, tw, kept, rows, out, gx = x.gradient(), gw = w.gradient(), gb = bias.gradient(),
+  auto rule = [kept_x = w.gradient() ? tx : Tensor(), kept_w = x.gradient() ? tw : Tensor(), kept,
+               rows, out, gx = x.gradient(), gw = w.gradient(), gb = bias.gradient(),
                gr = residual.gradient()](Tensor dy) {
     if (kept.defined()) {
       const Tensor dz = ops::reuse(dy);
@@ -85,10 +105,10 @@ Value linear(const Value& x, const Value& w, const Value& bias, const LinearOpti
     const std::array<primitives::PostOp, 1> add{primitives::accumulate()};
     if (gx) {
       const GradNode::Target target = gx->target();
-      primitives::matmul(d, transposed(view(tw)), view(target.tensor, rows),
+      primitives::matmul(d, transposed(view(kept_w)), view(target.tensor, rows),
                          std::span(add.data(), target.accumulate ? 1 : 0));
     }
-    if (gw) add_product(gw, transposed(view(tx, rows)), d);
+    if (gw) add_product(gw, transposed(view(kept_x, rows)), d);
     if (gb) {
       // The column sum as a product: oneDNN 2.6's reduction over rows is a reference kernel.
       const GradNode::Target target = gb->target();

@@ -11,6 +11,12 @@ using primitives::SoftmaxKind;
 
 Value layer_norm(const Value& x, const Value& gamma, const Value& beta, float eps) {
   const std::int64_t C = x.dim(-1);
+  for (const Value* v : {&gamma, &beta}) {
+    if (C < 1 || v->shape() != Shape{C} || v->dtype() != DType::f32) {
+      fail(ErrorKind::shape, "layer_norm: got x {}, {} {}, expected [..., C], f32 [C], C > 0",
+           x.shape().text(), dtype_name(v->dtype()), v->shape().text());
+    }
+  }
   const std::int64_t rows = x.tensor().numel() / C;
   const Tensor tx = x.tensor();
   const Tensor scale = gamma.tensor();
@@ -49,6 +55,14 @@ Value softmax(const Value& x) { return softmax_of(SoftmaxKind::softmax, x); }
 Value log_softmax(const Value& x) { return softmax_of(SoftmaxKind::log_softmax, x); }
 
 Value masked_softmax(const Value& x, const Tensor& allow) {
+  const Shape weights_shape = ops::with_rank(allow.shape(), x.rank());
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    const bool fits = weights_shape[axis] == 1 || weights_shape[axis] == x.dim(axis);
+    if (!fits || allow.rank() > x.rank()) {
+      fail(ErrorKind::shape, "masked_softmax: got a mask {} for {}", allow.shape().text(),
+           x.shape().text());
+    }
+  }
   // A large finite number: a row of minus infinities would be NaN.
   Tensor additive(allow.shape(), allow.dtype());
   primitives::unary(primitives::Unary::linear, allow, additive, 1e9F, -1e9F);

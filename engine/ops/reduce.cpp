@@ -26,6 +26,11 @@ Value scaled_sum(const Value& x, int axis, DType dtype, float scale) {
       });
 }
 
+void check_not_empty(const char* what, const Value& x, int axis) {
+  if (x.dim(axis) == 0)
+    fail(ErrorKind::shape, "{}: axis {} of {} is empty", what, axis, x.shape().text());
+}
+
 // Largest entry of the middle axis of x [outer, n, inner] and where it is.
 template <class T>
 void max_middle(const T* x, std::int64_t outer, std::int64_t n, std::int64_t inner, T* y,
@@ -48,11 +53,13 @@ void max_middle(const T* x, std::int64_t outer, std::int64_t n, std::int64_t inn
 Value sum(const Value& x, int axis) { return scaled_sum(x, axis, x.dtype(), 1.0F); }
 Value sum_f32(const Value& x, int axis) { return scaled_sum(x, axis, DType::f32, 1.0F); }
 Value mean(const Value& x, int axis) {
+  check_not_empty("mean", x, axis);
   return scaled_sum(x, axis, x.dtype(), 1.0F / static_cast<float>(x.dim(axis)));
 }
 
 // An own loop: the backward needs the position of the maximum, which oneDNN's reduction lacks.
 Value max(const Value& x, int axis) {
+  check_not_empty("max", x, axis);
   Shape shape = x.shape();
   const std::int64_t n = shape[axis];
   const std::int64_t outer = shape.outer(axis);

@@ -6,6 +6,7 @@
 namespace lra::engine {
 
 [[nodiscard]] Value sum(const Value& x, int axis);
+// Throws Error(shape) if the axis is empty, as max does.
 [[nodiscard]] Value mean(const Value& x, int axis);
 // The same sum in f32, whatever x's type: for denominators.
 [[nodiscard]] Value sum_f32(const Value& x, int axis);

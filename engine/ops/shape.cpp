@@ -1,5 +1,7 @@
 #include "engine/ops/shape.h"
 
+#include <fmt/ranges.h>
+
 #include <array>
 #include <memory>
 #include <utility>
@@ -21,15 +23,20 @@ Value reshape(const Value& x, const Shape& shape) {
 }
 
 Value permute(const Value& x, std::initializer_list<int> axes) {
-  const std::vector<int> order(axes);
-  if (static_cast<int>(order.size()) != x.rank()) {
-    fail(ErrorKind::shape, "permute: got {} axes for {}", order.size(), x.shape().text());
-  }
+  std::vector<int> order(axes);
+  std::vector<int> inverse(order.size(), -1);
+  bool fits = static_cast<int>(order.size()) == x.rank();
   Shape shape = x.shape();
-  std::vector<int> inverse(order.size());
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    shape.set(static_cast<int>(i), x.dim(order[i]));
-    inverse[static_cast<std::size_t>(order[i])] = static_cast<int>(i);
+  for (std::size_t i = 0; fits && i < order.size(); ++i) {
+    order[i] = x.shape().axis(order[i]);
+    int& from = inverse[static_cast<std::size_t>(order[i])];
+    fits = from == -1;  // each axis once
+    from = static_cast<int>(i);
+    shape.set(from, x.dim(order[i]));
+  }
+  if (!fits) {
+    fail(ErrorKind::shape, "permute: got axes ({}) for {}, expected each once",
+         fmt::join(axes, ", "), x.shape().text());
   }
   Tensor y(shape, x.dtype());
   primitives::copy(permuted(view(x.tensor()), order), view(y));
@@ -194,6 +201,7 @@ Value pad(const Value& x, int axis, std::int64_t before, std::int64_t after) {
 }
 
 Value mask_rows(const Value& x, std::int64_t n) {
+  if (n < 0) fail(ErrorKind::shape, "mask_rows: got {} rows of {}", n, x.shape().text());
   if (n >= x.dim(-2)) return x;
   Tensor y = x.tensor().clone();
   kernels::zero_rows(y, n);
@@ -204,13 +212,28 @@ Value mask_rows(const Value& x, std::int64_t n) {
   });
 }
 
+Value scale_rows_twice(const Value& x, const Tensor& a, const Tensor& b) {
+  if (x.rank() != 3 || a.numel() != x.dim(1) || b.numel() != x.dim(1)) {
+    fail(ErrorKind::shape, "scale_rows_twice: got x {} and {}, {} factors", x.shape().text(),
+         a.numel(), b.numel());
+  }
+  Tensor y({x.dim(0), x.dim(1), 2 * x.dim(2)}, x.dtype());
+  kernels::scale_rows_twice(x.tensor(), a, b, y);
+  return Tape::record(std::move(y), {&x},
+                      [=, from = x.shape(), gx = x.gradient()](const Tensor& dy) {
+                        Tensor dx(from, dy.dtype());
+                        kernels::scale_rows_twice_backward(dy, a, b, dx);
+                        gx->add(std::move(dx));
+                      });
+}
+
 std::vector<Value> split_heads(const Value& y, std::int64_t parts, std::int64_t heads) {
-  const std::int64_t n = y.dim(0);
   const std::int64_t groups = parts * heads;
-  if (y.rank() != 2 || y.dim(1) % groups != 0) {
+  if (y.rank() != 2 || parts < 1 || heads < 1 || y.dim(1) % groups != 0) {
     fail(ErrorKind::shape, "split_heads: {} into {} heads of {} projections", y.shape().text(),
          heads, parts);
   }
+  const std::int64_t n = y.dim(0);
   const std::int64_t head_dim = y.dim(1) / groups;
   return split(permute(reshape(y, {n, groups, head_dim}), {1, 0, 2}), parts);
 }

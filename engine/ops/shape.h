@@ -9,7 +9,7 @@
 namespace lra::engine {
 
 [[nodiscard]] Value reshape(const Value& x, const Shape& shape);
-// Axis i of the result is axis axes[i] of x.
+// Axis i of the result is axis axes[i] of x; each axis occurs once.
 [[nodiscard]] Value permute(const Value& x, std::initializer_list<int> axes);
 // Exchanges the last two axes.
 [[nodiscard]] Value transpose(const Value& x);
@@ -25,6 +25,8 @@ namespace lra::engine {
 [[nodiscard]] Value pad(const Value& x, int axis, std::int64_t before, std::int64_t after);
 // Zeroes rows n..N-1 of x [..., N, C]: what a padded key is multiplied by.
 [[nodiscard]] Value mask_rows(const Value& x, std::int64_t n);
+// y [G, N, 2 D] with y[g, i, :] = [a_i x[g, i, :], b_i x[g, i, :]]; a and b [N] f32 constants.
+[[nodiscard]] Value scale_rows_twice(const Value& x, const Tensor& a, const Tensor& b);
 // y [n, P H dh] -> P values [H, n, dh]: the heads of P projections that were computed together.
 [[nodiscard]] std::vector<Value> split_heads(const Value& y, std::int64_t parts,
                                              std::int64_t heads);

@@ -1,0 +1,27 @@
+#pragma once
+// Attention by lists of keys: what the variants that use block_attention share.
+
+#include <cstdint>
+#include <vector>
+
+#include "attention/attention.h"
+
+namespace lra::attention {
+
+// Every one of n queries sees the m first keys: exact softmax attention, for few queries or keys.
+[[nodiscard]] engine::BlockLists all_keys(std::int64_t n, std::int64_t m);
+
+// Softmax attention of the given query rows, in ascending order, over the m first keys (causal:
+// those at or before the row); all other rows of the result [H, N, Dv] are 0.
+[[nodiscard]] Value attend_rows(const Value& q, const Value& k, const Value& v,
+                                const std::vector<std::int32_t>& rows, std::int64_t m, bool causal,
+                                const engine::BlockAttentionOptions& options);
+
+// Softmax attention over a union of disjoint lists from the attentions over each of them, which
+// have their normalisers: sum_r softmax_r(lse_r) o_r. [H, N, Dv].
+[[nodiscard]] Value merge(const std::vector<engine::BlockAttention>& parts);
+
+// The options of block_attention for heads of width D: scale D^-1/2 and this call's dropout.
+[[nodiscard]] engine::BlockAttentionOptions scaled_by_width(const Value& q, const Context& c);
+
+}  // namespace lra::attention

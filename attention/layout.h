@@ -1,0 +1,38 @@
+#pragma once
+// What blocks, buckets and landmarks are laid out over.
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "engine/base/options.h"
+
+namespace lra::attention {
+
+// An option of a variant: the real length (then padding changes nothing), or the padded tensor, as
+// published codes do.
+class Layout {
+ public:
+  explicit Layout(std::string name) : name_(std::move(name)) {}
+  void option(OptionTable& table) {
+    table.choice(name_, rule_, {"length", "tensor"},
+                 "laid out over the real length, or over the padded tensor as in published codes");
+  }
+  // Golden files that do not say otherwise are laid out over the tensor.
+  [[nodiscard]] nlohmann::json golden(nlohmann::json chosen, const nlohmann::json& hyper) const;
+  // The length to lay out, for n real rows of N.
+  [[nodiscard]] std::int64_t length(std::int64_t n, std::int64_t N) const {
+    return rule_ == "tensor" ? N : n;
+  }
+
+ private:
+  std::string name_;
+  std::string rule_ = "length";
+};
+
+// x / y, rounded up.
+[[nodiscard]] constexpr std::int64_t divide_up(std::int64_t x, std::int64_t y) {
+  return (x + y - 1) / y;
+}
+
+}  // namespace lra::attention

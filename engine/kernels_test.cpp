@@ -1,0 +1,178 @@
+#include "engine/kernels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/testing.h"
+#include "tests/catch.h"
+
+namespace lra::engine::testing {
+namespace {
+
+using lra::testing::Approx;
+
+std::vector<float> dropped(std::int64_t n, double p, std::uint64_t key, DType dtype = DType::f32) {
+  const Tensor y({n}, dtype);
+  kernels::dropout(Tensor::full({n}, 1, dtype), y, p, RandomKey(key));
+  return y.to_floats();
+}
+
+}  // namespace
+
+TEST_CASE("dropout kernel: the share that is kept is 1 - p within five deviations", "[unit]") {
+  constexpr std::int64_t n = 200003;
+  for (const double p : {0.1, 0.5, 0.75, 0.01}) {
+    for (const DType type : {DType::f32, DType::bf16}) {
+      const std::vector<float> y = dropped(n, p, 11, type);
+      const auto kept = std::count_if(y.begin(), y.end(), [](float v) { return v != 0; });
+      const double deviation = std::sqrt(static_cast<double>(n) * p * (1 - p));
+      CHECK(std::abs(static_cast<double>(kept) - (1 - p) * static_cast<double>(n)) <
+            5 * deviation + static_cast<double>(n) / 65536);
+      const float scale = *std::max_element(y.begin(), y.end());
+      CHECK(scale == Approx(1 / (1 - p)).epsilon(type == DType::bf16 ? 4e-3 : 1e-4));
+      double sum = 0;  // the expectation is that of x
+      for (const float v : y) sum += v;
+      CHECK(sum / static_cast<double>(n) == Approx(1).margin(0.02 / (1 - p)));
+    }
+  }
+}
+
+TEST_CASE("dropout kernel: a key gives one mask, in every type; another gives another", "[unit]") {
+  constexpr std::int64_t n = 10000;
+  const std::vector<float> first = dropped(n, 0.5, 1);
+  CHECK(first == dropped(n, 0.5, 1));
+  CHECK(first == dropped(n, 0.5, 1, DType::bf16));
+  const std::vector<float> second = dropped(n, 0.5, 2);
+  int equal = 0;
+  for (std::size_t i = 0; i < first.size(); ++i) equal += first[i] == second[i] ? 1 : 0;
+  CHECK(std::abs(equal - n / 2) < 5 * 50);
+  // A prefix of a longer tensor has the same mask, and blocks differ from each other.
+  const std::vector<float> shorter = dropped(700, 0.5, 1);
+  CHECK(std::equal(shorter.begin(), shorter.end(), first.begin()));
+  for (const std::size_t lag : {1U, 64U, 512U, 1024U}) {
+    int same = 0;
+    for (std::size_t i = 0; i + lag < first.size(); ++i) same += first[i] == first[i + lag] ? 1 : 0;
+    CHECK(std::abs(same - static_cast<int>(first.size() - lag) / 2) < 5 * 50);
+  }
+}
+
+TEST_CASE("dropout kernel: p = 0 keeps all, exactly; in place works", "[unit]") {
+  const Tensor x = uniform({1000}, 1, -1, 1);
+  const Tensor y({1000}, DType::f32);
+  kernels::dropout(x, y, 0, RandomKey(1));
+  CHECK(identical(x, y));
+  kernels::dropout(x, y, 0.3, RandomKey(1));
+  const Tensor in_place = x.clone();
+  kernels::dropout(in_place, in_place, 0.3, RandomKey(1));
+  CHECK(identical(in_place, y));
+}
+
+TEST_CASE("dropout kernel: draws are Philox's, in the documented order", "[unit]") {
+  // Element 64 lane + i of a block of 512 is a half-word of the Philox block with counter i.
+  const RandomKey key(9);
+  constexpr std::int64_t n = 1024;
+  const std::vector<float> y = dropped(n, 0.5, 9);
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::size_t within = i % 512;
+    const auto block =
+        philox({static_cast<std::uint32_t>(i / 512 * 64 + within % 64), 0, 0, 0}, key.value());
+    const std::size_t half = within / 64;
+    const std::uint32_t draw = (block[half / 2] >> (half % 2 * 16)) & 0xFFFFU;
+    if ((y[i] != 0) != (draw >= 32768)) FAIL("element " << i);
+  }
+}
+
+TEST_CASE("add_to: every pair of types, every length around a vector register", "[unit]") {
+  for (const std::int64_t n : {0, 1, 15, 16, 17, 67}) {
+    for (const DType from : {DType::f32, DType::bf16}) {
+      for (const DType to : {DType::f32, DType::bf16}) {
+        const Tensor x = uniform({n}, 1, -1, 1, from);
+        const Tensor y = uniform({n}, 2, -1, 1, to);
+        Array expected = to_array(y);
+        for (std::size_t i = 0; i < expected.values.size(); ++i) {
+          expected.values[i] += static_cast<double>(x.to_floats()[i]);
+        }
+        kernels::add_to(x, y);
+        CHECK(error(to_array(y).values, expected.values, 1) <= (to == DType::f32 ? 1e-7 : 4e-3));
+      }
+    }
+  }
+}
+
+TEST_CASE("zero_rows: the rows from n on of every matrix, and only those", "[unit]") {
+  for (const DType type : {DType::f32, DType::bf16}) {
+    const Tensor x = Tensor::full({2, 3, 2}, 5, type);
+    kernels::zero_rows(x, 2);
+    CHECK(x.to_floats() == std::vector<float>{5, 5, 5, 5, 0, 0, 5, 5, 5, 5, 0, 0});
+    kernels::zero_rows(x, 3);
+    CHECK(x.to_floats()[0] == 5);
+    kernels::zero_rows(x, 0);
+    CHECK(x.to_floats() == std::vector<float>(12, 0.0F));
+    CHECK_NOTHROW(kernels::zero_rows(Tensor::zeros({3, 0}, type), 1));
+    CHECK_NOTHROW(kernels::zero_rows(Tensor::zeros({0, 3}, type), 1));
+  }
+}
+
+TEST_CASE("embed: rows of the table plus positions, zero rows behind", "[unit]") {
+  const Tensor table = Tensor::from({3, 2}, std::vector<float>{1, 2, 10, 20, 100, 200});
+  const Tensor positions = Tensor::from({3, 2}, std::vector<float>{0.5F, 0, 0.25F, 0, 9, 9});
+  const std::vector<std::int32_t> ids{2, 0};
+  for (const DType type : {DType::f32, DType::bf16}) {
+    const Tensor y = Tensor::full({4, 2}, -1, type);
+    kernels::embed(table, positions, ids, y);
+    CHECK(y.to_floats() == std::vector<float>{100.5F, 200, 1.25F, 2, 0, 0, 0, 0});
+    kernels::embed(table, Tensor(), ids, y);
+    CHECK(y.to_floats() == std::vector<float>{100, 200, 1, 2, 0, 0, 0, 0});
+    const Tensor dy = Tensor::from({4, 2}, std::vector<float>{1, 2, 3, 4, 7, 7, 7, 7}, type);
+    const Tensor dtable = Tensor::full({3, 2}, 1);
+    const Tensor dpositions = Tensor::zeros({3, 2});
+    kernels::embed_backward(dy, ids, dtable, dpositions);
+    CHECK(dtable.to_floats() == std::vector<float>{4, 5, 1, 1, 2, 3});
+    CHECK(dpositions.to_floats() == std::vector<float>{1, 2, 3, 4, 0, 0});
+    kernels::embed_backward(dy, ids, dtable, Tensor());
+    CHECK(dtable.to_floats() == std::vector<float>{7, 9, 1, 1, 3, 5});
+  }
+}
+
+TEST_CASE("cumulative sum kernel: along the middle axis, from either end", "[unit]") {
+  const Tensor x =
+      Tensor::from({2, 3, 2}, std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+  const Tensor y({2, 3, 2}, DType::f32);
+  kernels::cumulative_sum(x, 2, 3, 2, false, y);
+  CHECK(y.to_floats() == std::vector<float>{1, 2, 4, 6, 9, 12, 7, 8, 16, 18, 27, 30});
+  kernels::cumulative_sum(x, 2, 3, 2, true, y);
+  CHECK(y.to_floats() == std::vector<float>{9, 12, 8, 10, 5, 6, 27, 30, 20, 22, 11, 12});
+  kernels::cumulative_sum(x, 1, 12, 1, false, y);
+  CHECK(y.to_floats()[11] == 78);
+}
+
+TEST_CASE("sum_of_squares: in double, any length and type", "[unit]") {
+  for (const std::int64_t n : {0, 1, 16, 33, 1000}) {
+    for (const DType type : {DType::f32, DType::bf16}) {
+      const Tensor x = uniform({n}, 1, -3, 3, type);
+      double expected = 0;
+      for (const float v : x.to_floats()) expected += static_cast<double>(v) * v;
+      CHECK(kernels::sum_of_squares(x) == Approx(expected).epsilon(1e-12));
+    }
+  }
+  CHECK(kernels::sum_of_squares(Tensor::full({2}, 3e38F)) > 1e77);  // beyond f32
+}
+
+TEST_CASE("has_nonfinite: finds NaN and infinities anywhere", "[unit]") {
+  for (const DType type : {DType::f32, DType::bf16}) {
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+          -std::numeric_limits<float>::infinity()}) {
+      for (const std::size_t at : {0U, 17U, 66U}) {
+        std::vector<float> values(67, 1.0F);
+        CHECK(!kernels::has_nonfinite(Tensor::from({67}, values, type)));
+        values[at] = bad;
+        CHECK(kernels::has_nonfinite(Tensor::from({67}, values, type)));
+      }
+    }
+    CHECK(!kernels::has_nonfinite(Tensor::zeros({0}, type)));
+  }
+}
+
+}  // namespace lra::engine::testing

@@ -1,0 +1,243 @@
+#include "harness/bench.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <new>
+
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/runtime.h"
+#include "harness/workers.h"
+#include "models/optimizer.h"
+#include "models/presets.h"
+
+namespace lra::harness {
+namespace {
+
+using engine::Tensor;
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int64_t kVocabulary = 256;
+constexpr std::int64_t kClasses = 10;
+
+// A batch of full sequences of random ids.
+class RandomBatch final : public tasks::Dataset {
+ public:
+  RandomBatch(std::int64_t batch, std::int64_t n) : n_(static_cast<std::size_t>(n)) {
+    RandomStream random(RandomKey(0).of("bench"));
+    tokens_.resize(static_cast<std::size_t>(batch) * n_);
+    for (auto& token : tokens_)
+      token = static_cast<tasks::Token>(1 + random.below(kVocabulary - 1));
+    for (std::int64_t i = 0; i < batch; ++i) {
+      tasks::Example example;
+      example.tokens = {tokens_.data() + static_cast<std::size_t>(i) * n_, n_};
+      example.label = static_cast<std::int32_t>(random.below(kClasses));
+      examples.push_back(example);
+      ids.push_back(static_cast<std::uint64_t>(i));
+      indices.push_back(static_cast<std::size_t>(i));
+    }
+  }
+  [[nodiscard]] std::size_t size() const override { return examples.size(); }
+  [[nodiscard]] tasks::Example operator[](std::size_t i) const override { return examples[i]; }
+
+  std::vector<tasks::Example> examples;
+  std::vector<std::uint64_t> ids;
+  std::vector<std::size_t> indices;
+
+ private:
+  std::size_t n_;
+  std::vector<tasks::Token> tokens_;
+};
+
+results::StepQuantiles quantiles(std::vector<double> times) {
+  std::sort(times.begin(), times.end());
+  const auto at = [&times](double q) {
+    return 1e3 * times[static_cast<std::size_t>(q * static_cast<double>(times.size() - 1) + 0.5)];
+  };
+  return {at(0.5), at(0.1), at(0.25), at(0.75), at(0.9), static_cast<std::int64_t>(times.size())};
+}
+
+json to_json(const BenchResult& r) {
+  json profile = json::array();
+  for (const auto& e : r.profile) profile.push_back({e.operation, e.calls, e.seconds});
+  const auto& p = r.point;
+  json result{{"n", p.n},
+              {"status", p.status},
+              {"parameters", r.parameters},
+              {"profile", profile},
+              {"profiled_seconds", r.profiled_seconds}};
+  if (p.status != "completed") return result;
+  const auto& q = *p.step_ms;
+  result["step_ms"] = {q.median, q.p10, q.p25, q.p75, q.p90, q.count};
+  result["numbers"] = {*p.steps_per_second, *p.tokens_per_second, *p.peak_tensor_bytes,
+                       *p.peak_rss_bytes, *p.flops_per_token};
+  return result;
+}
+
+BenchResult from_json(const json& j) {
+  BenchResult r;
+  r.point.n = j.at("n");
+  r.point.status = j.at("status");
+  r.parameters = j.at("parameters");
+  r.profiled_seconds = j.at("profiled_seconds");
+  for (const auto& e : j.at("profile")) r.profile.push_back({e.at(0), e.at(1), e.at(2)});
+  if (r.point.status != "completed") return r;
+  const auto& q = j.at("step_ms");
+  r.point.step_ms = results::StepQuantiles{q.at(0), q.at(1), q.at(2), q.at(3), q.at(4), q.at(5)};
+  const auto& numbers = j.at("numbers");
+  r.point.steps_per_second = numbers.at(0).get<double>();
+  r.point.tokens_per_second = numbers.at(1).get<double>();
+  r.point.peak_tensor_bytes = numbers.at(2).get<std::int64_t>();
+  r.point.peak_rss_bytes = numbers.at(3).get<std::int64_t>();
+  r.point.flops_per_token = numbers.at(4).get<double>();
+  return r;
+}
+
+// The steps of one bench.
+class Bench {
+ public:
+  Bench(const BenchOptions& options, std::int64_t n)
+      : options_(options),
+        workers_(options.threads),
+        batch_(options.batch, n),
+        model_(options.model, {models::HeadKind::pooled_class, kClasses, kVocabulary, n},
+               options.attention, options.attention_options) {
+    workers_.execute([this] { prepare(); });
+  }
+
+  // Seconds of one step; adds its operations to `flops`.
+  double step(std::int64_t* flops) {
+    const auto start = Clock::now();
+    if (options_.mode == "train") {
+      const BatchResult result =
+          workers_.train(model_, batch_.examples, batch_.ids, steps_, 0, lanes_);
+      *flops = result.flops;
+      workers_.execute([&] {
+        models::update(model_.parameters(), lanes_, optimizer_, models::TrainConfig{}, steps_);
+      });
+    } else {
+      *flops = workers_.predict_flops(model_, batch_, batch_.indices);
+    }
+    ++steps_;
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+  Workers& workers() { return workers_; }
+  [[nodiscard]] std::int64_t parameters() const { return model_.parameter_count(); }
+
+ private:
+  void prepare() {
+    model_.initialise(0, options_.precision == "bf16" ? engine::DType::bf16 : engine::DType::f32);
+    if (options_.mode != "train") return;
+    optimizer_ = models::make_optimizer_state(model_.parameters());
+    for (std::int64_t i = 0; i < default_lanes(model_.parameter_count()); ++i) {
+      lanes_.push_back(Tensor::zeros({model_.parameters().flat_size()}));
+    }
+  }
+
+  const BenchOptions& options_;
+  Workers workers_;
+  RandomBatch batch_;
+  models::Model model_;
+  models::OptimizerState optimizer_;
+  std::vector<Tensor> lanes_;
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace
+
+void set_preset(BenchOptions& options, const std::string& preset, const std::string& task) {
+  options.preset = preset;
+  if (preset == "small") {
+    options.model = models::ModelConfig{};
+    return;
+  }
+  options.model = models::load_preset(preset, task).model;
+}
+
+BenchResult bench_point(const BenchOptions& options, std::int64_t n) {
+  BenchResult result;
+  result.point.n = n;
+  Bench bench(options, n);
+  result.parameters = bench.parameters();
+  std::int64_t flops = 0;
+  bench.step(&flops);  // compiles the primitives
+  bench.step(&flops);
+  std::vector<double> times;
+  double total = 0;
+  engine::profile::reset();
+  engine::profile::enable(options.profile);
+  while (total < options.seconds || static_cast<std::int64_t>(times.size()) < options.min_steps) {
+    times.push_back(bench.step(&flops));
+    total += times.back();
+  }
+  engine::profile::enable(false);
+  if (options.profile) {
+    result.profile = engine::profile::entries();
+    result.profiled_seconds = total;
+  }
+  auto& p = result.point;
+  p.step_ms = quantiles(times);
+  p.steps_per_second = 1e3 / p.step_ms->median;
+  const auto tokens = static_cast<double>(options.batch * n);
+  p.tokens_per_second = tokens * *p.steps_per_second;
+  p.flops_per_token = static_cast<double>(flops) / tokens;
+  p.peak_tensor_bytes = bench.workers().meter()->peak_bytes();
+  p.peak_rss_bytes = static_cast<std::int64_t>(engine::peak_rss_bytes());
+  return result;
+}
+
+BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n) {
+  std::array<int, 2> pipe_ends{};
+  if (::pipe(pipe_ends.data()) != 0) fail(ErrorKind::io, "bench: no pipe (error {})", errno);
+  const pid_t child = ::fork();
+  if (child < 0) fail(ErrorKind::io, "bench: cannot start a process (error {})", errno);
+  if (child == 0) {
+    ::close(pipe_ends[0]);
+    std::string text;
+    try {
+      text = to_json(bench_point(options, n)).dump();
+    } catch (const std::bad_alloc&) {
+      text = json{{"out-of-memory", true}}.dump();
+    } catch (const std::exception& error) {
+      text = json{{"error", error.what()}}.dump();
+    }
+    std::string_view rest = text;
+    while (!rest.empty()) {
+      const ssize_t put = ::write(pipe_ends[1], rest.data(), rest.size());
+      if (put <= 0) break;
+      rest.remove_prefix(static_cast<std::size_t>(put));
+    }
+    ::_exit(0);
+  }
+  ::close(pipe_ends[1]);
+  std::string text;
+  std::array<char, 4096> buffer{};
+  for (ssize_t got = 0; (got = ::read(pipe_ends[0], buffer.data(), buffer.size())) > 0;) {
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  ::close(pipe_ends[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  BenchResult failed;
+  failed.point.n = n;
+  failed.point.status =
+      WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "out-of-memory" : "failed";
+  if (text.empty()) return failed;
+  const json j = parse_json(text, "bench");
+  if (j.contains("error")) fail(ErrorKind::backend, "bench: {}", j["error"].get<std::string>());
+  if (j.contains("out-of-memory")) {
+    failed.point.status = "out-of-memory";
+    return failed;
+  }
+  return from_json(j);
+}
+
+}  // namespace lra::harness

@@ -1,0 +1,47 @@
+#pragma once
+// Speed and memory of training and inference on full sequences of random tokens.
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "engine/profile.h"
+#include "models/config.h"
+#include "results/bench_record.h"
+
+namespace lra::harness {
+
+struct BenchOptions {
+  std::string attention = "softmax";
+  nlohmann::json attention_options = nlohmann::json::object();
+  models::ModelConfig model;  // dropout as given; the preset's for `preset`
+  std::string preset = "small";
+  std::string mode = "train";  // or "infer"
+  std::string precision = "f32";
+  std::int64_t batch = 32;
+  int threads = 0;
+  double seconds = 2;  // of measuring, after warm-up
+  std::int64_t min_steps = 3;
+  bool profile = false;
+};
+
+struct BenchResult {
+  results::BenchPoint point;
+  std::int64_t parameters = 0;
+  std::vector<engine::profile::Entry> profile;  // of the measured steps, if asked for
+  double profiled_seconds = 0;                  // wall time of these steps
+};
+
+// One length, in this process.
+[[nodiscard]] BenchResult bench_point(const BenchOptions& options, std::int64_t n);
+
+// The same in a child process, so that its peak resident memory is its own and running out of
+// memory is a result. Must be called before this process has started threads.
+[[nodiscard]] BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n);
+
+// The model and preset name for `--preset`: "small" (2 layers, width 64, 2 heads, feed-forward 128,
+// no dropout) or a preset's model for a task.
+void set_preset(BenchOptions& options, const std::string& preset, const std::string& task);
+
+}  // namespace lra::harness

@@ -1,0 +1,187 @@
+// lra bench: speed and memory over lengths.
+
+#include "harness/bench.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "attention/attention.h"
+#include "engine/base/file.h"
+#include "engine/runtime.h"
+#include "harness/cli/cli.h"
+#include "harness/record_run.h"
+#include "results/statistics.h"
+
+namespace lra::harness::cli {
+namespace {
+
+struct BenchArguments {
+  std::vector<std::string> attentions{"softmax", "linear", "cosformer"};
+  std::vector<std::int64_t> lengths{1024, 2048, 4096};
+  std::vector<std::string> settings;
+  std::string preset = "small", task = "listops", mode = "train", precision = "auto", out;
+  std::int64_t batch = 32;
+  int threads = 0;
+  double seconds = 2;
+  bool profile = false, json = false;
+};
+
+BenchOptions make_options(const BenchArguments& a, const std::string& attention) {
+  BenchOptions o;
+  set_preset(o, a.preset, a.task);
+  o.attention = attention::registry().canonical(attention);
+  Request request;
+  request.attention = attention;
+  request.task = a.task;
+  request.preset = a.preset == "small" ? "tiny" : a.preset;
+  request.precision = a.precision;
+  nlohmann::json model = nlohmann::json::object();
+  for (const std::string& setting : a.settings) {
+    if (setting.starts_with("attention.")) request.settings.push_back(setting);
+    const std::size_t equals = setting.find('=');
+    if (setting.starts_with("model.") && equals != std::string::npos) {
+      model[setting.substr(6, equals - 6)] = setting.substr(equals + 1);
+    }
+  }
+  OptionTable table;
+  o.model.options(table);
+  table.assign(model, "--set model");
+  const RunSpec spec = resolve(request);
+  o.attention_options = spec.attention_options;
+  o.precision = spec.precision;
+  o.mode = a.mode;
+  o.batch = a.batch;
+  o.threads = a.threads;
+  o.seconds = a.seconds;
+  o.profile = a.profile;
+  return o;
+}
+
+void print_profile(const BenchResult& r, int threads) {
+  const double wall = r.profiled_seconds * threads;
+  double known = 0;
+  fmt::print("    {:<26} {:>9} {:>10} {:>7}\n", "operation", "calls", "ms", "share");
+  for (const auto& e : r.profile) {
+    known += e.seconds;
+    fmt::print("    {:<26} {:>9} {:>10.1f} {:>6.1f}%\n", e.operation, e.calls, e.seconds * 1e3,
+               100 * e.seconds / wall);
+  }
+  fmt::print("    {:<26} {:>9} {:>10.1f} {:>6.1f}%\n", "tape, scheduling, idle", "",
+             (wall - known) * 1e3, 100 * (wall - known) / wall);
+}
+
+void print_point(const std::string& attention, const BenchResult& r) {
+  const auto& p = r.point;
+  if (p.status != "completed") {
+    fmt::print("{:<20} {:>6}  {}\n", attention, p.n, p.status);
+    return;
+  }
+  fmt::print("{:<20} {:>6} {:>11.0f} {:>9.3f} {:>9.1f} [{:.1f}, {:.1f}] {:>9.1f} {:>9.1f}\n",
+             attention, p.n, *p.tokens_per_second, *p.steps_per_second, p.step_ms->median,
+             p.step_ms->p25, p.step_ms->p75, static_cast<double>(*p.peak_tensor_bytes) / 1e6,
+             static_cast<double>(*p.peak_rss_bytes) / 1e6);
+}
+
+// Exponents of time and memory in n, where there are two lengths or more.
+void print_growth(const results::BenchRecord& record) {
+  std::vector<double> n;
+  std::vector<double> seconds;
+  std::vector<double> bytes;
+  for (const auto& p : record.points) {
+    if (p.status != "completed") continue;
+    n.push_back(static_cast<double>(p.n));
+    seconds.push_back(p.step_ms->median);
+    bytes.push_back(static_cast<double>(*p.peak_tensor_bytes));
+  }
+  const auto time = results::fit_power_law(n, seconds);
+  const auto memory = results::fit_power_law(n, bytes);
+  if (!time || !memory) return;
+  const auto& traits = attention::registry().at(record.attention.name).traits;
+  fmt::print("{:<20} grows as n^{:.2f} in time, n^{:.2f} in memory (stated: {}, {})\n",
+             record.attention.name, time->exponent, memory->exponent,
+             attention::growth_name(traits.time), attention::growth_name(traits.memory));
+}
+
+results::BenchRecord bench_attention(const BenchArguments& a, const std::string& name) {
+  const BenchOptions options = make_options(a, name);
+  results::BenchRecord record;
+  record.attention = {options.attention,
+                      attention::registry().at(options.attention).traits.label,
+                      {options.attention_options.dump()}};
+  record.preset = options.preset;
+  record.precision = options.precision;
+  record.mode = options.mode;
+  record.batch = options.batch;
+  record.measured = "exclusive";
+  record.started = utc_now();
+  const int threads = a.threads > 0 ? a.threads : engine::machine().cores;
+  for (const std::int64_t n : a.lengths) {
+    const BenchResult result = bench_point_isolated(options, n);
+    record.points.push_back(result.point);
+    if (result.parameters > 0) record.parameters = result.parameters;
+    if (a.json) continue;
+    print_point(options.attention, result);
+    if (a.profile) print_profile(result, threads);
+    std::fflush(stdout);
+  }
+  record.environment = environment(threads, default_lanes(record.parameters.value_or(0)));
+  return record;
+}
+
+int bench(BenchArguments a) {
+  if (a.attentions == std::vector<std::string>{"all"}) a.attentions = attention::registry().names();
+  for (const auto& name : a.attentions) static_cast<void>(attention::registry().at(name));
+  if (!a.json) {
+    fmt::print("{:<20} {:>6} {:>11} {:>9} {:>9} {:<14} {:>9} {:>9}\n", "attention", "n", "tokens/s",
+               "steps/s", "step ms", "[quartiles]", "tensor MB", "RSS MB");
+  }
+  nlohmann::json all = nlohmann::json::array();
+  for (const auto& name : a.attentions) {
+    const results::BenchRecord record = bench_attention(a, name);
+    if (!a.json) print_growth(record);
+    all.push_back(results::to_json(record));
+    if (!a.out.empty()) {
+      write_json(std::filesystem::path(a.out) /
+                     fmt::format("bench-{}-{}.json", record.attention.name, record.mode),
+                 all.back());
+    }
+  }
+  if (a.json) fmt::print("{}\n", all.dump(2));
+  return 0;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Action& action) {
+  auto* command = app.add_subcommand("bench", "speed and memory on full random sequences");
+  auto a = std::make_shared<BenchArguments>();
+  command->add_option("--attention", a->attentions, "variants, or all")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("--n", a->lengths, "sequence lengths")
+      ->delimiter(',')
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24))
+      ->capture_default_str();
+  command->add_option("--batch", a->batch, "sequences a step")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
+      ->capture_default_str();
+  command->add_option("--preset", a->preset, "small, or the model of a preset")
+      ->capture_default_str();
+  command->add_option("--task", a->task, "whose model of the preset")->capture_default_str();
+  command->add_option("--mode", a->mode, "train or infer")
+      ->check(CLI::IsMember({"train", "infer"}))
+      ->capture_default_str();
+  command->add_option("--precision", a->precision, "auto, f32 or bf16")->capture_default_str();
+  command->add_option("--threads", a->threads, "0: all cores")->check(CLI::Range(0, 4096));
+  command->add_option("--seconds", a->seconds, "of measuring each point")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--set", a->settings, "KEY=VALUE: model.*, attention.* (repeatable)");
+  command->add_flag("--profile", a->profile, "where the time of a step goes");
+  command->add_option("--out", a->out, "folder for bench-ATTENTION-MODE.json files");
+  command->add_flag("--json", a->json, "print JSON");
+  command->callback([a, &action] { action = [a] { return bench(*a); }; });
+}
+
+}  // namespace lra::harness::cli

@@ -1,0 +1,30 @@
+#pragma once
+// The command line. Each command is a file here: it describes its options to CLI11 and, if chosen,
+// runs. Wrong use exits 2, a data fault 3, a diverged run 4, another fault 1, each with one line.
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace lra::harness::cli {
+
+// What a command gives back to the shell.
+using Action = std::function<int()>;
+
+// A command registers its subcommand and stores what to do in `action` when it is parsed.
+void add_list(CLI::App& app, Action& action);
+void add_data(CLI::App& app, Action& action);
+void add_train(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
+void add_check(CLI::App& app, Action& action);
+void add_run(CLI::App& app, Action& action);
+void add_compare(CLI::App& app, Action& action);
+void add_report(CLI::App& app, Action& action);
+void add_table(CLI::App& app, Action& action);
+
+// Runs the program: parses, loads plugins, acts, reports errors.
+[[nodiscard]] int run(int argc, char** argv);
+
+}  // namespace lra::harness::cli

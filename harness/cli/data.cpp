@@ -1,0 +1,132 @@
+// lra data: makes and checks data sets.
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+
+#include "engine/base/error.h"
+#include "harness/cli/cli.h"
+#include "tasks/check.h"
+
+namespace lra::harness::cli {
+namespace {
+
+using nlohmann::json;
+
+struct DataArguments {
+  std::string task, data, out;
+  std::uint64_t seed = 0;
+  std::array<std::int64_t, 3> counts{-1, -1, -1};
+  std::vector<std::string> settings;
+  bool json = false;
+};
+
+std::unique_ptr<tasks::Task> make_task(const DataArguments& a) {
+  json options = json::object();
+  for (const std::string& setting : a.settings) {
+    const std::size_t equals = setting.find('=');
+    if (equals == std::string::npos) {
+      fail(ErrorKind::usage, "--set {}: expected KEY=VALUE", setting);
+    }
+    const std::string key = setting.substr(0, equals);
+    options[key.starts_with("task.") ? key.substr(5) : key] = setting.substr(equals + 1);
+  }
+  return tasks::create_task(a.task, options);
+}
+
+tasks::OpenOptions open_options(const DataArguments& a) {
+  tasks::OpenOptions o;
+  o.data = a.data;
+  o.seed = a.seed;
+  o.counts = a.counts;
+  return o;
+}
+
+int make(const DataArguments& a) {
+  const json card = make_task(a)->make(open_options(a), a.out);
+  if (a.json) {
+    fmt::print("{}\n", card.dump(2));
+  } else {
+    fmt::print("{}: written to {}\n", a.task, a.out);
+    for (const auto& [key, value] : card.items()) fmt::print("  {:<14} {}\n", key, value.dump());
+  }
+  return 0;
+}
+
+void print_lengths(const char* what, const tasks::LengthSummary& l) {
+  fmt::print("    {}: mean {:.1f}, min {}, max {}; quantiles", what, l.mean, l.min, l.max);
+  for (std::size_t i = 0; i < l.quantiles.size(); ++i) {
+    fmt::print(" {:g}%={}", 100 * tasks::kQuantiles[i], l.quantiles[i]);
+  }
+  fmt::print("\n");
+  const auto most = *std::max_element(l.histogram.begin(), l.histogram.end());
+  for (std::size_t i = 0; i < l.histogram.size(); ++i) {
+    if (l.histogram[i] == 0) continue;
+    const auto width =
+        static_cast<std::size_t>(40 * l.histogram[i] / std::max<std::int64_t>(most, 1));
+    fmt::print("      {:>6}.. {:>8} {}\n", static_cast<std::int64_t>(i) * l.bin_width,
+               l.histogram[i], std::string(width, '#'));
+  }
+}
+
+void print_check(const tasks::DataCheck& c) {
+  fmt::print("{}: {} ({})\n", c.task, c.description, tasks::origin_name(c.origin));
+  for (const tasks::Split split : tasks::kSplits) {
+    const auto& s = c.splits[static_cast<std::size_t>(split)];
+    fmt::print("  {}: {} examples, sha256 {}\n", tasks::split_name(split), s.examples, s.sha256);
+    if (s.examples == 0) continue;
+    fmt::print("    labels:");
+    for (std::size_t k = 0; k < s.labels.size(); ++k) {
+      fmt::print(" {}={:.2f}%", k,
+                 100 * static_cast<double>(s.labels[k]) / static_cast<double>(s.examples));
+    }
+    fmt::print("\n");
+    print_lengths("lengths", s.lengths);
+    if (s.second_lengths.max > 0) print_lengths("second lengths", s.second_lengths);
+  }
+  for (const auto& fault : c.faults) fmt::print("  fault: {}\n", fault);
+  fmt::print("{} fault{}{}\n", c.fault_count, c.fault_count == 1 ? "" : "s",
+             c.complete ? "" : "; not read to the end");
+}
+
+int check(const DataArguments& a) {
+  const auto task = make_task(a);
+  const tasks::DataCheck result = tasks::check(*task, open_options(a));
+  if (a.json) {
+    fmt::print("{}\n", result.to_json().dump(2));
+  } else {
+    print_check(result);
+  }
+  return result.fault_count > 0 ? exit_code(ErrorKind::data) : 0;
+}
+
+void add_common(CLI::App* command, const std::shared_ptr<DataArguments>& a) {
+  command->add_option("TASK", a->task, "task (lra list tasks)")->required();
+  command->add_option("--seed", a->seed, "of generated data")->capture_default_str();
+  command->add_option("--train", a->counts[0], "training examples")->check(CLI::PositiveNumber);
+  command->add_option("--val", a->counts[1], "validation examples")->check(CLI::PositiveNumber);
+  command->add_option("--test", a->counts[2], "test examples")->check(CLI::PositiveNumber);
+  command->add_option("--set", a->settings, "KEY=VALUE: an option of the task (repeatable)");
+  command->add_flag("--json", a->json, "print JSON");
+}
+
+}  // namespace
+
+void add_data(CLI::App& app, Action& action) {
+  auto* data = app.add_subcommand("data", "make or check data sets");
+  data->require_subcommand(1);
+  auto a = std::make_shared<DataArguments>();
+  auto* make_command = data->add_subcommand("make", "generate data in the official file format");
+  add_common(make_command, a);
+  make_command->add_option("--out", a->out, "folder to write to")->required();
+  make_command->callback([a, &action] { action = [a] { return make(*a); }; });
+  auto* check_command =
+      data->add_subcommand("check", "read all of a data set: counts, balance, lengths, faults");
+  add_common(check_command, a);
+  check_command->add_option("--data", a->data,
+                            "folder or archive (default: as lra train finds it)");
+  check_command->callback([a, &action] { action = [a] { return check(*a); }; });
+}
+
+}  // namespace lra::harness::cli

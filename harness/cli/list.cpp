@@ -1,0 +1,145 @@
+// lra list: what there is.
+
+#include <fmt/core.h>
+
+#include "attention/attention.h"
+#include "harness/cli/cli.h"
+#include "harness/suite.h"
+#include "models/presets.h"
+#include "results/published.h"
+#include "tasks/task.h"
+
+namespace lra::harness::cli {
+namespace {
+
+using nlohmann::json;
+
+json list_tasks() {
+  json all = json::array();
+  for (const auto& name : tasks::task_registry().names()) {
+    const auto task = tasks::create_task(name, json());
+    const tasks::TaskInfo info = task->info();
+    OptionTable table;
+    task->options(table);
+    all.push_back({{"name", name},
+                   {"title", info.title},
+                   {"cite", info.cite},
+                   {"version", info.version},
+                   {"classes", info.classes},
+                   {"vocabulary", info.vocabulary},
+                   {"max_length", info.max_length},
+                   {"options", table.describe()}});
+  }
+  return all;
+}
+
+json list_attention() {
+  json all = json::array();
+  for (const auto& name : attention::registry().names()) {
+    const attention::Entry& entry = attention::registry().at(name);
+    const auto variant = entry.create();
+    OptionTable table;
+    variant->options(table);
+    const auto& t = entry.traits;
+    all.push_back({{"name", name},
+                   {"aliases", t.aliases},
+                   {"label", t.label},
+                   {"cite", t.cite},
+                   {"time", attention::growth_name(t.time)},
+                   {"memory", attention::growth_name(t.memory)},
+                   {"padding", t.padding},
+                   {"stochastic", t.stochastic},
+                   {"causal", t.causal},
+                   {"cross", t.cross},
+                   {"approximates_softmax", t.approximates_softmax},
+                   {"options", table.describe()}});
+  }
+  return all;
+}
+
+json list_presets() {
+  json all = json::array();
+  for (const auto& name : models::preset_names()) {
+    const json file = models::preset_file(name);
+    json tasks = json::array();
+    for (const auto& [task, part] : file.at("tasks").items()) tasks.push_back(task);
+    all.push_back(
+        {{"name", name}, {"description", file.value("description", "")}, {"tasks", tasks}});
+  }
+  return all;
+}
+
+json list_suites() {
+  json all = json::array();
+  for (const auto& name : suite_names()) {
+    all.push_back({{"name", name}, {"description", suite_file(name).value("description", "")}});
+  }
+  return all;
+}
+
+json list_published() {
+  json all = json::array();
+  for (const auto& table : results::published_tables()) {
+    all.push_back({{"name", table.key}, {"description", table.source_line()}});
+  }
+  return all;
+}
+
+void print_options(const json& options) {
+  for (const auto& o : options) {
+    fmt::print("      {:<18} {:<10} {} ({})\n", o["name"].get<std::string>(), o["default"].dump(),
+               o["help"].get<std::string>(), o["range"].get<std::string>());
+  }
+}
+
+void print_list(const std::string& what, const json& all) {
+  fmt::print("{}:\n", what);
+  for (const auto& e : all) {
+    if (what == "attention") {
+      fmt::print("  {:<20} {:<22} time {:<9} memory {:<9} {}\n", e["name"].get<std::string>(),
+                 e["label"].get<std::string>(), e["time"].get<std::string>(),
+                 e["memory"].get<std::string>(), e["cite"].get<std::string>());
+    } else if (what == "tasks") {
+      fmt::print("  {:<20} {:<22} {} classes, length {}\n", e["name"].get<std::string>(),
+                 e["title"].get<std::string>(), e["classes"].get<int>(),
+                 e["max_length"].get<int>());
+    } else {
+      fmt::print("  {:<20} {}\n", e["name"].get<std::string>(), e.value("description", ""));
+    }
+    if (e.contains("options")) print_options(e["options"]);
+  }
+}
+
+int list(const std::string& what, bool as_json) {
+  const std::vector<std::pair<std::string, json (*)()>> lists{{"tasks", list_tasks},
+                                                              {"attention", list_attention},
+                                                              {"presets", list_presets},
+                                                              {"suites", list_suites},
+                                                              {"published", list_published}};
+  json result = json::object();
+  for (const auto& [name, make] : lists) {
+    if (what.empty() || what == name) result[name] = make();
+  }
+  if (as_json) {
+    fmt::print("{}\n", (what.empty() ? result : result[what]).dump(2));
+    return 0;
+  }
+  for (const auto& [name, all] : result.items()) print_list(name, all);
+  return 0;
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, Action& action) {
+  auto* command =
+      app.add_subcommand("list", "tasks, attention variants, presets and their options");
+  auto what = std::make_shared<std::string>();
+  auto as_json = std::make_shared<bool>(false);
+  command
+      ->add_option("WHAT", *what, "tasks, attention, presets, suites or published (default: all)")
+      ->check(CLI::IsMember({"tasks", "attention", "presets", "suites", "published"}));
+  command->add_flag("--json", *as_json, "as JSON");
+  command->callback([=, &action] { action = [=] { return list(*what, *as_json); }; });
+}
+
+}  // namespace lra::harness::cli

@@ -1,0 +1,69 @@
+#include "harness/cli/progress.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace lra::harness::cli {
+namespace {
+
+std::string duration(double seconds) {
+  const auto s = static_cast<std::int64_t>(seconds);
+  if (s >= 3600) return fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
+  return s >= 60 ? fmt::format("{}m{:02}s", s / 60, s % 60) : fmt::format("{}s", s);
+}
+
+std::string percent(double share) { return share < 0 ? "-" : fmt::format("{:.1f}%", 100 * share); }
+
+}  // namespace
+
+ProgressLine::ProgressLine(std::string label)
+    : label_(std::move(label)), terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+void ProgressLine::show(const std::string& text, bool keep) {
+  if (terminal_) {
+    fmt::print(stderr, "\r\033[K{}  {}{}", label_, text, keep ? "\n" : "");
+    open_ = !keep;
+  } else {
+    fmt::print(stderr, "{}  {}\n", label_, text);
+  }
+  std::fflush(stderr);
+}
+
+void ProgressLine::operator()(const Progress& p) {
+  using Phase = Progress::Phase;
+  const auto now = std::chrono::steady_clock::now();
+  if (p.phase == Phase::data) {
+    if (!p.text.empty() && (terminal_ || now - last_ > std::chrono::seconds(10))) {
+      show(p.text, false);
+      last_ = now;
+    }
+    return;
+  }
+  if (p.phase == Phase::finished) {
+    end();
+    return;
+  }
+  const bool news = p.val_accuracy != val_shown_;
+  if (p.phase == Phase::evaluation && !terminal_) return;
+  if (!terminal_ && !news && now - last_ < std::chrono::seconds(10)) return;
+  std::string text = fmt::format("step {}/{}", p.step, p.steps);
+  if (p.phase == Phase::evaluation) {
+    text += "  evaluating";
+  } else {
+    text += fmt::format("  loss {:.4f}  acc {}  {:.0f} tokens/s  left {}", p.loss,
+                        percent(p.accuracy), p.tokens_per_second, duration(p.seconds_left));
+  }
+  text += fmt::format("  val {} (best {})", percent(p.val_accuracy), percent(p.best_accuracy));
+  show(text, false);
+  val_shown_ = p.val_accuracy;
+  last_ = now;
+}
+
+void ProgressLine::end() {
+  if (open_) fmt::print(stderr, "\n");
+  open_ = false;
+}
+
+}  // namespace lra::harness::cli

@@ -1,0 +1,113 @@
+// lra train: one run.
+
+#include <fmt/core.h>
+
+#include "harness/cli/cli.h"
+#include "harness/cli/progress.h"
+#include "harness/signals.h"
+#include "harness/trainer.h"
+
+namespace lra::harness::cli {
+namespace {
+
+struct TrainArguments {
+  Request request;
+  std::string data, out;
+  int threads = 0;
+  double checkpoint_seconds = 30;
+  bool json = false;
+};
+
+std::string percent(const results::Real& share) {
+  return share ? fmt::format("{:.2f} %", 100 * *share) : "-";
+}
+
+void print_summary(const results::Record& r, const std::string& folder) {
+  fmt::print("{} on {} ({}, seed {}, {}): {}\n", r.attention.label, r.task.title, r.preset, r.seed,
+             r.precision, results::name_of(r.status));
+  if (r.failure) fmt::print("  {}\n", *r.failure);
+  fmt::print("  data      {} ({})\n", r.task.origin ? results::name_of(*r.task.origin) : "none",
+             r.task.data_description);
+  fmt::print("  accuracy  test {}  val {}  train {}\n", percent(r.accuracy.value.test),
+             percent(r.accuracy.value.val), percent(r.accuracy.value.train));
+  for (const auto& b : r.baselines) {
+    fmt::print("  baseline  {:5.2f} %  {}{}\n", 100 * b.accuracy, b.title,
+               b.agreement
+                   ? fmt::format("  (agrees with the model on {:.1f} %)", 100 * *b.agreement)
+                   : "");
+  }
+  if (r.speed.train_tokens_per_second) {
+    fmt::print("  speed     {:.2f} steps/s, {:.0f} tokens/s in training\n",
+               *r.speed.train_steps_per_second, *r.speed.train_tokens_per_second);
+  }
+  fmt::print("  memory    {:.1f} MB of tensors, {:.1f} MB resident at most\n",
+             static_cast<double>(r.memory.peak_tensor_bytes.value_or(0)) / 1e6,
+             static_cast<double>(r.memory.peak_rss_bytes.value_or(0)) / 1e6);
+  fmt::print("  folder    {}\n", folder);
+}
+
+int train(const TrainArguments& a) {
+  const RunSpec spec = resolve(a.request);
+  RunOptions options;
+  options.folder = a.out.empty()
+                       ? fmt::format("runs/{}-{}-{}-s{}-{}", spec.task, spec.attention, spec.preset,
+                                     spec.seed, spec_digest(spec).substr(0, 8))
+                       : a.out;
+  options.data = a.data;
+  options.checkpoint_seconds = a.checkpoint_seconds;
+  options.stop = &stop_on_signals();
+  ProgressLine line(fmt::format("{}/{}", spec.task, spec.attention));
+  options.progress = [&line](const Progress& p) { line(p); };
+  Workers workers(a.threads);
+  const results::Record record = run_training(spec, options, workers);
+  line.end();
+  if (a.json) {
+    fmt::print("{}\n", results::to_json(record).dump(2));
+  } else {
+    print_summary(record, options.folder.string());
+  }
+  if (record.status == results::Status::diverged) return exit_code(ErrorKind::numeric);
+  if (record.status == results::Status::interrupted) {
+    fmt::print(stderr, "lra: interrupted at step {}; the same command continues\n",
+               record.training.steps_done.value_or(0));
+    return 130;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Action& action) {
+  auto* command = app.add_subcommand(
+      "train", "train one model on one task; the same command continues an interrupted run");
+  auto a = std::make_shared<TrainArguments>();
+  command->add_option("--task", a->request.task, "task (lra list tasks)")->required();
+  command->add_option("--attention", a->request.attention, "variant (lra list attention)")
+      ->required();
+  command->add_option("--preset", a->request.preset, "preset name or JSON file")
+      ->capture_default_str();
+  command
+      ->add_option("--protocol", a->request.protocol,
+                   "exact, google, nystromformer, skyformer, s4, or a JSON file")
+      ->capture_default_str();
+  command->add_option("--seed", a->request.seed, "of weights, order and dropout")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--data", a->data, "folder or archive with the official data");
+  command->add_option("--out", a->out, "run folder (default: runs/TASK-ATTENTION-...)");
+  command->add_option("--precision", a->request.precision, "auto, f32 or bf16")
+      ->capture_default_str();
+  command->add_option("--threads", a->threads, "0: all cores")->check(CLI::Range(0, 4096));
+  command
+      ->add_option("--set", a->request.settings,
+                   "KEY=VALUE: model.*, train.*, task.*, attention.*, data.{seed,train,val,test}, "
+                   "lanes (repeatable)")
+      ->type_name("KEY=VALUE");
+  command->add_option("--checkpoint-seconds", a->checkpoint_seconds, "between checkpoints")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_flag("--json", a->json, "print result.json");
+  command->callback([a, &action] { action = [a] { return train(*a); }; });
+}
+
+}  // namespace lra::harness::cli

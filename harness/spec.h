@@ -1,0 +1,53 @@
+#pragma once
+// What identifies a run: everything that its numbers depend on, and nothing else.
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "models/config.h"
+
+namespace lra::harness {
+
+struct RunSpec {
+  std::string task = "listops";
+  nlohmann::json task_options = nlohmann::json::object();
+  std::int64_t data_seed = 0;  // of generated data
+  std::array<std::int64_t, 3> counts{-1, -1, -1};
+  std::string attention = "softmax";
+  nlohmann::json attention_options = nlohmann::json::object();
+  std::string preset = "nystromformer";
+  std::string protocol = "exact";
+  models::ModelConfig model;
+  models::TrainConfig train;
+  std::int64_t seed = 0;
+  std::string precision = "f32";        // resolved: f32 or bf16
+  std::int64_t lanes = 0;               // 0: by the number of parameters
+  std::vector<std::string> deviations;  // from the preset and the protocol
+};
+
+// What a command line or a suite asks for.
+struct Request {
+  std::string task = "listops";
+  std::string attention = "softmax";
+  std::string preset = "nystromformer";
+  std::string protocol = "exact";
+  std::int64_t seed = 0;
+  std::string precision = "auto";
+  std::vector<std::string> settings;  // KEY=VALUE with KEY one of model.*, train.*, task.*,
+                                      // attention.*, data.{seed,train,val,test}, lanes
+};
+
+// Fills in preset and defaults. Throws Error(usage, config) for unknown names and values.
+[[nodiscard]] RunSpec resolve(const Request& request);
+
+[[nodiscard]] nlohmann::json to_json(const RunSpec& spec);
+// Throws Error(data) that names `where` and the field.
+[[nodiscard]] RunSpec spec_from_json(const nlohmann::json& json, const std::string& where);
+// SHA-256 of the specification; its first 16 digits are the run's id.
+[[nodiscard]] std::string spec_digest(const RunSpec& spec);
+
+}  // namespace lra::harness

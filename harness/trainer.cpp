@@ -1,0 +1,409 @@
+#include "harness/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <ctime>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "attention/attention.h"
+#include "engine/base/file.h"
+#include "engine/runtime.h"
+#include "harness/record_run.h"
+#include "harness/safetensors.h"
+#include "models/optimizer.h"
+#include "models/schedule.h"
+#include "tasks/protocol.h"
+
+namespace lra::harness {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using engine::Shape;
+using engine::Tensor;
+using nlohmann::json;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// `wanted` examples (0: all) of a split, spread over it by a fixed shuffle: splits may be sorted.
+std::vector<std::size_t> sample_of(std::size_t size, std::int64_t wanted) {
+  std::vector<std::size_t> all(size);
+  std::iota(all.begin(), all.end(), 0);
+  if (wanted <= 0 || static_cast<std::size_t>(wanted) >= size) return all;
+  RandomStream random(RandomKey(0).of("evaluation sample"));
+  const auto count = static_cast<std::size_t>(wanted);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto left = static_cast<std::uint32_t>(size - i);
+    std::swap(all[i], all[i + random.below(left)]);
+  }
+  all.resize(count);
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+// Appends lines to metrics.jsonl; a continued run cuts off what came after its checkpoint.
+class MetricsFile {
+ public:
+  MetricsFile(const fs::path& path, std::uint64_t keep) : path_(path) {
+    std::string kept = fs::exists(path) ? read_file(path) : std::string();
+    kept.resize(std::min<std::size_t>(kept.size(), keep));
+    write_file_atomic(path, kept);
+    size_ = kept.size();
+  }
+  void add(const json& line) {
+    std::FILE* file = std::fopen(path_.c_str(), "ab");
+    const std::string text = line.dump() + "\n";
+    const bool written =
+        file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
+    const bool closed = file != nullptr && std::fclose(file) == 0;
+    if (!written || !closed)
+      fail(ErrorKind::io, "{}: cannot write: {}", path_.string(), std::strerror(errno));
+    size_ += text.size();
+  }
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+
+ private:
+  fs::path path_;
+  std::uint64_t size_ = 0;
+};
+
+// Everything that changes while a run goes on.
+class Run {
+ public:
+  Run(const RunSpec& spec, const RunOptions& options, Workers& workers)
+      : spec_(spec),
+        options_(options),
+        workers_(workers),
+        protocol_(tasks::load_protocol(spec.protocol, spec.task)) {}
+
+  results::Record execute();
+
+ private:
+  [[nodiscard]] fs::path file(const char* name) const { return options_.folder / name; }
+  void prepare_folder() const;
+  void open();
+  void restore();
+  void save_checkpoint();
+  void save_model() const;
+  void train_steps();
+  void one_step();
+  void evaluate_val();
+  void final_evaluation();
+  void report(Progress::Phase phase);
+  void log_training();
+  [[nodiscard]] bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
+  [[nodiscard]] bool selects(double accuracy) const;
+
+  const RunSpec& spec_;
+  const RunOptions& options_;
+  Workers& workers_;
+  const tasks::Protocol protocol_;
+  RunState state_;
+  tasks::TaskData data_;
+  std::unique_ptr<tasks::Task> task_;
+  std::unique_ptr<models::Model> model_;
+  models::OptimizerState optimizer_;
+  std::vector<Tensor> lanes_;
+  Tensor best_;  // weights of the best validation so far
+  std::optional<MetricsFile> metrics_;
+  std::optional<ShuffledOrder> order_;
+  Clock::time_point last_checkpoint_ = Clock::now();
+  Clock::time_point last_report_ = Clock::now();
+};
+
+void Run::prepare_folder() const {
+  const json spec = to_json(spec_);
+  if (fs::exists(file("spec.json"))) {
+    const RunSpec found = spec_from_json(read_json(file("spec.json")), file("spec.json").string());
+    if (spec_digest(found) != spec_digest(spec_)) {
+      fail(ErrorKind::config, "{}: holds another run ({} on {}); choose another --out",
+           options_.folder.string(), found.attention, found.task);
+    }
+    return;
+  }
+  write_json(file("spec.json"), spec);
+}
+
+void Run::open() {
+  report(Progress::Phase::data);
+  data_ = open_data(spec_, options_);
+  task_ = tasks::create_task(spec_.task, spec_.task_options);
+  model_ = std::make_unique<models::Model>(spec_.model, model_task(task_->info()), spec_.attention,
+                                           spec_.attention_options);
+  if (data_.split(tasks::Split::train).size() == 0) {
+    fail(ErrorKind::data, "{}: the training split is empty", spec_.task);
+  }
+  const bool bf16 = spec_.precision == "bf16";
+  workers_.execute([&] {
+    model_->initialise(static_cast<std::uint64_t>(spec_.seed),
+                       bf16 ? engine::DType::bf16 : engine::DType::f32);
+    optimizer_ = models::make_optimizer_state(model_->parameters());
+    state_.lanes = spec_.lanes > 0 ? spec_.lanes : default_lanes(model_->parameter_count());
+    for (std::int64_t i = 0; i < state_.lanes; ++i) {
+      lanes_.push_back(Tensor::zeros({model_->parameters().flat_size()}));
+    }
+  });
+  order_.emplace(data_.split(tasks::Split::train).size(), static_cast<std::uint64_t>(spec_.seed));
+}
+
+void Run::save_checkpoint() {
+  TensorFile checkpoint;
+  checkpoint.metadata = {{"format", "lra-checkpoint/1"},
+                         {"spec_sha256", spec_digest(spec_)},
+                         {"state", state_.to_json().dump()},
+                         {"updates", std::to_string(optimizer_.updates)},
+                         {"metrics_bytes", std::to_string(metrics_->size())}};
+  checkpoint.tensors = {
+      {"master", model_->parameters().master()}, {"m", optimizer_.m}, {"v", optimizer_.v}};
+  if (best_.defined()) checkpoint.tensors.emplace_back("best", best_);
+  write_safetensors(file("checkpoint.safetensors"), checkpoint);
+  last_checkpoint_ = Clock::now();
+}
+
+void Run::restore() {
+  std::uint64_t metrics_bytes = 0;
+  if (fs::exists(file("checkpoint.safetensors"))) {
+    const TensorFile checkpoint = read_safetensors(file("checkpoint.safetensors"));
+    const auto text = [&](const char* key) {
+      const auto found = checkpoint.metadata.find(key);
+      if (found == checkpoint.metadata.end()) {
+        fail(ErrorKind::data, "{}: no '{}'", file("checkpoint.safetensors").string(), key);
+      }
+      return found->second;
+    };
+    if (text("format") != "lra-checkpoint/1" || text("spec_sha256") != spec_digest(spec_)) {
+      fail(ErrorKind::data, "{}: of another version or run",
+           file("checkpoint.safetensors").string());
+    }
+    const std::int64_t lanes = state_.lanes;
+    state_ = RunState::from_json(parse_json(text("state"), "checkpoint"));
+    state_.lanes = lanes;
+    optimizer_.updates = std::stoll(text("updates"));
+    metrics_bytes = std::stoull(text("metrics_bytes"));
+    for (const auto& [name, tensor] : checkpoint.tensors) {
+      const Tensor& to = name == "master" ? model_->parameters().master()
+                         : name == "m"    ? optimizer_.m
+                                          : optimizer_.v;
+      if (tensor.numel() != optimizer_.m.numel()) {
+        fail(ErrorKind::data, "{}: '{}' has {} numbers, expected {}",
+             file("checkpoint.safetensors").string(), name, tensor.numel(), optimizer_.m.numel());
+      }
+      if (name == "best") {
+        best_ = tensor;
+      } else {
+        std::memcpy(to.raw(), tensor.raw(), tensor.bytes());
+      }
+    }
+    workers_.execute([this] { model_->parameters().refresh(); });
+  }
+  metrics_.emplace(file("metrics.jsonl"), metrics_bytes);
+}
+
+void Run::save_model() const {
+  TensorFile weights;
+  weights.metadata = {{"format", "lra-model/1"}, {"spec_sha256", spec_digest(spec_)}};
+  const auto& parameters = model_->parameters();
+  for (const auto& entry : parameters.entries()) {
+    weights.tensors.emplace_back(entry.name, parameters.tensor(entry));
+  }
+  write_safetensors(file("model.safetensors"), weights);
+}
+
+void Run::report(Progress::Phase phase) {
+  if (!options_.progress) return;
+  Progress p;
+  p.phase = phase;
+  p.step = state_.step;
+  p.steps = spec_.train.steps;
+  const StepSums& w = state_.window;
+  if (w.steps > 0) {
+    const auto steps = static_cast<double>(w.steps);
+    p.loss = w.loss / steps;
+    p.accuracy =
+        static_cast<double>(w.correct) / static_cast<double>(std::max<std::int64_t>(w.counted, 1));
+    p.tokens_per_second = static_cast<double>(w.tokens) / std::max(w.seconds, 1e-9);
+    p.seconds_left = w.seconds / steps * static_cast<double>(spec_.train.steps - state_.step);
+  }
+  p.val_accuracy = state_.val_accuracy;
+  p.best_accuracy = state_.best_accuracy;
+  options_.progress(p);
+  last_report_ = Clock::now();
+}
+
+void Run::one_step() {
+  const auto start = Clock::now();
+  const auto& train = data_.split(tasks::Split::train);
+  const auto B = static_cast<std::size_t>(spec_.train.batch_size);
+  std::vector<tasks::Example> batch;
+  std::vector<std::uint64_t> ids;
+  for (std::size_t i = 0; i < B; ++i) {
+    ids.push_back(static_cast<std::uint64_t>(state_.step) * B + i);
+    batch.push_back(train[order_->at(ids.back())]);
+  }
+  const auto seed = static_cast<std::uint64_t>(spec_.seed);
+  const BatchResult result = workers_.train(*model_, batch, ids, state_.step, seed, lanes_);
+  workers_.execute(
+      [&] { models::update(model_->parameters(), lanes_, optimizer_, spec_.train, state_.step); });
+  const double seconds = seconds_since(start);
+  ++state_.step;
+  state_.add(result, seconds);
+}
+
+void Run::log_training() {
+  const StepSums& w = state_.window;
+  metrics_->add({{"split", "train"},
+                 {"step", state_.step},
+                 {"loss", w.loss / static_cast<double>(w.steps)},
+                 {"accuracy", static_cast<double>(w.correct) /
+                                  static_cast<double>(std::max<std::int64_t>(w.counted, 1))},
+                 {"lr", models::learning_rate(spec_.train, state_.step - 1)},
+                 {"examples", state_.step * spec_.train.batch_size}});
+  state_.window = {};
+}
+
+bool Run::selects(double accuracy) const {
+  if (spec_.train.selection == "last_step") return false;
+  const bool late = state_.step * 5 >= spec_.train.steps;
+  if (spec_.train.selection == "best_val_after_20_percent" && !late) return false;
+  return accuracy > state_.best_accuracy;
+}
+
+void Run::evaluate_val() {
+  const auto start = Clock::now();
+  const auto& val = data_.split(tasks::Split::val);
+  if (val.size() == 0) return;
+  const Evaluation e = evaluate(workers_, *model_, val,
+                                sample_of(val.size(), spec_.train.eval_examples), spec_.seed);
+  state_.val_accuracy = e.accuracy;
+  if (selects(e.accuracy)) {
+    state_.best_accuracy = e.accuracy;
+    state_.best_step = state_.step;
+    best_ = model_->parameters().master().clone();
+  }
+  metrics_->add({{"split", "val"},
+                 {"step", state_.step},
+                 {"loss", e.loss},
+                 {"accuracy", e.accuracy},
+                 {"count", e.counted}});
+  state_.eval_seconds += seconds_since(start);
+}
+
+void Run::train_steps() {
+  while (state_.step < spec_.train.steps && !stopped()) {
+    one_step();
+    const bool last = state_.step == spec_.train.steps;
+    if (state_.step % spec_.train.eval_every == 0 || last) {
+      report(Progress::Phase::training);
+      log_training();
+      report(Progress::Phase::evaluation);
+      evaluate_val();
+    }
+    if (seconds_since(last_report_) > options_.report_seconds) report(Progress::Phase::training);
+    if (seconds_since(last_checkpoint_) > options_.checkpoint_seconds) save_checkpoint();
+  }
+}
+
+void Run::final_evaluation() {
+  report(Progress::Phase::evaluation);
+  const auto start = Clock::now();
+  if (best_.defined()) {
+    auto& parameters = model_->parameters();
+    std::memcpy(parameters.master().raw(), best_.raw(), best_.bytes());
+    workers_.execute([&] { parameters.refresh(); });
+  }
+  for (const tasks::Split split : tasks::kSplits) {
+    const auto& data = data_.split(split);
+    if (data.size() == 0) continue;
+    // The training split is measured on as many examples as the test split has; the others on all
+    // that the protocol counts.
+    auto indices = sample_of(data.size(), 0);
+    if (split == tasks::Split::train) {
+      indices =
+          sample_of(data.size(), static_cast<std::int64_t>(data_.split(tasks::Split::test).size()));
+    } else {
+      const auto all = static_cast<std::int64_t>(data.size());
+      indices.resize(static_cast<std::size_t>(tasks::evaluated_examples(
+          protocol_, split == tasks::Split::test, all, spec_.train.batch_size)));
+    }
+    state_.evaluations[tasks::split_index(split)] =
+        evaluate(workers_, *model_, data, indices, spec_.seed);
+  }
+  state_.eval_seconds += seconds_since(start);
+}
+
+results::Record Run::execute() {
+  prepare_folder();
+  if (fs::exists(file("result.json"))) {
+    results::Record record =
+        results::parse_record(read_file(file("result.json")), file("result.json").string());
+    if (record.status == results::Status::completed) return record;
+  }
+  open();
+  restore();
+  if (state_.started.empty()) state_.started = utc_now();
+  workers_.meter()->reset_peak();
+  RecordInputs inputs{spec_, *task_, data_, *model_, state_, workers_, options_.shared};
+  results::Record record;
+  try {
+    train_steps();
+    if (state_.step < spec_.train.steps) {
+      save_checkpoint();
+      record = make_record(inputs, results::Status::interrupted, "stopped by the user");
+    } else {
+      final_evaluation();
+      save_model();
+      record = make_record(inputs, results::Status::completed, "");
+    }
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::numeric) throw;
+    record = make_record(inputs, results::Status::diverged, error.what());
+  }
+  write_json(file("result.json"), results::to_json(record));
+  if (record.status != results::Status::interrupted) fs::remove(file("checkpoint.safetensors"));
+  report(Progress::Phase::finished);
+  return record;
+}
+
+}  // namespace
+
+std::size_t ShuffledOrder::at(std::uint64_t position) {
+  const std::uint64_t epoch = position / size_;
+  if (epoch != epoch_) {
+    order_.resize(size_);
+    std::iota(order_.begin(), order_.end(), 0U);
+    RandomStream random(RandomKey(seed_).of("order").of(epoch));
+    for (std::size_t i = size_; i > 1; --i) {
+      std::swap(order_[i - 1], order_[random.below(static_cast<std::uint32_t>(i))]);
+    }
+    epoch_ = epoch;
+  }
+  return order_[position % size_];
+}
+
+tasks::TaskData open_data(const RunSpec& spec, const RunOptions& options) {
+  tasks::OpenOptions open;
+  open.data = options.data;
+  open.cache = options.cache;
+  open.seed = static_cast<std::uint64_t>(spec.data_seed);
+  open.counts = spec.counts;
+  open.progress = [&options](std::string_view what, std::int64_t done, std::int64_t total) {
+    if (!options.progress) return;
+    Progress p;
+    p.text =
+        total > 0 ? fmt::format("{} {}/{}", what, done, total) : fmt::format("{} {}", what, done);
+    options.progress(p);
+  };
+  return tasks::create_task(spec.task, spec.task_options)->open(open);
+}
+
+results::Record run_training(const RunSpec& spec, const RunOptions& options, Workers& workers) {
+  return Run(spec, options, workers).execute();
+}
+
+}  // namespace lra::harness

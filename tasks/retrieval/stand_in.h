@@ -1,0 +1,36 @@
+#pragma once
+// Stand-in document pairs, for machines without the real ones.
+//
+// How they are made: a document is prose of made-up words, 4,000 to 6,000 bytes, on one of eight
+// subjects. Seven words in ten are the same in all documents, three belong to the subject: 40 words
+// built of five syllables that only this subject has. A pair is labelled 1 if both documents are on
+// one subject, 0 if not; both are equally likely and any two subjects may be paired. Each split has
+// a pool of its own with a fourth as many documents as pairs (64 at least), so that one document is
+// in several pairs. Telling the subjects scores 100 %, always answering one label 50 %, and a
+// single document says nothing about the label.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tasks/task.h"
+
+namespace lra::tasks::retrieval {
+
+inline constexpr int kStandInVersion = 1;
+inline constexpr std::array<std::int64_t, 3> kStandInCounts{4000, 500, 1000};
+
+struct StandInSplit {
+  std::vector<std::string> documents;
+  struct Pair {
+    std::uint32_t first = 0, second = 0;
+    std::int32_t label = 0;
+  };
+  std::vector<Pair> pairs;
+};
+
+// A function of its arguments alone, made in parallel.
+[[nodiscard]] StandInSplit stand_in_split(std::uint64_t seed, Split split, std::int64_t pairs);
+
+}  // namespace lra::tasks::retrieval

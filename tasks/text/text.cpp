@@ -1,0 +1,217 @@
+// Text: is a film review positive (1) or negative (0), read byte by byte.
+// IMDb reviews of Maas et al. 2011, "Learning Word Vectors for Sentiment Analysis" (aclImdb v1,
+// published for research without a licence text); byte level as in Tay et al. 2021 (arXiv
+// 2011.04006). 25,000 + 25,000 texts, mean 1,300 bytes; ids byte + 1 (257), cut to 4,000 by default
+// (the arena's paper: 1,000 to 4,000, its code: 1,000). Published: Transformer 64.3, S4 86.8.
+// Where there are no reviews, the stand-in of stand_in.h.
+
+#include <oneapi/tbb/parallel_for.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "tasks/archive.h"
+#include "tasks/bytes.h"
+#include "tasks/locate.h"
+#include "tasks/task.h"
+#include "tasks/text/reviews.h"
+#include "tasks/text/stand_in.h"
+
+namespace lra::tasks {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using text::Review;
+
+// reviews_digest() of the official texts, train and test.
+constexpr const char* kOfficialTrain =
+    "d43a079130f9b42dbb6725240e24467956387967699d0945d6268fbfcd5b7ddf";
+constexpr const char* kOfficialTest =
+    "fa7342181623d2b8e79d60c67e86280baac32df8acaeb67b1aaceff196814f8e";
+
+constexpr const char* kWanted =
+    "the aclImdb tree (train/pos, train/neg, test/pos, test/neg), aclImdb_v1.tar.gz, or train and "
+    "test as .csv or .tsv";
+
+bool is_file(const fs::path& path) {
+  std::error_code code;
+  return fs::is_regular_file(path, code);
+}
+
+// The file of a table in a folder, or an empty path.
+fs::path table_of(const fs::path& folder, Split split) {
+  for (const char* extension : {".csv", ".tsv"}) {
+    const fs::path path = folder / (std::string(split_name(split)) + extension);
+    if (is_file(path)) return path;
+  }
+  return {};
+}
+
+// The archive that a path is or has in it, or an empty path.
+fs::path archive_of(const fs::path& path) {
+  if (is_file(path)) return has_archive_name(path) ? path : fs::path();
+  for (const char* name : {"aclImdb_v1.tar.gz", "aclImdb_v1.tar"}) {
+    if (is_file(path / name)) return path / name;
+  }
+  return {};
+}
+
+bool holds_reviews(const fs::path& path) {
+  return text::is_review_tree(path) || !archive_of(path).empty() ||
+         (!table_of(path, Split::train).empty() && !table_of(path, Split::test).empty());
+}
+
+class Text final : public Task {
+ public:
+  [[nodiscard]] TaskInfo info() const override {
+    TaskInfo info;
+    info.name = "text";
+    info.title = "Text";
+    info.cite = "Maas2011";
+    info.classes = 2;
+    info.vocabulary = kByteVocabulary;
+    info.max_length = max_length_;
+    return info;
+  }
+
+  void options(OptionTable& table) override {
+    table.integer("max_length", max_length_, 1, 1 << 20, "longer texts are cut to so many bytes")
+        .choice("validation", validation_, {"hash", "test"},
+                "hash: a tenth of train by content; test: the test set (quirk of most papers)");
+  }
+
+  [[nodiscard]] Source find(const OpenOptions& options) const override {
+    json identity = {{"max_length", max_length_}, {"validation", validation_}};
+    Source source;
+    if (const auto found = locate(options, {"aclImdb", "imdb", "text"}, holds_reviews, kWanted)) {
+      source.path = found->path;
+      source.via = found->via;
+      if (text::is_review_tree(found->path)) {
+        identity["tree"] = text::review_tree_fingerprint(found->path);
+      } else {
+        identity["files"] = fingerprint(files_of(found->path));
+      }
+    } else {
+      identity["stand_in"] = {text::kStandInVersion, options.seed, stand_in_counts(options)};
+    }
+    source.identity = identity.dump();
+    return source;
+  }
+
+  [[nodiscard]] Reading read(const Source& source, const OpenOptions& options,
+                             ExampleSink& sink) const override {
+    return source.path.empty() ? stand_in(options, sink) : read_reviews(source, sink);
+  }
+
+ private:
+  static std::vector<fs::path> files_of(const fs::path& path) {
+    if (const fs::path archive = archive_of(path); !archive.empty()) return {archive};
+    return {table_of(path, Split::train), table_of(path, Split::test)};
+  }
+
+  static std::array<std::int64_t, 3> stand_in_counts(const OpenOptions& options) {
+    auto counts = text::kStandInCounts;
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      if (options.counts[i] >= 0) counts[i] = options.counts[i];
+    }
+    return counts;
+  }
+
+  // Adds reviews in the order of their digests, whatever form they came in: classes are mixed.
+  void add(std::vector<Review> reviews, ExampleSink& sink) const {
+    std::sort(reviews.begin(), reviews.end(), [](const Review& a, const Review& b) {
+      return std::tie(a.sha256, a.label) < std::tie(b.sha256, b.label);
+    });
+    std::vector<Token> tokens;
+    for (const Review& review : reviews) {
+      byte_tokens(review.content, max_length_, tokens);
+      Example example;
+      example.tokens = tokens;
+      example.label = review.label;
+      if (validation_ == "test" && review.split == Split::test) sink.add(Split::val, example);
+      sink.add(split_of(review), example);
+    }
+  }
+
+  // A tenth of train is validation: the texts whose digest's first 16 hexadecimal digits, as a
+  // number, are divisible by ten. Equal texts stay together.
+  [[nodiscard]] Split split_of(const Review& review) const {
+    if (review.split != Split::train || validation_ != "hash") return review.split;
+    const std::uint64_t number = std::stoull(review.sha256.substr(0, 16), nullptr, 16);
+    return number % 10 == 0 ? Split::val : Split::train;
+  }
+
+  Reading read_reviews(const Source& source, ExampleSink& sink) const;
+  Reading stand_in(const OpenOptions& options, ExampleSink& sink) const;
+
+  std::int64_t max_length_ = 4000;
+  std::string validation_ = "hash";
+};
+
+Reading Text::read_reviews(const Source& source, ExampleSink& sink) const {
+  const auto fault = [&sink](const std::string& message) { sink.fault(message); };
+  std::vector<Review> reviews;
+  const char* form = "folder tree";
+  if (text::is_review_tree(source.path)) {
+    reviews = text::read_review_tree(source.path, fault);
+  } else if (const fs::path archive = archive_of(source.path); !archive.empty()) {
+    reviews = text::read_review_archive(archive, fault);
+    form = "archive";
+  } else {
+    for (const Split split : {Split::train, Split::test}) {
+      const fs::path table = table_of(source.path, split);
+      text::read_review_table(read_file(table), table.string(), table.extension() == ".csv", split,
+                              reviews, fault);
+    }
+    form = "tables";
+  }
+  const json digests = {{"train", text::reviews_digest(reviews, Split::train)},
+                        {"test", text::reviews_digest(reviews, Split::test)}};
+  Reading reading;
+  const bool official = digests["train"] == kOfficialTrain && digests["test"] == kOfficialTest;
+  reading.origin = official ? Origin::official : Origin::stand_in;
+  reading.description =
+      fmt::format("Text: {} as {} in {} ({})",
+                  official ? "official IMDb reviews" : "other reviews than the official ones", form,
+                  last_parts(source.path), source.via);
+  reading.extra =
+      std::make_shared<const json>(json{{"validation", validation_}, {"reviews", digests}});
+  add(std::move(reviews), sink);
+  return reading;
+}
+
+Reading Text::stand_in(const OpenOptions& options, ExampleSink& sink) const {
+  const auto counts = stand_in_counts(options);
+  std::vector<Token> tokens;
+  for (const Split split : kSplits) {
+    // "Validation = test" holds for the stand-in, too.
+    const Split from = split == Split::val && validation_ == "test" ? Split::test : split;
+    std::vector<Review> reviews(static_cast<std::size_t>(counts[split_index(from)]));
+    oneapi::tbb::parallel_for(std::size_t{0}, reviews.size(), [&](std::size_t i) {
+      reviews[i] = text::stand_in_review(options.seed, from, i);
+    });
+    for (const Review& review : reviews) {
+      byte_tokens(review.content, max_length_, tokens);
+      Example example;
+      example.tokens = tokens;
+      example.label = review.label;
+      sink.add(split, example);
+    }
+  }
+  Reading reading;
+  reading.origin = Origin::stand_in;
+  reading.description = fmt::format("Text: stand-in, made-up reviews, seed {}", options.seed);
+  reading.extra = std::make_shared<const json>(json{
+      {"validation", validation_}, {"generator", text::kStandInVersion}, {"seed", options.seed}});
+  return reading;
+}
+
+LRA_TASK(text, Text);
+
+}  // namespace
+}  // namespace lra::tasks

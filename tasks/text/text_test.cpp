@@ -1,0 +1,255 @@
+#include <archive.h>
+#include <archive_entry.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "tasks/bytes.h"
+#include "tasks/check.h"
+#include "tasks/test_support.h"
+#include "tasks/text/reviews.h"
+#include "tasks/text/stand_in.h"
+
+using lra::testing::ContainsSubstring;
+using nlohmann::json;
+using namespace lra::tasks;
+using testing::error_of;
+using testing::MemorySink;
+using testing::TempFolder;
+
+namespace {
+
+const std::vector<std::pair<std::string, std::string>> kTree{
+    {"train/pos/0_9.txt", "Bromwell High\xe2\x80\x99s fine.<br />"},
+    {"train/pos/1_7.txt", "good"},
+    {"train/neg/0_1.txt", "bad \xff\xfe bytes"},
+    {"train/neg/12_4.txt", "worse"},
+    {"test/pos/0_10.txt", "liked"},
+    {"test/neg/5_2.txt", std::string("nul \0 byte", 10)},
+};
+
+void write_tree(const TempFolder& folder, const std::string& below = "aclImdb/") {
+  for (const auto& [name, content] : kTree) folder.write(below + name, content);
+}
+
+void read_into(MemorySink& sink, const std::filesystem::path& data, const json& options = nullptr) {
+  const auto task = create_task("text", options);
+  const auto open = testing::options_for(data, {});
+  static_cast<void>(task->read(task->find(open), open, sink));
+}
+
+std::vector<MemorySink::Kept> all_of(const MemorySink& sink) {
+  std::vector<MemorySink::Kept> all;
+  for (const auto& split : sink.splits) all.insert(all.end(), split.begin(), split.end());
+  return all;
+}
+
+std::string tree_fault(const std::string& name, const std::string& content) {
+  const TempFolder folder;
+  write_tree(folder);
+  folder.write("aclImdb/" + name, content);
+  MemorySink sink;
+  read_into(sink, folder.path());
+  REQUIRE(sink.faults.size() == 1);
+  CHECK(all_of(sink).size() == kTree.size());
+  return sink.faults[0];
+}
+
+std::vector<text::Review> table(const std::string& content, bool csv,
+                                std::vector<std::string>& faults) {
+  std::vector<text::Review> reviews;
+  text::read_review_table(content, "t.csv", csv, Split::train, reviews,
+                          [&faults](const std::string& fault) { faults.push_back(fault); });
+  return reviews;
+}
+
+}  // namespace
+
+TEST_CASE("text: the folder tree, bytes as they are, id = byte + 1", "[unit]") {
+  const TempFolder folder;
+  write_tree(folder);
+  folder.write("aclImdb/train/unsup/0_0.txt", "not used");
+  folder.write("aclImdb/train/pos/.hidden", "not used");
+  MemorySink sink;
+  read_into(sink, folder.path());
+  CHECK(sink.faults.empty());
+  CHECK(sink[Split::train].size() + sink[Split::val].size() == 4);
+  REQUIRE(sink[Split::test].size() == 2);
+  for (const auto& kept : sink[Split::test]) {
+    const std::string& content = kept.label == 1 ? kTree[4].second : kTree[5].second;
+    std::vector<Token> expected;
+    byte_tokens(content, 4000, expected);
+    CHECK(kept.tokens == expected);
+    CHECK(std::count(kept.tokens.begin(), kept.tokens.end(), 0) == 0);
+  }
+}
+
+TEST_CASE("text: tree, archive and tables of the same reviews are the same data", "[unit]") {
+  const TempFolder folder;
+  write_tree(folder);
+  const auto tar = folder.path() / "aclImdb_v1.tar.gz";
+  struct archive* out = archive_write_new();
+  archive_write_add_filter_gzip(out);
+  archive_write_set_format_ustar(out);
+  REQUIRE(archive_write_open_filename(out, tar.c_str()) == ARCHIVE_OK);
+  for (const auto& [name, content] : kTree) {
+    archive_entry* entry = archive_entry_new();
+    archive_entry_set_pathname(entry, ("aclImdb/" + name).c_str());
+    archive_entry_set_size(entry, static_cast<la_int64_t>(content.size()));
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, 0644);
+    archive_write_header(out, entry);
+    archive_write_data(out, content.data(), content.size());
+    archive_entry_free(entry);
+  }
+  archive_write_free(out);
+  std::string csv[2] = {"text,label\r\n", "label,text\n"};
+  for (const auto& [name, content] : kTree) {
+    const bool train = name.starts_with("train");
+    const bool positive = name.find("pos") != std::string::npos;
+    csv[train ? 0 : 1] += train ? "\"" + content + "\"," + (positive ? "pos" : "neg") + "\r\n"
+                                : std::string(positive ? "1" : "0") + "," + content + "\n";
+  }
+  folder.write("tables/train.csv", csv[0]);
+  folder.write("tables/test.csv", csv[1]);
+  MemorySink from_tree;
+  MemorySink from_archive;
+  MemorySink from_tables;
+  read_into(from_tree, folder.path());
+  read_into(from_archive, tar);
+  read_into(from_tables, folder.path() / "tables");
+  CHECK(from_tree.splits == from_archive.splits);
+  CHECK(from_tree.splits == from_tables.splits);
+}
+
+TEST_CASE("text: faults of the tree name the file", "[unit]") {
+  CHECK_THAT(tree_fault("train/pos/7.txt", "x"), ContainsSubstring("train/pos/7.txt: name; got"));
+  CHECK_THAT(tree_fault("train/pos/7_3.txt", "x"),
+             ContainsSubstring("rating; got 3, expected 7..10"));
+  CHECK_THAT(tree_fault("test/neg/7_7.txt", "x"),
+             ContainsSubstring("rating; got 7, expected 1..4"));
+  CHECK_THAT(tree_fault("test/neg/5_3.txt", "x"), ContainsSubstring("id 5 twice in one folder"));
+  CHECK_THAT(tree_fault("test/neg/6_3.txt", ""),
+             ContainsSubstring("6_3.txt: the document is empty"));
+  const TempFolder folder;
+  const TempFolder outside;
+  write_tree(folder);
+  std::filesystem::create_symlink(outside.write("9_9.txt", "x"),
+                                  folder.path() / "aclImdb/train/pos/9_9.txt");
+  MemorySink sink;
+  read_into(sink, folder.path());
+  REQUIRE(sink.faults.size() == 1);
+  CHECK_THAT(sink.faults[0], ContainsSubstring("a link that leaves its folder"));
+  CHECK_THAT(error_of([] {
+               MemorySink none;
+               read_into(none, "/no/such");
+             }),
+             ContainsSubstring("expected the aclImdb tree"));
+}
+
+TEST_CASE("text: tables with CSV quotes, tables with tabs and none", "[unit]") {
+  std::vector<std::string> faults;
+  auto reviews = table("label,text\n1,\"a, \"\"b\"\"\nc\"\r\n0,plain\r\n", true, faults);
+  REQUIRE(reviews.size() == 2);
+  CHECK(reviews[0].content == "a, \"b\"\nc");
+  CHECK(reviews[1].content == "plain");
+  reviews = table("positive\t\"quote, kept\nneg\tx\n", false, faults);
+  CHECK(reviews[0].content == "\"quote, kept");
+  CHECK(faults.empty());
+  reviews =
+      table("review,sentiment\n\"one\ntwo\",positive\nlost\nx,maybe\n,0\ny,1\n", true, faults);
+  CHECK(reviews.size() == 2);
+  REQUIRE(faults.size() == 3);
+  CHECK(faults[0] == "t.csv:4: columns; got 1, expected 2");
+  CHECK_THAT(faults[1], ContainsSubstring("t.csv:5: label; got 'maybe'"));
+  CHECK(faults[2] == "t.csv:6: the document is empty");
+  CHECK_THAT(error_of([&] { table("1,x\n0,\"open\n", true, faults); }),
+             ContainsSubstring("t.csv:2: a quotation mark that is never closed"));
+  CHECK_THAT(error_of([&] { table("0,\"a\"b\n", true, faults); }),
+             ContainsSubstring("t.csv:1: text after a closing quotation mark"));
+  CHECK_THAT(error_of([&] { table("", true, faults); }),
+             ContainsSubstring("t.csv:1: the file is empty"));
+}
+
+TEST_CASE("text: a document longer than the limit is cut to its first bytes", "[unit]") {
+  const TempFolder folder;
+  write_tree(folder);
+  MemorySink sink;
+  read_into(sink, folder.path(), {{"max_length", 3}});
+  for (const auto& kept : all_of(sink)) CHECK(kept.tokens.size() == 3);
+  CHECK(create_task("text", {{"max_length", 1000}})->info().max_length == 1000);
+}
+
+TEST_CASE("text: known bug: the validation split is its own and always the same", "[unit]") {
+  const TempFolder folder;
+  for (int i = 0; i < 400; ++i) {
+    const std::string name = fmt::format("{}_{}.txt", i, i % 2 == 0 ? 8 : 2);
+    const char* label = i % 2 == 0 ? "pos" : "neg";
+    // Each text occurs twice: copies stay in one split.
+    folder.write(fmt::format("train/{}/{}", label, name), fmt::format("film {}", i / 4));
+    folder.write(fmt::format("test/{}/{}", label, name), fmt::format("other {}", i));
+  }
+  MemorySink sink;
+  MemorySink again;
+  MemorySink quirk;
+  read_into(sink, folder.path());
+  read_into(again, folder.path());
+  read_into(quirk, folder.path(), {{"validation", "test"}});
+  CHECK(sink.splits == again.splits);
+  CHECK(sink[Split::val].size() > 10);
+  CHECK(sink[Split::val].size() < 90);
+  for (const auto& kept : sink[Split::val]) {
+    const auto same = [&kept](const MemorySink::Kept& other) {
+      return other.tokens == kept.tokens;
+    };
+    CHECK(std::none_of(sink[Split::train].begin(), sink[Split::train].end(), same));
+    CHECK(std::none_of(sink[Split::test].begin(), sink[Split::test].end(), same));
+  }
+  CHECK(quirk[Split::val] == quirk[Split::test]);
+  CHECK(quirk[Split::train].size() == 400);
+}
+
+TEST_CASE("text: the stand-in can be learned, and not from its length or label counts", "[unit]") {
+  const TempFolder folder;
+  const testing::Variable no_data("LRA_DATA", "");
+  const testing::Variable no_cache("XDG_CACHE_HOME", folder.path() / "none");
+  OpenOptions options = testing::options_for("", folder.path() / "cache");
+  options.counts = {400, 50, 100};
+  const TaskData data = create_task("text", nullptr)->open(options);
+  CHECK(data.origin == Origin::stand_in);
+  CHECK(data.split(Split::train).size() == 400);
+  CHECK_THAT(data.description, ContainsSubstring("stand-in"));
+  // Counting one bigram of each kind's syllables is far above chance.
+  int right = 0;
+  int positive = 0;
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    const text::Review review = text::stand_in_review(0, Split::train, i);
+    CHECK(review.content.size() >= 200);
+    const auto count = [&review](std::string_view part) {
+      int n = 0;
+      for (auto at = review.content.find(part); at != std::string::npos;
+           at = review.content.find(part, at + 1)) {
+        ++n;
+      }
+      return n;
+    };
+    right += (count("glo") + count("joy") > count("dru") + count("murk")) == (review.label == 1);
+    positive += review.label;
+  }
+  CHECK(right > 300);
+  CHECK((positive > 160 && positive < 240));
+}
+
+TEST_CASE("text: the official reviews", "[unit]") {
+  const auto folder = testing::official_data("aclImdb");
+  if (!folder) return;
+  const TempFolder temporary;
+  const DataCheck report =
+      check(*create_task("text", nullptr), testing::options_for(*folder, temporary.path()));
+  CHECK(report.fault_count == 0);
+  CHECK(report.origin == Origin::official);
+  CHECK(report.splits[0].examples == 22546);
+  CHECK(report.splits[1].examples == 2454);
+  CHECK(report.splits[2].labels == std::vector<std::int64_t>{12500, 12500});
+}

@@ -1,0 +1,215 @@
+// The program as its users see it: exit codes, messages, files, same bits, kill and resume.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/base/file.h"
+#include "results/record.h"
+#include "tests/catch.h"
+
+using lra::testing::ContainsSubstring;
+namespace fs = std::filesystem;
+
+namespace {
+
+// A folder of this test, with a data cache of its own for all tests of the process.
+struct Folder {
+  explicit Folder(const std::string& name)
+      : path(fs::temp_directory_path() / fmt::format("lra-program-{}-{}", ::getpid(), name)) {
+    fs::create_directories(path);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { fs::remove_all(path); }
+  [[nodiscard]] std::string operator/(const std::string& name) const { return path / name; }
+  fs::path path;
+};
+
+struct Outcome {
+  int code = -1;
+  std::string out, err;
+};
+
+pid_t start(const std::vector<std::string>& arguments, const Folder& folder) {
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  ::setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1);
+  ::unsetenv("LRA_DATA");
+  const int out = ::open((folder / "out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  const int err = ::open((folder / "err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  ::dup2(out, STDOUT_FILENO);
+  ::dup2(err, STDERR_FILENO);
+  std::vector<char*> argv{const_cast<char*>(LRA_PROGRAM)};
+  for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
+  argv.push_back(nullptr);
+  ::execv(LRA_PROGRAM, argv.data());
+  ::_exit(127);
+}
+
+Outcome run(const std::vector<std::string>& arguments, const Folder& folder) {
+  int status = 0;
+  ::waitpid(start(arguments, folder), &status, 0);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status),
+          lra::read_file(folder / "out"), lra::read_file(folder / "err")};
+}
+
+// A training of a second or two.
+std::vector<std::string> tiny(const std::string& out, std::vector<std::string> more = {}) {
+  std::vector<std::string> a{"train",    "--task", "listops", "--attention", "cosformer",
+                             "--preset", "tiny",   "--out",   out,           "--checkpoint-seconds",
+                             "0"};
+  for (const char* s : {"data.train=200", "data.val=20", "data.test=20", "train.steps=12",
+                        "train.eval_every=4", "train.batch_size=8", "model.dropout=0.1",
+                        "task.min_tokens=20", "task.max_tokens=200", "task.max_length=200"}) {
+    a.insert(a.end(), {"--set", s});
+  }
+  a.insert(a.end(), more.begin(), more.end());
+  return a;
+}
+
+std::string model_of(const Folder& folder, const std::string& run_name) {
+  return lra::read_file(fs::path(folder / run_name) / "model.safetensors");
+}
+
+}  // namespace
+
+TEST_CASE("train: the same bits with 1, 2 and 4 threads, and a record that fits its schema",
+          "[run]") {
+  const Folder folder("threads");
+  for (const char* threads : {"1", "2", "4"}) {
+    const Outcome o =
+        run(tiny(folder / threads, {"--threads", threads, "--precision", "f32"}), folder);
+    INFO(o.err);
+    REQUIRE(o.code == 0);
+  }
+  CHECK(model_of(folder, "1") == model_of(folder, "2"));
+  CHECK(model_of(folder, "1") == model_of(folder, "4"));
+  const auto result = lra::read_json(fs::path(folder / "1") / "result.json");
+  const auto record = lra::results::from_json(result, "result.json");
+  CHECK(record.status == lra::results::Status::completed);
+  CHECK(record.accuracy.value.test.has_value());
+  CHECK(record.task.origin == lra::results::Origin::generated);
+  CHECK(record.cost.train_flops_per_token.value_or(0) > 1e4);
+}
+
+TEST_CASE("train: killed at any moment and continued gives the same bits", "[run]") {
+  const Folder folder("kill");
+  REQUIRE(run(tiny(folder / "whole"), folder).code == 0);
+  for (const int milliseconds : {60, 120, 180, 240, 300, 360}) {
+    const pid_t child = start(tiny(folder / "killed"), folder);
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+  }
+  const Outcome o = run(tiny(folder / "killed"), folder);
+  INFO(o.err);
+  REQUIRE(o.code == 0);
+  CHECK(model_of(folder, "whole") == model_of(folder, "killed"));
+  CHECK(lra::read_file(fs::path(folder / "whole") / "metrics.jsonl") ==
+        lra::read_file(fs::path(folder / "killed") / "metrics.jsonl"));
+}
+
+TEST_CASE("train: SIGINT leaves a checkpoint and an interrupted record and the command continues",
+          "[run]") {
+  const Folder folder("stop");
+  REQUIRE(run(tiny(folder / "whole"), folder).code == 0);
+  const auto arguments = tiny(folder / "stopped");
+  const pid_t child = start(arguments, folder);
+  const fs::path checkpoint = fs::path(folder / "stopped") / "checkpoint.safetensors";
+  for (int i = 0; i < 2000 && !fs::exists(checkpoint); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  ::kill(child, SIGINT);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  const auto record = lra::read_json(fs::path(folder / "stopped") / "result.json");
+  if (record["status"] == "interrupted") CHECK(WEXITSTATUS(status) == 130);
+  REQUIRE(run(arguments, folder).code == 0);
+  CHECK(model_of(folder, "whole") == model_of(folder, "stopped"));
+}
+
+TEST_CASE("train: a diverging run is recorded and exits 4", "[run]") {
+  const Folder folder("diverge");
+  const Outcome o =
+      run(tiny(folder / "x", {"--set", "train.lr=100", "--set", "train.schedule=constant", "--set",
+                              "train.warmup_steps=0", "--set", "train.weight_decay=10"}),
+          folder);
+  CHECK(o.code == 4);
+  CHECK(lra::read_json(fs::path(folder / "x") / "result.json")["status"] == "diverged");
+}
+
+TEST_CASE("wrong use: exit 2 and one line with near matches", "[run]") {
+  const Folder folder("usage");
+  const auto check = [&](std::vector<std::string> arguments, const std::string& message) {
+    const Outcome o = run(arguments, folder);
+    INFO(o.err);
+    CHECK(o.code == 2);
+    CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
+    CHECK_THAT(o.err, ContainsSubstring(message));
+  };
+  check({"train", "--task", "listop", "--attention", "softmax"}, "did you mean listops");
+  check({"train", "--task", "listops", "--attention", "cosforme"}, "did you mean cosformer");
+  check({"train", "--task", "listops", "--attention", "softmax", "--preset", "tinny"},
+        "did you mean tiny");
+  check({"train", "--task", "listops", "--attention", "softmax", "--set", "train.step=3"},
+        "did you mean steps");
+  check({"train", "--task", "listops", "--attention", "softmax", "--set", "attention.causal=7"},
+        "true or false");
+  check({"train", "--task", "listops"}, "--attention is required");
+  check({"run", "quik"}, "did you mean quick");
+  check({"frobnicate"}, "see lra --help");
+}
+
+TEST_CASE("data faults: exit 3 with file and line, nothing half-written", "[run]") {
+  const Folder folder("faults");
+  const fs::path data = folder.path / "data";
+  fs::create_directories(data);
+  const std::string good = "Source\tTarget\r\n( ( ( [MAX 2 ) 9 ) ] )\t9\r\n";
+  for (const char* split : {"train", "val", "test"}) {
+    std::ofstream(data / fmt::format("basic_{}.tsv", split)) << good;
+  }
+  const auto train = [&](const fs::path& out) {
+    return run(tiny(out, {"--data", data.string()}), folder);
+  };
+  std::ofstream(data / "basic_val.tsv") << "Source\tTarget\n( ( ( [MAX 2 ) 9 ) ] )\t3\n";
+  const Outcome o = train(folder / "x");
+  INFO(o.err);
+  CHECK(o.code == 3);
+  CHECK_THAT(o.err, ContainsSubstring("basic_val.tsv:2"));
+  CHECK_FALSE(fs::exists(fs::path(folder / "x") / "result.json"));
+  const Outcome unwritable = train("/proc/nowhere");
+  CHECK(unwritable.code == 3);
+}
+
+TEST_CASE("run: a suite goes on after a failed run and is continued", "[run]") {
+  const Folder folder("suite");
+  std::ofstream(folder / "s.json") << R"({"schema": "lra-suite/1", "name": "s",
+    "tasks": ["listops"], "attentions": ["linear", "softmax"], "preset": "tiny", "seeds": [1, 2],
+    "settings": {"data.train": 100, "data.val": 10, "data.test": 10, "train.steps": 3,
+                 "train.batch_size": 4, "task.min_tokens": 20, "task.max_tokens": 100}})";
+  const std::vector<std::string> arguments{"run", folder / "s.json", "--out", folder / "results"};
+  const Outcome first = run(arguments, folder);
+  INFO(first.err);
+  REQUIRE(first.code == 0);
+  CHECK_THAT(first.out, ContainsSubstring("Linear Trans."));
+  const Outcome second = run(arguments, folder);
+  CHECK(second.code == 0);
+  CHECK(second.out == first.out);
+  std::ofstream(folder / "bad.json") << R"({"schema": "lra-suite/1", "tasks": ["listops"],
+    "attentions": [{"nam": "linear"}]})";
+  const Outcome bad = run({"run", folder / "bad.json"}, folder);
+  CHECK(bad.code == 2);
+  CHECK_THAT(bad.err, ContainsSubstring("/attentions/0"));
+}

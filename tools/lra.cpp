@@ -1,0 +1,4 @@
+// The program.
+#include "harness/cli/cli.h"
+
+int main(int argc, char** argv) { return lra::harness::cli::run(argc, argv); }
