@@ -61,6 +61,7 @@ Shortcut majority_given(const TaskData& data, std::string name, std::string desc
     ++all[example.label];
   }
   std::vector<std::int32_t> answer;
+  answer.reserve(counts.size());
   for (const auto& given : counts) answer.push_back(most_frequent(given.empty() ? all : given));
   return rule(data, std::move(name), std::move(description),
               [&](const Example& example) { return answer[feature(example)]; });

@@ -158,6 +158,7 @@ class Task {
   [[nodiscard]] virtual std::vector<Shortcut> shortcuts(const TaskData& data) const;
   // Writes generated data in the official file format (`lra data make`) and returns the data card
   // that it wrote beside them. Throws Error(usage) if the task has no generator of its own.
+  // NOLINTNEXTLINE(modernize-use-nodiscard): the card is also a file.
   virtual nlohmann::json make(const OpenOptions& options, const std::filesystem::path& out) const;
 
   // Finds or makes the data, builds the cache if it is not there (safe when several processes do

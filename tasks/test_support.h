@@ -36,6 +36,7 @@ class TempFolder {
     fs::remove_all(path_, code);
   }
   [[nodiscard]] const fs::path& path() const { return path_; }
+  // NOLINTNEXTLINE(modernize-use-nodiscard): mostly called for the file.
   fs::path write(const std::string& name, std::string_view content) const {
     write_file_atomic(path_ / name, content);
     return path_ / name;

@@ -152,7 +152,7 @@ TEST_CASE("train: a diverging run is recorded and exits 4", "[run]") {
 
 TEST_CASE("wrong use: exit 2 and one line with near matches", "[run]") {
   const Folder folder("usage");
-  const auto check = [&](std::vector<std::string> arguments, const std::string& message) {
+  const auto check = [&](const std::vector<std::string>& arguments, const std::string& message) {
     const Outcome o = run(arguments, folder);
     INFO(o.err);
     CHECK(o.code == 2);

@@ -71,6 +71,7 @@ class Retrieval final : public Task {
       source.path = found->path;
       source.via = found->via;
       std::vector<fs::path> files;
+      files.reserve(kSplits.size() + 1);
       const bool whole = has_files(found->path, retrieval::pairs_name);
       for (const Split split : kSplits) {
         files.push_back(found->path /

@@ -46,7 +46,7 @@ bool is_file(const fs::path& path) {
 // The file of a table in a folder, or an empty path.
 fs::path table_of(const fs::path& folder, Split split) {
   for (const char* extension : {".csv", ".tsv"}) {
-    const fs::path path = folder / (std::string(split_name(split)) + extension);
+    fs::path path = folder / (std::string(split_name(split)) + extension);
     if (is_file(path)) return path;
   }
   return {};
