@@ -105,6 +105,7 @@ class Run {
   Workers& workers_;
   const tasks::Protocol protocol_;
   RunState state_;
+  StepSums logged_;  // the window of the last line of metrics
   tasks::TaskData data_;
   std::unique_ptr<tasks::Task> task_;
   std::unique_ptr<models::Model> model_;
@@ -221,7 +222,8 @@ void Run::report(Progress::Phase phase) {
   p.phase = phase;
   p.step = state_.step;
   p.steps = spec_.train.steps;
-  const StepSums& w = state_.window;
+  // Right after a line of metrics the window is empty: the one before it is still the news.
+  const StepSums& w = state_.window.steps > 0 ? state_.window : logged_;
   if (w.steps > 0) {
     const auto steps = static_cast<double>(w.steps);
     p.loss = w.loss / steps;
@@ -264,7 +266,7 @@ void Run::log_training() {
                                   static_cast<double>(std::max<std::int64_t>(w.counted, 1))},
                  {"lr", models::learning_rate(spec_.train, state_.step - 1)},
                  {"examples", state_.step * spec_.train.batch_size}});
-  state_.window = {};
+  logged_ = std::exchange(state_.window, {});
 }
 
 bool Run::selects(double accuracy) const {
