@@ -6,6 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "engine/ops/fast_math.h"
 #include "engine/profile.h"
 #include "engine/simd.h"
 
@@ -105,6 +106,19 @@ LRA_SIMD void keep_bf16(const BFloat16* x, BFloat16* y, const std::uint16_t* dra
   for (std::int64_t i = 0; i < n; ++i) {
     y[i] = to_bfloat16(draw[i] >= limit ? to_float(x[i]) * scale : 0.0F);
   }
+}
+
+LRA_SIMD void softmax_row_backward(const float* y, const float* dy, float* dx, std::int64_t n) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t j = 0; j < n; ++j) sum += y[j] * dy[j];
+  for (std::int64_t j = 0; j < n; ++j) dx[j] = y[j] * (dy[j] - sum);
+}
+LRA_SIMD void log_softmax_row_backward(const float* y, const float* dy, float* dx, std::int64_t n) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t j = 0; j < n; ++j) sum += dy[j];
+  for (std::int64_t j = 0; j < n; ++j) dx[j] = dy[j] - fast::exp(y[j]) * sum;
 }
 
 }  // namespace
@@ -485,6 +499,16 @@ LRA_SIMD void keep_larger(const float* __restrict x, float* __restrict y, std::i
   for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] > y[i] ? x[i] : y[i];
 }
 }  // namespace
+
+void softmax_backward(bool log, const Tensor& y, const Tensor& dy, const Tensor& dx) {
+  const profile::Scope scope("softmax backward");
+  const std::int64_t n = y.dim(-1);
+  const std::int64_t rows = y.numel() / std::max<std::int64_t>(n, 1);
+  const auto row = log ? log_softmax_row_backward : softmax_row_backward;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    row(y.f32() + r * n, dy.f32() + r * n, dx.f32() + r * n, n);
+  }
+}
 
 void column_maxima(const Tensor& x, const Tensor& y) {
   const profile::Scope scope("maximum");

@@ -63,6 +63,10 @@ void store_rows(const Tensor& x, std::span<const std::int32_t> index, const Tens
 void add_column_products(const Tensor& w, const Tensor& d, const Tensor& sum);
 void weight_difference(const Tensor& w, const Tensor& d, const Tensor& mean);
 
+// dx = y (dy - sum y dy) along the last axis, for a log-softmax dx = dy - e^y sum dy; all f32, dx
+// may be dy. oneDNN compiles a softmax backward from AVX-512 on; below it has its reference only.
+void softmax_backward(bool log, const Tensor& y, const Tensor& dy, const Tensor& dx);
+
 // Depthwise convolution along the tokens of x [H, N, D] with w [H, K], zeros outside, all in f32
 // (oneDNN's convolutions have other layouts): y_i = sum_t w_t x_{i + t - [K/2]}, or with `reverse`
 // the transposed map. Overwrites y.

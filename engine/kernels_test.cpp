@@ -147,6 +147,34 @@ TEST_CASE("cumulative sum kernel: along the middle axis, from either end", "[uni
   CHECK(y.to_floats()[11] == 78);
 }
 
+TEST_CASE("softmax backward kernel: equals the definition, in place too, short rows and long",
+          "[unit]") {
+  for (const std::int64_t n : {1, 5, 8, 37, 300}) {
+    for (const bool log : {false, true}) {
+      INFO(n << (log ? " log" : ""));
+      const std::int64_t rows = 3;
+      const Tensor y = uniform({rows, n}, 1, log ? -5 : 0, log ? -0.01 : 1, DType::f32);
+      const Tensor dy = uniform({rows, n}, 2, -1, 1, DType::f32);
+      const Tensor in_place = dy.clone();
+      kernels::softmax_backward(log, y, in_place, in_place);
+      const Tensor apart({rows, n}, DType::f32);
+      kernels::softmax_backward(log, y, dy, apart);
+      for (std::int64_t r = 0; r < rows; ++r) {
+        double sum = 0;
+        for (std::int64_t j = r * n; j < (r + 1) * n; ++j) {
+          sum += (log ? 1.0 : double{y.f32()[j]}) * dy.f32()[j];
+        }
+        for (std::int64_t j = r * n; j < (r + 1) * n; ++j) {
+          const double expected = log ? dy.f32()[j] - std::exp(double{y.f32()[j]}) * sum
+                                      : y.f32()[j] * (dy.f32()[j] - sum);
+          CHECK(in_place.f32()[j] == Approx(expected).margin(1e-5));
+          CHECK(apart.f32()[j] == Approx(expected).margin(1e-5));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("sum_of_squares: in double, any length and type", "[unit]") {
   for (const std::int64_t n : {0, 1, 16, 33, 1000}) {
     for (const DType type : {DType::f32, DType::bf16}) {

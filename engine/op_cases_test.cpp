@@ -166,6 +166,8 @@ std::string declared_operation(const std::string& line) {
 
 TEST_CASE("operations: results and gradients equal the definitions in f32", "[grad]") {
   for (const std::string& name : op_cases().names()) {
+    // What gives bf16 of f32 inputs.
+    if (!bf16_works() && name.find("bf16") != std::string::npos) continue;
     INFO(name << " in f32");
     CHECK_NOTHROW(check_case(name, DType::f32));
   }

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <utility>
 
+#include "engine/base/error.h"
 #include "engine/onednn.h"
 #include "engine/primitives.h"
 
@@ -79,6 +80,7 @@ Machine describe_machine() {
   const dnnl_version_t* version = dnnl::version();
   result.onednn =
       fmt::format("{}.{}.{} ({})", version->major, version->minor, version->patch, runtime_name());
+  result.avx512 = result.isa.starts_with("avx512") || result.isa.starts_with("avx10");
   result.native_bf16 =
       result.isa.starts_with("avx512_core_bf16") || result.isa == "avx512_core_amx";
   return result;
@@ -108,6 +110,20 @@ unsigned flushing_control() {
 const Machine& machine() {
   static const Machine instance = describe_machine();
   return instance;
+}
+
+std::string resolve_precision(const std::string& precision) {
+  if (precision == "auto") return machine().native_bf16 ? "bf16" : "f32";
+  if (precision == "f32") return precision;
+  if (precision != "bf16") {
+    throw Error(ErrorKind::usage,
+                unknown_name_message("precision", precision, {"auto", "f32", "bf16"}));
+  }
+  if (!machine().avx512) {
+    fail(ErrorKind::usage, "precision bf16 needs AVX-512, and this machine has {}; use f32 or auto",
+         machine().isa);
+  }
+  return precision;
 }
 
 WorkerScope::WorkerScope(std::shared_ptr<MemoryMeter> meter)

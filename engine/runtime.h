@@ -13,9 +13,14 @@ struct Machine {
   std::string isa;           // what oneDNN uses, e.g. "avx512_core_bf16"
   int cores = 0;             // that this process may use
   std::string onednn;        // version and runtime, e.g. "2.6.3 (OMP)"
+  bool avx512 = false;       // what oneDNN needs for bf16 and for a compiled softmax backward
   bool native_bf16 = false;  // AVX-512 BF16 or AMX
 };
 [[nodiscard]] const Machine& machine();
+
+// "f32" or "bf16" for "auto" (bf16 where the machine has it natively), "f32" or "bf16". Throws
+// Error(usage) for another word, and for bf16 where oneDNN cannot compute in it.
+[[nodiscard]] std::string resolve_precision(const std::string& precision);
 
 // Prepares the calling thread for a piece of a run while it lives: oneDNN runs single-threaded in
 // it, denormals are flushed to zero, allocations are counted on the meter.

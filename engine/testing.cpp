@@ -124,7 +124,7 @@ bool identical(const Tensor& a, const Tensor& b) {
          std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
 }
 
-bool bf16_works() { return machine().isa.starts_with("avx512"); }
+bool bf16_works() { return machine().avx512; }
 
 double largest(std::span<const double> values) {
   double result = 0;

@@ -90,13 +90,6 @@ json task_values(const std::string& task, const json& options) {
   return table.values();
 }
 
-std::string resolve_precision(const std::string& precision) {
-  if (precision == "auto") return engine::machine().native_bf16 ? "bf16" : "f32";
-  if (precision == "f32" || precision == "bf16") return precision;
-  throw Error(ErrorKind::usage,
-              unknown_name_message("precision", precision, {"auto", "f32", "bf16"}));
-}
-
 template <class Config>
 void assign(Config& config, const json& values, const std::string& where) {
   OptionTable table;
@@ -117,7 +110,7 @@ RunSpec resolve(const Request& request) {
   spec.preset = preset.name;
   spec.protocol = protocol.name;
   spec.seed = request.seed;
-  spec.precision = resolve_precision(request.precision);
+  spec.precision = engine::resolve_precision(request.precision);
   // The preset as the protocol changes it: what deviations are counted from.
   models::ModelConfig base_model = preset.model;
   models::TrainConfig base_train = preset.train;

@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "engine/kernels.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/internal.h"
+#include "engine/runtime.h"
 
 namespace lra::engine {
 
@@ -44,7 +46,11 @@ Value softmax_of(SoftmaxKind kind, const Value& x) {
   primitives::softmax(kind, x.tensor(), y);
   return Tape::record(y, {&x}, [kind, y, gx = x.gradient()](const Tensor& dy) {
     Tensor dx = ops::reuse(dy);
-    primitives::softmax_backward(kind, y, dy, dx);
+    if (machine().avx512) {
+      primitives::softmax_backward(kind, y, dy, dx);
+    } else {
+      kernels::softmax_backward(kind == SoftmaxKind::log_softmax, y, dy, dx);
+    }
     gx->add(std::move(dx));
   });
 }

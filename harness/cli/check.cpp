@@ -13,7 +13,8 @@ namespace {
 int golden(const std::vector<std::string>& paths, const std::string& precision) {
   const engine::WorkerScope worker;
   GoldenOptions options;
-  options.precision = precision == "bf16" ? engine::DType::bf16 : engine::DType::f32;
+  options.precision =
+      engine::resolve_precision(precision) == "bf16" ? engine::DType::bf16 : engine::DType::f32;
   options.on_case = [](const GoldenResult& result) { fmt::print("{}\n", golden_line(result)); };
   options.on_error = [](const GoldenReport::FileError& error) {
     fmt::print("ERROR {}\n", error.message);
