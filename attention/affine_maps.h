@@ -1,0 +1,25 @@
+#pragma once
+// Affine maps with weights [out, in], as PyTorch's Linear has them, for mixers that bring their
+// own projections.
+
+#include <string>
+
+#include "attention/attention.h"
+
+namespace lra::attention {
+
+// y = x W^T + b.
+struct AffineMap {
+  Parameter W, b;  // [out, in], [out]
+  [[nodiscard]] Value operator()(const Value& x) const;
+};
+
+// Parameters W<name> and b<name>; b is 0 at first.
+[[nodiscard]] AffineMap add_affine_map(const ParameterBuilder& p, const std::string& name,
+                                       std::int64_t in, std::int64_t out,
+                                       engine::Initialiser weights);
+// The same of plain rows x [n, in].
+[[nodiscard]] Plain plain_affine_map(const PlainInputs& in, const std::string& name,
+                                     const Plain& x);
+
+}  // namespace lra::attention
