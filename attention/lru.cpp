@@ -75,7 +75,7 @@ class Lru final : public Attention {
     const auto reader = [](const Pair& C) {  // [2S,E]: Re(C h) = Re C Re h - Im C Im h
       return engine::transpose(engine::concat({C[0].value(), -C[1].value()}, 1));
     };
-    Value y = x * D_.value();  // [N,E]
+    Value y = x * cast(D_.value(), x.dtype());  // [N,E]
     y = linear(state(false), reader(C_), {}, {.residual = &y});
     if (!causal_) y = linear(state(true), reader(C2_), {}, {.residual = &y});
     return output_(y);

@@ -43,7 +43,8 @@ Value MovingAverage::operator()(const Value& x, std::int64_t n) const {
   };
   const std::vector<Value> as = of_directions(a);  // [1,E,h] each
   const std::vector<Value> cs = of_directions(c);
-  Value y = x * omega_.value() + engine::state_space(x, as[0], cs[0], {.length = n});
+  Value y =
+      x * cast(omega_.value(), x.dtype()) + engine::state_space(x, as[0], cs[0], {.length = n});
   if (bidirectional_) {
     y = y + engine::state_space(x, as[1], cs[1], {.length = n, .reverse = true});
   }

@@ -95,7 +95,8 @@ class S4d final : public Attention {
       };
       return stack(Pair{part(0) * 2.0F, part(1) * 2.0F} * B);
     };
-    Value y = x * D_.value() + engine::state_space(x, a, weights(C_), {.length = c.length});
+    Value y = x * cast(D_.value(), x.dtype()) +
+              engine::state_space(x, a, weights(C_), {.length = c.length});
     if (!causal_) {
       y = y + engine::state_space(x, a, weights(C2_),
                                   {.length = c.length, .reverse = true, .exclusive = true});
