@@ -6,6 +6,10 @@ Value AffineMap::operator()(const Value& x) const {
   return linear(x, transpose(W.value()), b.value());
 }
 
+Value AffineMap::part(const Value& x, std::int64_t begin, std::int64_t count) const {
+  return linear(x, transpose(slice(W.value(), 0, begin, count)), slice(b.value(), 0, begin, count));
+}
+
 AffineMap add_affine_map(const ParameterBuilder& p, const std::string& name, std::int64_t in,
                          std::int64_t out, engine::Initialiser weights) {
   return {p.add("W" + name, {out, in}, std::move(weights)),

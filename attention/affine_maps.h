@@ -12,6 +12,8 @@ namespace lra::attention {
 struct AffineMap {
   Parameter W, b;  // [out, in], [out]
   [[nodiscard]] Value operator()(const Value& x) const;
+  // Outputs begin..begin+count-1 alone: a part of several maps that are one parameter.
+  [[nodiscard]] Value part(const Value& x, std::int64_t begin, std::int64_t count) const;
 };
 
 // Parameters W<name> and b<name>; b is 0 at first.

@@ -13,34 +13,13 @@
 #include <array>
 #include <cmath>
 
+#include "attention/affine_maps.h"
 #include "attention/attention.h"
 
 namespace lra::attention {
 namespace {
 
 constexpr float kNormEps = 1e-5F;
-
-// y = x W^T + b.
-struct Projection {
-  Parameter W, b;
-  [[nodiscard]] Value operator()(const Value& x) const {
-    return linear(x, transpose(W.value()), b.value());
-  }
-};
-
-// The same of plain arrays.
-Plain project(const PlainInputs& in, const Plain& x, const std::string& name) {
-  const Plain& W = in.parameters.at("W" + name);
-  const Plain& b = in.parameters.at("b" + name);
-  Plain y({x.dim(0), W.dim(0)});
-  for (std::int64_t i = 0; i < y.dim(0); ++i) {
-    for (std::int64_t o = 0; o < y.dim(1); ++o) {
-      y(i, o) = b(o);
-      for (std::int64_t e = 0; e < x.dim(1); ++e) y(i, o) += x(i, e) * W(o, e);
-    }
-  }
-  return y;
-}
 
 // Multi-head softmax attention of plain rows q [n, E] over k, v [m, E].
 Plain plain_mha(const Plain& q, const Plain& k, const Plain& v, std::int64_t heads) {
@@ -84,9 +63,8 @@ class Luna final : public Attention {
       }
     }
     const auto add = [&](const std::string& name, float gain) {
-      return Projection{p.add("W" + name, {d.width, d.width},
-                              engine::init::xavier_uniform(d.width, d.width, gain)),
-                        p.add("b" + name, {d.width}, engine::init::constant(0))};
+      return add_affine_map(p, name, d.width, d.width,
+                            engine::init::xavier_uniform(d.width, d.width, gain));
     };
     const float gain = std::sqrt(0.5F);
     pq_ = add("pq", gain);
@@ -119,12 +97,12 @@ class Luna final : public Attention {
   [[nodiscard]] Plain define(const PlainInputs& in) const override {
     const auto names =
         tie_kv_ ? std::array{"pc", "pc", "c", "c"} : std::array{"pk", "pv", "k", "v"};
-    const Plain Yp =
-        plain_mha(project(in, in.parameters.at("p"), "pq"), project(in, in.x, names[0]),
-                  project(in, in.x, names[1]), pack_heads_);
-    const Plain Y = plain_mha(project(in, in.x, "q"), project(in, Yp, names[2]),
-                              project(in, Yp, names[3]), heads_);
-    return project(in, Y, "out");
+    const Plain Yp = plain_mha(plain_affine_map(in, "pq", in.parameters.at("p")),
+                               plain_affine_map(in, names[0], in.x),
+                               plain_affine_map(in, names[1], in.x), pack_heads_);
+    const Plain Y = plain_mha(plain_affine_map(in, "q", in.x), plain_affine_map(in, names[2], Yp),
+                              plain_affine_map(in, names[3], Yp), heads_);
+    return plain_affine_map(in, "out", Y);
   }
 
  private:
@@ -152,7 +130,7 @@ class Luna final : public Attention {
   std::int64_t pack_heads_ = 0;
   bool tie_kv_ = true;
   std::int64_t heads_ = 1;
-  Projection pq_, q_, pk_, pv_, k_, v_, out_;
+  AffineMap pq_, q_, pk_, pv_, k_, v_, out_;
   Parameter p_, norm_gain_, norm_bias_;
 };
 
