@@ -34,7 +34,8 @@ struct Dimensions {
   std::int64_t max_length = 1;  // longest sequence, CLS included
   std::int64_t layer = 0;
   std::int64_t layers = 1;
-  bool cls = false;  // position 0 is a CLS token
+  bool cls = false;      // position 0 is a CLS token
+  bool pre_norm = true;  // the block's norm stands before the mixer, not behind the residual sum
 };
 
 // The projected heads of one sequence. Rows from `length` (q) and `key_length` (k, v) on are
@@ -60,9 +61,10 @@ class Context {
  public:
   std::int64_t length = 0;  // n, for variants that take the block's input
   bool training = false;
-  double dropout = 0;  // on attention weights, 0 outside training
-  RandomKey call;      // differs by seed, step, example and layer
-  RandomKey fixed;     // differs by seed and layer only
+  double dropout = 0;           // on attention weights, 0 outside training
+  double residual_dropout = 0;  // on what is added to the residual stream, for Traits::residual
+  RandomKey call;               // differs by seed, step, example and layer
+  RandomKey fixed;              // differs by seed and layer only
   std::int64_t step = 0;
   // What a variant drew, by name. Draws that are there already (from a golden file) are used.
   std::map<std::string, Tensor>* draws = nullptr;
@@ -108,6 +110,8 @@ struct Traits {
   bool stochastic = false;  // draws at each call
   bool causal = false;      // has an option `causal`
   bool cross = false;       // query length may differ from key length
+  bool residual = false;    // mix() takes the residual stream as it is and returns the new one:
+                            // the variant brings the norm before it, a gate and the dropout
   bool approximates_softmax = false;
   bool permutation_equivariant = false;  // permuting the tokens permutes the output
   bool discrete = false;     // sorts, hashes or selects: rounding may change what is computed

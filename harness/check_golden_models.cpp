@@ -213,7 +213,7 @@ GoldenComputed run_encoder_layer(const GoldenCase& c, DType type) {
   d.max_length = x.shape[1];
   const models::EncoderLayer layer(config, parameters, "",
                                    attention::create("softmax", json::object()),
-                                   attention::Input::heads, d);
+                                   attention::registry().at("softmax").traits, d);
   Places places;
   add_layer_places(places, "", "", config.qkv_width);
   require_known_inputs(c, places, {"x"});

@@ -44,14 +44,20 @@ Norm add_norm(engine::Parameters& parameters, const std::string& name, std::int6
 
 EncoderLayer::EncoderLayer(const ModelConfig& config, engine::Parameters& parameters,
                            const std::string& prefix,
-                           std::unique_ptr<attention::Attention> attention, attention::Input input,
-                           const attention::Dimensions& dimensions)
-    : config_(config), layer_(dimensions.layer), attention_(std::move(attention)), input_(input) {
+                           std::unique_ptr<attention::Attention> attention,
+                           const attention::Traits& traits, const attention::Dimensions& dimensions)
+    : config_(config),
+      layer_(dimensions.layer),
+      attention_(std::move(attention)),
+      input_(traits.input),
+      residual_(traits.residual) {
   const std::int64_t E = config.width;
-  norm1_ = add_norm(parameters, prefix + "norm1", E, config.norm_eps);
-  if (input != attention::Input::block) {
+  if (!residual_ || config.norm == "post") {
+    norm1_ = add_norm(parameters, prefix + "norm1", E, config.norm_eps);
+  }
+  if (input_ != attention::Input::block) {
     // The projections are one product; each keeps the initial values of a map of its own.
-    const std::int64_t parts = input == attention::Input::heads ? 3 : 2;
+    const std::int64_t parts = input_ == attention::Input::heads ? 3 : 2;
     qkv_ = add_affine(parameters, prefix + (parts == 3 ? "attention.qkv" : "attention.qk_v"), E,
                       parts * config.qkv_width, config.attention_bias, config, config.qkv_width);
     out_ = add_affine(parameters, prefix + "attention.out", config.qkv_width, E,
@@ -71,6 +77,7 @@ attention::Context EncoderLayer::context(const Pass& pass) const {
   c.length = pass.length;
   c.training = pass.training;
   c.dropout = pass.training ? config_.attention_dropout : 0.0;
+  c.residual_dropout = pass.training ? config_.dropout : 0.0;
   c.call = pass.key.of("attention").of(layer);
   c.fixed = pass.fixed.of("attention").of(layer);
   c.step = pass.step;
@@ -114,6 +121,7 @@ attention::Heads EncoderLayer::heads(const Value& x, const Pass& pass) const {
 
 Value EncoderLayer::mixed(const Value& h, const Value& residual, const Pass& pass) const {
   const attention::Context c = context(pass);
+  if (residual_) return attention::mix(*attention_, residual, c);
   if (input_ == attention::Input::block) {
     return residual + drop(attention::mix(*attention_, h, c), pass, "attention out");
   }
@@ -140,7 +148,7 @@ Value EncoderLayer::operator()(const Value& x, const Pass& pass) const {
     const Value y = norm1_(mixed(x, x, pass));
     return config_.feed_forward ? norm2_(feed_forward(y, y, pass)) : y;
   }
-  const Value y = mixed(norm1_(x), x, pass);
+  const Value y = mixed(residual_ ? x : norm1_(x), x, pass);
   return config_.feed_forward ? feed_forward(norm2_(y), y, pass) : y;
 }
 

@@ -39,10 +39,11 @@ struct Affine {
 
 // One layer: attention and feed-forward blocks with residual connections.
 //   pre:  x + Attn(LN(x)), then + MLP(LN(.))     post: LN(x + Attn(x)), then LN(. + MLP(.))
+// A mixer with Traits::residual stands for the whole of x + Attn(LN(x)), or of x + Attn(x).
 class EncoderLayer {
  public:
   EncoderLayer(const ModelConfig& config, engine::Parameters& parameters, const std::string& prefix,
-               std::unique_ptr<attention::Attention> attention, attention::Input input,
+               std::unique_ptr<attention::Attention> attention, const attention::Traits& traits,
                const attention::Dimensions& dimensions);
 
   // x [N, E] -> [N, E]; rows from pass.length on are padding.
@@ -65,6 +66,7 @@ class EncoderLayer {
   std::int64_t layer_;
   std::unique_ptr<attention::Attention> attention_;
   attention::Input input_;
+  bool residual_;  // the mixer takes and returns the residual stream
   Norm norm1_, norm2_;
   Affine qkv_, out_, ff1_, ff2_;
 };

@@ -60,10 +60,11 @@ Model::Model(const ModelConfig& config, const ModelTask& task, const std::string
   const auto& entry = attention::registry().at(attention);
   for (std::int64_t i = 0; i < config.layers; ++i) {
     attention::Dimensions d{
-        config.heads, config.qkv_width / config.heads, E, longest, i, config.layers, cls};
+        config.heads,        config.qkv_width / config.heads, E, longest, i, config.layers, cls,
+        config.norm == "pre"};
     layers_.push_back(std::make_unique<EncoderLayer>(
         config, parameters_, fmt::format("layers.{}.", i),
-        attention::create(attention, attention_options), entry.traits.input, d));
+        attention::create(attention, attention_options), entry.traits, d));
   }
   if (config.final_norm && config.norm == "pre") {
     final_norm_ = add_norm(parameters_, "final_norm", E, config.norm_eps);
