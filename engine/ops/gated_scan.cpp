@@ -5,15 +5,20 @@
 #include <vector>
 
 #include "engine/ops/fast_math.h"
+#include "engine/ops/internal.h"
+#include "engine/ops/lanes.h"
 #include "engine/profile.h"
 #include "engine/simd.h"
 
 namespace lra::engine {
 namespace {
 
-constexpr std::int64_t kChunk = 64;
+constexpr std::int64_t kChunk = 64;    // rows that are in the first-level cache with the state
+constexpr std::int64_t kPadding = 16;  // columns in the cache are padded to a multiple of this
 
-// The tensors of one head, [N, C] each, as they are in memory.
+std::int64_t padded(std::int64_t columns) { return (columns + kPadding - 1) / kPadding * kPadding; }
+
+// The rows of one head, [N, C], as they are in memory.
 struct Matrix {
   const Tensor* tensor = nullptr;
   std::int64_t head = 0;
@@ -22,212 +27,208 @@ struct Matrix {
   [[nodiscard]] std::int64_t offset(std::int64_t row) const {
     return (head * tensor->dim(1) + row) * columns();
   }
-  // Rows begin..begin+count-1 in f32.
-  void read(std::int64_t begin, std::int64_t count, std::vector<float>& to) const {
-    const std::int64_t size = count * columns();
-    to.resize(static_cast<std::size_t>(size));
+  // Row `row` in f32.
+  void read(std::int64_t row, float* to) const {
     if (tensor->dtype() == DType::bf16) {
-      const BFloat16* from = tensor->bf16() + offset(begin);
-      std::transform(from, from + size, to.begin(), [](BFloat16 x) { return to_float(x); });
+      const BFloat16* from = tensor->bf16() + offset(row);
+      for (std::int64_t c = 0; c < columns(); ++c) to[c] = to_float(from[c]);
     } else {
-      std::copy_n(tensor->f32() + offset(begin), size, to.begin());
+      std::copy_n(tensor->f32() + offset(row), columns(), to);
     }
   }
-  void write(std::int64_t begin, const std::vector<float>& from) const {
+  void write(std::int64_t row, const float* from) const {
     if (tensor->dtype() == DType::bf16) {
-      std::transform(from.begin(), from.end(), tensor->bf16() + offset(begin), to_bfloat16);
+      std::transform(from, from + columns(), tensor->bf16() + offset(row), to_bfloat16);
     } else {
-      std::copy(from.begin(), from.end(), tensor->f32() + offset(begin));
+      std::copy_n(from, columns(), tensor->f32() + offset(row));
     }
   }
 };
+
+// Steps in the order of the recurrence, rows of `left` and `right` floats:
+//   S = diag(decay) S + left right^T, read before or after the sum.
+struct Steps {
+  std::int64_t count = 0;
+  std::int64_t D = 0, Dv = 0;  // rows and columns of S
+  std::int64_t P = 0, Pv = 0;  // the same, padded: lengths of the rows below
+  bool inclusive = true;
+  const float *decay = nullptr, *left = nullptr, *right = nullptr;  // [count, P], P, Pv
+  const float* reader = nullptr;                                    // [count, P] or [count, Pv]
+  float* out = nullptr;                                             // [count, Pv] or [count, P]
+};
+
+// out = S^T reader for R registers of columns from `first`; S [D, Pv].
+template <int W, int R, bool kInclusive>
+[[gnu::always_inline]] inline void read_columns(float* __restrict S, const Steps& x,
+                                                std::int64_t first) {
+  using Lanes = typename Register<W>::Lanes;
+  for (std::int64_t t = 0; t < x.count; ++t) {
+    Lanes right[R];
+    Lanes out[R]{};
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) load(x.right + t * x.Pv + first + r * W, right[r]);
+    for (std::int64_t d = 0; d < x.D; ++d) {
+      const float decay = x.decay[t * x.P + d];
+      const float left = x.left[t * x.P + d];
+      const float reader = x.reader[t * x.P + d];
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) {
+        float* at = S + d * x.Pv + first + r * W;
+        Lanes s;
+        load(at, s);
+        s *= decay;
+        if (!kInclusive) out[r] += reader * s;
+        s += left * right[r];
+        if (kInclusive) out[r] += reader * s;
+        store(s, at);
+      }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) store(out[r], x.out + t * x.Pv + first + r * W);
+  }
+}
+
+// out = S reader for R registers of rows from `first`; the state is transposed, [Dv, P].
+template <int W, int R, bool kInclusive>
+[[gnu::always_inline]] inline void read_rows(float* __restrict S, const Steps& x,
+                                             std::int64_t first) {
+  using Lanes = typename Register<W>::Lanes;
+  for (std::int64_t t = 0; t < x.count; ++t) {
+    Lanes decay[R];
+    Lanes left[R];
+    Lanes out[R]{};
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      load(x.decay + t * x.P + first + r * W, decay[r]);
+      load(x.left + t * x.P + first + r * W, left[r]);
+    }
+    for (std::int64_t c = 0; c < x.Dv; ++c) {
+      const float right = x.right[t * x.Pv + c];
+      const float reader = x.reader[t * x.Pv + c];
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) {
+        float* at = S + c * x.P + first + r * W;
+        Lanes s;
+        load(at, s);
+        s *= decay[r];
+        if (!kInclusive) out[r] += reader * s;
+        s += right * left[r];
+        if (kInclusive) out[r] += reader * s;
+        store(s, at);
+      }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) store(out[r], x.out + t * x.P + first + r * W);
+  }
+}
+
+// 32 columns (rows) at a time, and 16 at the end.
+template <int W, bool kInclusive>
+[[gnu::always_inline]] inline void all_columns(float* S, const Steps& x) {
+  std::int64_t first = 0;
+  for (; first + 32 <= x.Pv; first += 32) read_columns<W, 32 / W, kInclusive>(S, x, first);
+  if (first < x.Pv) read_columns<W, 16 / W, kInclusive>(S, x, first);
+}
+template <int W, bool kInclusive>
+[[gnu::always_inline]] inline void all_rows(float* S, const Steps& x) {
+  std::int64_t first = 0;
+  for (; first + 32 <= x.P; first += 32) read_rows<W, 32 / W, kInclusive>(S, x, first);
+  if (first < x.P) read_rows<W, 16 / W, kInclusive>(S, x, first);
+}
+
+LRA_SIMD void columns(float* S, const Steps& x, bool wide) {
+  if (wide) return x.inclusive ? all_columns<16, true>(S, x) : all_columns<16, false>(S, x);
+  x.inclusive ? all_columns<8, true>(S, x) : all_columns<8, false>(S, x);
+}
+LRA_SIMD void rows(float* S, const Steps& x, bool wide) {
+  if (wide) return x.inclusive ? all_rows<16, true>(S, x) : all_rows<16, false>(S, x);
+  x.inclusive ? all_rows<8, true>(S, x) : all_rows<8, false>(S, x);
+}
 
 LRA_SIMD void exponentials(float* g, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) g[i] = fast::exp(g[i]);
 }
 
-struct Row {
-  const float *q, *k, *v, *a;
+// The order of a recurrence over rows 0..n-1.
+struct Order {
+  std::int64_t n = 0;
+  bool backward = false;  // from the last row to the first
+  [[nodiscard]] std::int64_t row(std::int64_t step) const { return backward ? n - 1 - step : step; }
 };
 
-// One step of the state S [D, Dv] that leaves diag(a) S in `decayed` if asked for; o += S^T q, with
-// k v^T in it or not. Fixed > 0 is Dv, known to the compiler.
-template <std::int64_t Fixed>
-inline void forward_step(float* __restrict S, const Row& r, std::int64_t D, std::int64_t width,
-                         bool inclusive, float* __restrict o, float* __restrict decayed) {
-  const std::int64_t Dv = Fixed > 0 ? Fixed : width;
-  const float* __restrict v = r.v;
-  for (std::int64_t d = 0; d < D; ++d) {
-    float* s = S + d * Dv;
-    const float a = r.a[d];
-    const float k = r.k[d];
-    const float q = r.q[d];
-    const float own = inclusive ? k : 0.0F;
-    if (decayed != nullptr) {
-      for (std::int64_t c = 0; c < Dv; ++c) decayed[d * Dv + c] = a * s[c];
-    }
-    for (std::int64_t c = 0; c < Dv; ++c) {
-      const float kept = a * s[c];
-      o[c] += q * (kept + own * v[c]);
-      s[c] = kept + k * v[c];
-    }
-  }
-}
-LRA_SIMD void forward_steps(float* S, Row r, std::int64_t D, std::int64_t Dv, bool inclusive,
-                            float* o, float* decayed) {
-  if (Dv == 32) return forward_step<32>(S, r, D, Dv, inclusive, o, decayed);
-  if (Dv == 64) return forward_step<64>(S, r, D, Dv, inclusive, o, decayed);
-  forward_step<0>(S, r, D, Dv, inclusive, o, decayed);
-}
-
-struct RowGradient {
-  float *dq, *dk, *dv, *dg;
+// What a recurrence takes: decay e^g of the step's row, or of the row that the step before had.
+struct Recurrence {
+  Matrix g, left, right, reader;
+  bool inclusive = true;
+  bool late_decay = false;
 };
 
-// One step back: G is the gradient of the state that later steps see, `decayed` is diag(a) S before
-// the step's own k v^T.
-template <std::int64_t Fixed>
-inline void backward_step(float* __restrict G, const float* __restrict decayed, const Row& r,
-                          const float* __restrict dout, std::int64_t D, std::int64_t width,
-                          bool inclusive, const RowGradient& to) {
-  const std::int64_t Dv = Fixed > 0 ? Fixed : width;
-  const float* __restrict v = r.v;
-  float* __restrict dv = to.dv;
-  float same = 0;
-#pragma omp simd reduction(+ : same)
-  for (std::int64_t c = 0; c < Dv; ++c) same += v[c] * dout[c];
-  for (std::int64_t d = 0; d < D; ++d) {
-    float* g = G + d * Dv;
-    const float* s = decayed + d * Dv;
-    const float a = r.a[d];
-    const float k = r.k[d];
-    const float q = r.q[d];
-    const float own = inclusive ? q : 0.0F;
-    float dq = 0;
-    float dk = 0;
-    float dg = 0;
-#pragma omp simd reduction(+ : dq, dk, dg)
-    for (std::int64_t c = 0; c < Dv; ++c) {
-      const float seen = g[c] + own * dout[c];
-      const float full = g[c] + q * dout[c];
-      dq += s[c] * dout[c];
-      dk += seen * v[c];
-      dg += full * s[c];
-      dv[c] += k * seen;
-      g[c] = a * full;
+// S^T reader (`transposed`: S reader) of each step, written to `to` in the row of the step.
+void scan(const Recurrence& r, const Order& order, bool transposed, const Matrix& to) {
+  Steps x;
+  x.D = r.left.columns();
+  x.Dv = r.right.columns();
+  x.P = padded(x.D);
+  x.Pv = padded(x.Dv);
+  x.inclusive = r.inclusive;
+  const auto buffer = [](std::int64_t size) {
+    return std::vector<float>(static_cast<std::size_t>(size), 0.0F);
+  };
+  const std::int64_t reader_length = transposed ? x.Pv : x.P;
+  const std::int64_t out_length = transposed ? x.P : x.Pv;
+  std::vector<float> S = buffer(transposed ? x.Dv * x.P : x.D * x.Pv);
+  std::vector<float> decay = buffer(kChunk * x.P);
+  std::vector<float> left = buffer(kChunk * x.P);
+  std::vector<float> right = buffer(kChunk * x.Pv);
+  std::vector<float> reader = buffer(kChunk * reader_length);
+  std::vector<float> out = buffer(kChunk * out_length);
+  x.decay = decay.data();
+  x.left = left.data();
+  x.right = right.data();
+  x.reader = reader.data();
+  x.out = out.data();
+  for (std::int64_t begin = 0; begin < order.n; begin += kChunk) {
+    x.count = std::min(kChunk, order.n - begin);
+    for (std::int64_t i = 0; i < x.count; ++i) {
+      const std::int64_t row = order.row(begin + i);
+      // At the first step there is nothing to decay.
+      r.g.read(order.row(std::max<std::int64_t>(0, begin + i - (r.late_decay ? 1 : 0))),
+               decay.data() + i * x.P);
+      r.left.read(row, left.data() + i * x.P);
+      r.right.read(row, right.data() + i * x.Pv);
+      r.reader.read(row, reader.data() + i * reader_length);
     }
-    to.dq[d] = inclusive ? dq + k * same : dq;
-    to.dk[d] = dk;
-    to.dg[d] = dg;
+    exponentials(decay.data(), x.count * x.P);
+    transposed ? rows(S.data(), x, wide_registers()) : columns(S.data(), x, wide_registers());
+    for (std::int64_t i = 0; i < x.count; ++i) {
+      to.write(order.row(begin + i), out.data() + i * out_length);
+    }
   }
 }
-LRA_SIMD void backward_steps(float* G, const float* decayed, Row r, const float* dout,
-                             std::int64_t D, std::int64_t Dv, bool inclusive, RowGradient to) {
-  if (Dv == 32) return backward_step<32>(G, decayed, r, dout, D, Dv, inclusive, to);
-  if (Dv == 64) return backward_step<64>(G, decayed, r, dout, D, Dv, inclusive, to);
-  backward_step<0>(G, decayed, r, dout, D, Dv, inclusive, to);
+
+// dg_t = sum of q dq - k dk over row t and those that come after it: g_t weighs the products of
+// queries from t on with keys before t, and what keys from t on add cancels. Summed in double.
+void sum_gates(const Matrix& q, const Matrix& dq, const Matrix& k, const Matrix& dk,
+               const Order& order, const Tensor& dg, std::int64_t head) {
+  const std::int64_t D = q.columns();
+  std::vector<double> sum(static_cast<std::size_t>(D), 0.0);
+  std::vector<float> row(static_cast<std::size_t>(4 * D));
+  for (std::int64_t step = order.n - 1; step >= 0; --step) {
+    const std::int64_t t = order.row(step);
+    float* to = dg.f32() + (head * dg.dim(1) + t) * D;
+    q.read(t, row.data());
+    dq.read(t, row.data() + D);
+    k.read(t, row.data() + 2 * D);
+    dk.read(t, row.data() + 3 * D);
+    for (std::int64_t d = 0; d < D; ++d) {
+      const float* x = row.data() + d;
+      double& s = sum[static_cast<std::size_t>(d)];
+      s += static_cast<double>(x[0]) * static_cast<double>(x[D]) -
+           static_cast<double>(x[2 * D]) * static_cast<double>(x[3 * D]);
+      to[d] = static_cast<float>(s);
+    }
+  }
 }
-
-// One head in one direction.
-class Scan {
- public:
-  Scan(Matrix q, Matrix k, Matrix v, Matrix g, std::int64_t n, bool reverse)
-      : q_(q), k_(k), v_(v), g_(g), n_(n), reverse_(reverse), D_(q.columns()), Dv_(v.columns()) {}
-
-  void forward(const Matrix& o) {
-    std::vector<float> S(state_size(), 0.0F);
-    for (std::int64_t chunk = 0; chunk < chunks(); ++chunk) {
-      load(chunk);
-      std::vector<float> out(static_cast<std::size_t>(count_ * Dv_), 0.0F);
-      run(S, out, nullptr);
-      o.write(begin_, out);
-    }
-  }
-
-  void backward(const Matrix& dout, const Matrix& dq, const Matrix& dk, const Matrix& dv,
-                const Matrix& dg) {
-    const std::vector<std::vector<float>> starts = states();
-    std::vector<float> G(state_size(), 0.0F);
-    std::vector<float> decayed(state_size() * kChunk);
-    std::vector<float> d;
-    std::vector<float> unused;
-    for (std::int64_t chunk = chunks() - 1; chunk >= 0; --chunk) {
-      load(chunk);
-      dout.read(begin_, count_, d);
-      std::vector<float> S = starts[static_cast<std::size_t>(chunk)];
-      unused.assign(static_cast<std::size_t>(count_ * Dv_), 0.0F);
-      run(S, unused, decayed.data());
-      const auto features = static_cast<std::size_t>(count_ * D_);
-      std::vector<float> to_q(features);
-      std::vector<float> to_k(features);
-      std::vector<float> to_g(features);
-      std::vector<float> to_v(static_cast<std::size_t>(count_ * Dv_), 0.0F);
-      for (std::int64_t i = count_ - 1; i >= 0; --i) {
-        const std::int64_t t = row(i);
-        backward_steps(G.data(), decayed.data() + i * D_ * Dv_, at(t), d.data() + t * Dv_, D_, Dv_,
-                       !reverse_,
-                       {to_q.data() + t * D_, to_k.data() + t * D_, to_v.data() + t * Dv_,
-                        to_g.data() + t * D_});
-      }
-      dq.write(begin_, to_q);
-      dk.write(begin_, to_k);
-      dv.write(begin_, to_v);
-      dg.write(begin_, to_g);
-    }
-  }
-
- private:
-  [[nodiscard]] std::size_t state_size() const { return static_cast<std::size_t>(D_ * Dv_); }
-  [[nodiscard]] std::int64_t chunks() const { return (n_ + kChunk - 1) / kChunk; }
-  // Row of the chunk at step i of it.
-  [[nodiscard]] std::int64_t row(std::int64_t i) const { return reverse_ ? count_ - 1 - i : i; }
-  [[nodiscard]] Row at(std::int64_t t) const {
-    return {q_rows_.data() + t * D_, k_rows_.data() + t * D_, v_rows_.data() + t * Dv_,
-            a_rows_.data() + t * D_};
-  }
-
-  // Reads the rows of the chunk that is the given one in the order of the scan.
-  void load(std::int64_t chunk) {
-    begin_ = (reverse_ ? chunks() - 1 - chunk : chunk) * kChunk;
-    count_ = std::min(kChunk, n_ - begin_);
-    q_.read(begin_, count_, q_rows_);
-    k_.read(begin_, count_, k_rows_);
-    v_.read(begin_, count_, v_rows_);
-    g_.read(begin_, count_, a_rows_);
-    exponentials(a_rows_.data(), count_ * D_);
-  }
-
-  // The loaded chunk from state S on; `decayed` takes diag(a) S of each step.
-  void run(std::vector<float>& S, std::vector<float>& out, float* decayed) const {
-    for (std::int64_t i = 0; i < count_; ++i) {
-      const std::int64_t t = row(i);
-      forward_steps(S.data(), at(t), D_, Dv_, !reverse_, out.data() + t * Dv_,
-                    decayed == nullptr ? nullptr : decayed + i * D_ * Dv_);
-    }
-  }
-
-  // The state before each chunk.
-  [[nodiscard]] std::vector<std::vector<float>> states() {
-    std::vector<std::vector<float>> result;
-    std::vector<float> S(state_size(), 0.0F);
-    std::vector<float> unused;
-    for (std::int64_t chunk = 0; chunk < chunks(); ++chunk) {
-      result.push_back(S);
-      load(chunk);
-      unused.assign(static_cast<std::size_t>(count_ * Dv_), 0.0F);
-      run(S, unused, nullptr);
-    }
-    return result;
-  }
-
-  Matrix q_, k_, v_, g_;
-  std::int64_t n_;
-  bool reverse_;
-  std::int64_t D_, Dv_;
-  std::int64_t begin_ = 0;
-  std::int64_t count_ = 0;
-  std::vector<float> q_rows_, k_rows_, v_rows_, a_rows_;
-};
 
 }  // namespace
 
@@ -242,30 +243,37 @@ Value gated_scan(const Value& q, const Value& k, const Value& v, const Value& g,
   const Tensor tk = k.tensor();
   const Tensor tv = v.tensor();
   const Tensor tg = g.tensor();
+  const Order order{n, reverse};
   Tensor o = Tensor::zeros(tv.shape(), tv.dtype());
   {
     const profile::Scope scope("scan");
     for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      Scan({&tq, h}, {&tk, h}, {&tv, h}, {&tg, h}, n, reverse).forward({&o, h});
+      scan({{&tg, h}, {&tk, h}, {&tv, h}, {&tq, h}, !reverse}, order, false, {&o, h});
     }
   }
-  return Tape::record(std::move(o), {&q, &k, &v, &g},
-                      [=, gq = q.gradient(), gk = k.gradient(), gv = v.gradient(),
-                       gg = g.gradient()](const Tensor& dy) {
-                        const profile::Scope scope("scan");
-                        Tensor dq = Tensor::zeros(tq.shape(), tq.dtype());
-                        Tensor dk = Tensor::zeros(tk.shape(), tk.dtype());
-                        Tensor dv = Tensor::zeros(tv.shape(), tv.dtype());
-                        Tensor dg = Tensor::zeros(tg.shape(), DType::f32);
-                        for (std::int64_t h = 0; h < tq.dim(0); ++h) {
-                          Scan({&tq, h}, {&tk, h}, {&tv, h}, {&tg, h}, n, reverse)
-                              .backward({&dy, h}, {&dq, h}, {&dk, h}, {&dv, h}, {&dg, h});
-                        }
-                        if (gq) gq->add(std::move(dq));
-                        if (gk) gk->add(std::move(dk));
-                        if (gv) gv->add(std::move(dv));
-                        if (gg) gg->add(std::move(dg));
-                      });
+  return Tape::record(
+      std::move(o), {&q, &k, &v, &g},
+      [=, gq = q.gradient(), gk = k.gradient(), gv = v.gradient(),
+       gg = g.gradient()](const Tensor& dy) {
+        const profile::Scope scope("scan");
+        const Order back{order.n, !order.backward};
+        const Tensor dq = Tensor::zeros(tq.shape());  // f32: dg is made of their differences
+        const Tensor dk = Tensor::zeros(tk.shape());
+        Tensor dv = Tensor::zeros(tv.shape(), tv.dtype());
+        Tensor dg = Tensor::zeros(tg.shape());
+        for (std::int64_t h = 0; h < tq.dim(0); ++h) {
+          const Matrix gates{&tg, h};
+          const Matrix own{&dy, h};
+          scan({gates, {&tk, h}, {&tv, h}, own, !reverse}, order, true, {&dq, h});
+          scan({gates, {&tq, h}, own, {&tv, h}, !reverse, true}, back, true, {&dk, h});
+          scan({gates, {&tq, h}, own, {&tk, h}, !reverse, true}, back, false, {&dv, h});
+          sum_gates({&tq, h}, {&dq, h}, {&tk, h}, {&dk, h}, order, dg, h);
+        }
+        if (gq) gq->add(ops::cast(dq, tq.dtype()));
+        if (gk) gk->add(ops::cast(dk, tk.dtype()));
+        if (gv) gv->add(std::move(dv));
+        if (gg) gg->add(std::move(dg));
+      });
 }
 
 }  // namespace lra::engine

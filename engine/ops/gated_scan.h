@@ -12,10 +12,12 @@ namespace lra::engine {
 // n on are 0. Throws Error(shape).
 //
 // An own loop over time with the D x Dv state in the first-level cache: exact for any gates, where
-// the products of cumulative gates of a chunked form overflow. The backward runs the recurrence of
-// the gradient the other way, with the states recomputed from one kept every 64 steps:
-//   G_t = q_t do_t^T + diag(e^{g_(t+1)}) G_(t+1),  dq_t = S_t do_t,  dk_t = G_t v_t,
-//   dv_t = G_t^T k_t,  dg_t = e^{g_t} sum_v G_t o S_(t-1).
+// the products of cumulative gates of a chunked form overflow. The backward keeps no state. With
+//   G_t = q_t do_t^T + diag(e^{g_(t+1)}) G_(t+1), the same recurrence the other way,
+//   dq_t = S_t do_t,  dk_t = G_t v_t,  dv_t = G_t^T k_t,
+//   dg_t = sum_(i >= t) (q_i dq_i - k_i dk_i):
+// three scans, each over a state stored along the axis that it is read for, and a sum, because
+// gates enter only as e^{sum of g} between a key and a query.
 [[nodiscard]] Value gated_scan(const Value& q, const Value& k, const Value& v, const Value& g,
                                std::int64_t n, bool reverse);
 

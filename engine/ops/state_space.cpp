@@ -1,11 +1,11 @@
 #include "engine/ops/state_space.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 #include <vector>
 
 #include "engine/ops/internal.h"
+#include "engine/ops/lanes.h"
 #include "engine/profile.h"
 #include "engine/simd.h"
 
@@ -32,20 +32,6 @@ struct Piece {
   float* y;
   std::int64_t steps;
 };
-
-// A register: one number for each of W features.
-template <int W>
-struct Register {
-  using Lanes __attribute__((vector_size(W * sizeof(float)))) = float;
-};
-template <class Lanes>
-[[gnu::always_inline]] inline void load(const float* from, Lanes& to) {
-  std::memcpy(&to, from, sizeof(Lanes));
-}
-template <class Lanes>
-[[gnu::always_inline]] inline void store(const Lanes& from, float* to) {
-  std::memcpy(to, &from, sizeof(Lanes));
-}
 
 // R of the numbers of a block for W of its features.
 template <int W, int P, int R>
@@ -162,10 +148,6 @@ LRA_SIMD void sum(Block& b, const Piece& piece, bool wide) {
   if (wide) return b.parts == 2 ? sum_all<16, 2, 2>(b, piece) : sum_all<16, 1, 4>(b, piece);
   b.parts == 2 ? sum_all<8, 2, 2>(b, piece) : sum_all<8, 1, 3>(b, piece);
 }
-bool wide() {
-  static const bool found = __builtin_cpu_supports("avx512f") != 0;
-  return found;
-}
 
 // Which row enters at which step; y is read `lag` rows later.
 struct Order {
@@ -232,7 +214,7 @@ Tensor run(const Tensor& x, const Tensor& a, const Tensor& c, const Order& order
       const std::int64_t steps = std::min(kSteps, order.steps() - t);
       Columns{x, first, order}.read(t, steps, xs);
       std::fill(ys.begin(), ys.end(), 0.0F);
-      run(block, {xs.data(), nullptr, ys.data(), steps}, wide());
+      run(block, {xs.data(), nullptr, ys.data(), steps}, wide_registers());
       Columns{y, first, order}.write(t + order.lag, steps, ys);
     }
   }
@@ -251,7 +233,7 @@ void sum_slopes(const Tensor& x, const Tensor& dy, const Tensor& a, const Tensor
       const std::int64_t steps = std::min(kSteps, order.steps() - t);
       Columns{x, first, order}.read(t, steps, xs);
       Columns{dy, first, order}.read(t + order.lag, steps, dys);
-      sum(block, {xs.data(), dys.data(), nullptr, steps}, wide());
+      sum(block, {xs.data(), dys.data(), nullptr, steps}, wide_registers());
     }
     const auto sign = a.dim(0) == 2 ? std::size_t{kLanes} : 0;  // y = c.re h.re - c.im h.im
     for_each_number(dc, first, [&](float& to, std::size_t at) {
