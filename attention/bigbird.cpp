@@ -8,7 +8,8 @@
 // those that are neither global nor in the window, once for each head, layer and nb (the published
 // code draws from the first 1024 tokens only). Ours: nb follows the real length by default;
 // `structure = tensor` lays blocks over the padded tensor as the published codes do, whose last,
-// global block may then hold no token.
+// global block may then hold no token. No causal form (global and random blocks look ahead), and no
+// cross-attention (queries and keys share their blocks).
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

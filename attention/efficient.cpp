@@ -4,7 +4,8 @@
 //   rho_k a softmax over the tokens of each feature of the keys.
 // Time O(N D^2), state O(D^2) a head: a feature is a global attention map, and rho_k(K)^T V are its
 // context vectors. No 1/sqrt(D). Code and paper agree. Ours: padded keys leave the token softmax,
-// and its normaliser divides the D context vectors instead of the N keys.
+// and its normaliser divides the D context vectors instead of the N keys. No causal form: rho_k
+// looks at all tokens.
 
 #include <algorithm>
 #include <cmath>

@@ -2,7 +2,8 @@
 // arXiv 2105.03824, eq. (3).
 //   y = Re(F_tokens(F_features(x))), not normalised, in place of attention: no q, k, v, out.
 // Time O(N E log(N E)), no parameters. The transform's length is the sequence's own by default;
-// `transform = tensor` takes the tensor's with zeros behind the sequence, as codes that pad do.
+// `transform = tensor` takes the tensor's with zeros behind the sequence, as codes that pad do. No
+// causal form: each frequency holds all tokens.
 
 #include <cmath>
 #include <numbers>

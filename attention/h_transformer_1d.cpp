@@ -7,7 +7,8 @@
 //         / (sum_own e^{s_ij}     + sum_l sum_g c_g e^{q~.k~_g / sqrt(D)})
 // a softmax over all keys whose logit comes from the level that covers the pair. Time O(N b D),
 // memory O(N b). Ours: siblings only (the paper's level 0 takes both neighbours), p from the real
-// length, and one stabiliser for all levels, merged from the coarsest level to the finest.
+// length, and one stabiliser for all levels, merged from the coarsest level to the finest. No
+// causal form: the mean q~ of a group holds its later queries.
 
 #include <algorithm>
 #include <cmath>

@@ -4,7 +4,8 @@
 // O(N r), parameters r x max_length (a head, or one for all heads). E and F cover the longest
 // sequence; a shorter one uses their first columns. Padded keys and values are zeroed before they
 // are projected; the r logits need no mask. Sharing as in the published codes: one matrix for keys
-// and values (`share_kv`) and for the heads (`heads_shared`); none is shared between layers.
+// and values (`share_kv`) and for the heads (`heads_shared`); none is shared between layers. No
+// causal form: a projected key holds all tokens.
 
 #include <cmath>
 

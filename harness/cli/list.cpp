@@ -96,9 +96,12 @@ void print_list(const std::string& what, const json& all) {
   fmt::print("{}:\n", what);
   for (const auto& e : all) {
     if (what == "attention") {
-      fmt::print("  {:<20} {:<22} time {:<9} memory {:<9} {}\n", e["name"].get<std::string>(),
-                 e["label"].get<std::string>(), e["time"].get<std::string>(),
-                 e["memory"].get<std::string>(), e["cite"].get<std::string>());
+      std::string uses = e["causal"] == true ? "causal" : "";
+      if (e["cross"] == true) uses += uses.empty() ? "cross" : ", cross";
+      fmt::print("  {:<20} {:<22} time {:<9} memory {:<9} {:<14} {}\n",
+                 e["name"].get<std::string>(), e["label"].get<std::string>(),
+                 e["time"].get<std::string>(), e["memory"].get<std::string>(), uses,
+                 e["cite"].get<std::string>());
     } else if (what == "tasks") {
       fmt::print("  {:<20} {:<22} {} classes, length {}\n", e["name"].get<std::string>(),
                  e["title"].get<std::string>(), e["classes"].get<int>(),
