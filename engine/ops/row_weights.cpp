@@ -80,6 +80,16 @@ LRA_SIMD void laplace_backward(float* s, float* d, std::int64_t n, float factor)
   }
 }
 
+LRA_SIMD void bounded_exp(float* s, std::int64_t n, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) s[j] = factor * fast::exp(s[j] < 0 ? s[j] : 0.0F);
+}
+LRA_SIMD void bounded_exp_backward(float* s, float* d, std::int64_t n, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) {
+    s[j] = factor * fast::exp(s[j] < 0 ? s[j] : 0.0F);
+    d[j] *= s[j];
+  }
+}
+
 LRA_SIMD float largest(const float* s, std::int64_t n) {
   float m = s[0];
 #pragma omp simd reduction(max : m)
@@ -177,6 +187,8 @@ void row_weights(const RowWeights& w, float* s, std::int64_t n, float& state) {
       return sigmoid(s, n, w.factor);
     case RowRule::laplace:
       return laplace(s, n, w.factor);
+    case RowRule::exp:
+      return bounded_exp(s, n, w.factor);
     case RowRule::softmax: {
       const float m = largest(s, n);
       const float sum = exponentials(s, n, m, 1.0F);
@@ -203,6 +215,8 @@ void row_weights_backward(const RowWeights& w, float* s, float* dw, std::int64_t
       return sigmoid_backward(s, dw, n, w.factor);
     case RowRule::laplace:
       return laplace_backward(s, dw, n, w.factor);
+    case RowRule::exp:
+      return bounded_exp_backward(s, dw, n, w.factor);
     case RowRule::softmax:
       exponentials(s, n, state, w.factor);
       return softmax_backward(s, dw, n, w.factor);

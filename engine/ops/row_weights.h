@@ -13,6 +13,7 @@ enum class RowRule {
   relu2,      // max(s, 0)^2
   sigmoid,    // 1 / (1 + e^-s)
   laplace,    // (1 + erf((s - sqrt(1/2)) / (sqrt(2) / sqrt(4 pi)))) / 2: Phi with that mean, width
+  exp,        // e^min(s, 0), for logits that are at most 0 up to rounding; the slope at 0 is 1
   softmax,    // e^s / sum e^s
   sparsemax,  // the nearest point of the simplex, max(s - tau, 0) (Martins, Astudillo 2016)
 };

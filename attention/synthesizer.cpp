@@ -1,0 +1,150 @@
+// Synthesizer. Tay, Bahri, Metzler, Juan, Zhao, Zheng 2020, "Synthesizer: Rethinking Self-Attention
+// in Transformer Models", arXiv 2005.00743, section 3.
+//   o = softmax(A) v,  A a sum of
+//   random             Rnd                       [L, L] a head
+//   factorized_random  R1 R2                     [L, kf] [kf, L] a head
+//   dense              relu(x W1)_h W2           W1 [E, H D], W2 [D, L]
+//   dot_product        q k^T / sqrt(D)
+// with L the longest length; a shorter sequence uses the first rows and columns. Synthetic logits
+// are not scaled. Time O(N^2 D). Every term but Rnd is a product of factors, so that their sum is
+// the product of the factors set side by side and runs through the tiled softmax in O(N) memory;
+// Rnd keeps N x N. LRA's table has random + dot_product, whose H L^2 parameters a layer are no
+// fair match for a Transformer; the default is the kind that is. Ours: the padding mask, which
+// LRA's code applies with dot_product only; the causal form.
+
+#include <cmath>
+
+#include "attention/attention.h"
+#include "attention/masks.h"
+
+namespace lra::attention {
+namespace {
+
+class Synthesizer final : public Attention {
+ public:
+  void options(OptionTable& t) override {
+    t.choice("kind", kind_, {"factorized_random", "random", "dense", "dense+random"},
+             "synthetic logits")
+        .integer("kf", kf_, 1, 4096, "rank of factorized_random")
+        .flag("dot_product", dot_product_, "also the logits of softmax attention")
+        .flag("causal", causal_, "a query sees itself and what is before it");
+  }
+
+  void build(const ParameterBuilder& parameters, const Dimensions& d) override {
+    L_ = d.max_length;
+    using engine::init::xavier_uniform;
+    if (has("dense")) {
+      W1_ = parameters.add("W1", Shape{d.width, d.heads * d.head_dim},
+                           xavier_uniform(d.width, d.heads * d.head_dim));
+      W2_ = parameters.add("W2", Shape{d.head_dim, L_}, xavier_uniform(d.head_dim, L_));
+    }
+    if (kind_ == "factorized_random") {
+      R1_ = parameters.add("R1", Shape{d.heads, L_, kf_}, xavier_uniform(L_, kf_));
+      R2_ = parameters.add("R2", Shape{d.heads, kf_, L_}, xavier_uniform(kf_, L_));
+    } else if (has("random")) {
+      Rnd_ = parameters.add("Rnd", Shape{d.heads, L_, L_}, xavier_uniform(L_, L_));
+    }
+  }
+
+  [[nodiscard]] Value forward(const Heads& x, const Context& c) const override {
+    if (std::max(x.length, x.key_length) > L_) {
+      fail(ErrorKind::shape, "attention/synthesizer: got {} tokens, expected at most {}",
+           std::max(x.length, x.key_length), L_);
+    }
+    const std::int64_t N = x.v.dim(1);
+    std::vector<Value> a, b;  // factors: A = sum of a b^T
+    if (has("dense")) {
+      const Value hidden = relu(matmul(x.x, W1_.value()));         // [N,HD]
+      a.push_back(engine::split_heads(hidden, 1, x.v.dim(0))[0]);  // [H,N,D]
+      const Value W2 = first(transpose(W2_.value()), 0, N);        // [N,D]
+      b.push_back(expand(reshape(W2, {1, N, W2.dim(1)}), {x.v.dim(0), N, W2.dim(1)}));
+    }
+    if (kind_ == "factorized_random") {
+      a.push_back(first(R1_.value(), 1, N));             // [H,N,kf]
+      b.push_back(first(transpose(R2_.value()), 1, N));  // [H,N,kf]
+    }
+    if (dot_product_) {
+      a.push_back(x.q * (1.0F / std::sqrt(static_cast<float>(x.q.dim(2)))));
+      b.push_back(x.k);
+    }
+    const RandomKey key = c.call.of("weights");
+    if (!has("random") || kind_ == "factorized_random") {
+      return engine::softmax_attention(
+          concat(a, 2), concat(b, 2), x.v,
+          {.keys = x.key_length, .causal = causal_, .dropout = c.dropout, .key = key});
+    }
+    Value A = cast(first(first(Rnd_.value(), 1, N), 2, N), DType::f32);  // [H,N,N]
+    if (!a.empty()) {
+      A = A + matmul(concat(a, 2), concat(b, 2), {.transpose_b = true, .f32_result = true});
+    }
+    const Value w = masked_softmax(A, admissible(N, N, x.key_length, causal_));
+    return matmul(dropout(cast(w, x.v.dtype()), c.dropout, key), x.v);  // [H,N,Dv]
+  }
+
+  [[nodiscard]] Plain define(const PlainInputs& in) const override {
+    Plain o({in.v.dim(0), in.v.dim(1), in.v.dim(2)});
+    for (std::int64_t h = 0; h < o.dim(0); ++h) {
+      for (std::int64_t i = 0; i < o.dim(1); ++i) {
+        std::vector<double> s;
+        for (std::int64_t j = 0; j < o.dim(1) && (!causal_ || j <= i); ++j) {
+          s.push_back(logit(in, h, i, j));
+        }
+        s = plain_softmax(s);
+        for (std::size_t j = 0; j < s.size(); ++j) {
+          add_scaled(o, h, i, s[j], in.v, static_cast<std::int64_t>(j));
+        }
+      }
+    }
+    return o;
+  }
+
+ private:
+  [[nodiscard]] bool has(const char* part) const { return kind_.find(part) != std::string::npos; }
+
+  // The first `count` entries along an axis, zeros behind its end: rows of padding.
+  [[nodiscard]] static Value first(const Value& p, int axis, std::int64_t count) {
+    const std::int64_t known = std::min(count, p.dim(axis));
+    return pad(slice(p, axis, 0, known), axis, 0, count - known);
+  }
+
+  [[nodiscard]] double logit(const PlainInputs& in, std::int64_t h, std::int64_t i,
+                             std::int64_t j) const {
+    double s = 0;
+    if (has("dense")) {
+      const Plain& W1 = in.parameters.at("W1");
+      const Plain& W2 = in.parameters.at("W2");
+      for (std::int64_t d = 0; d < W2.dim(0); ++d) {
+        double hidden = 0;
+        for (std::int64_t e = 0; e < W1.dim(0); ++e)
+          hidden += in.x(i, e) * W1(e, h * W2.dim(0) + d);
+        s += std::max(hidden, 0.0) * W2(d, j);
+      }
+    }
+    if (kind_ == "factorized_random") {
+      for (std::int64_t f = 0; f < kf_; ++f) {
+        s += in.parameters.at("R1")(h, i, f) * in.parameters.at("R2")(h, f, j);
+      }
+    } else if (has("random")) {
+      s += in.parameters.at("Rnd")(h, i, j);
+    }
+    if (dot_product_) s += dot(in.q, in.k, h, i, j) / std::sqrt(static_cast<double>(in.q.dim(2)));
+    return s;
+  }
+
+  std::string kind_ = "factorized_random";
+  std::int64_t kf_ = 32;
+  bool dot_product_ = false;
+  bool causal_ = false;
+  std::int64_t L_ = 1;
+  Parameter W1_, W2_, R1_, R2_, Rnd_;
+};
+
+LRA_ATTENTION(synthesizer, Synthesizer,
+              {.label = "Synthesizer",
+               .cite = "Tay2020, arXiv 2005.00743",
+               .time = Growth::quadratic,
+               .memory = Growth::linear,
+               .causal = true});
+
+}  // namespace
+}  // namespace lra::attention
