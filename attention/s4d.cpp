@@ -67,7 +67,8 @@ class S4d final : public Attention {
     const std::int64_t E = d.width;
     const engine::Parameters::Traits slow{.decay = false, .slow = true};
     const auto log = [](double x) { return static_cast<float>(std::log(x)); };
-    const auto frequencies = [S = S_](RandomStream&, std::span<float> to) {
+    const auto frequencies = [S = static_cast<std::size_t>(S_)](RandomStream&,
+                                                                std::span<float> to) {
       for (std::size_t i = 0; i < to.size(); ++i) {
         to[i] = static_cast<float>(std::numbers::pi * static_cast<double>(i % S));
       }
