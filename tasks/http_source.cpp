@@ -173,7 +173,6 @@ class HttpSource::Transfer {
     transfer.skip_ -= skipped;
     const auto* bytes = reinterpret_cast<const std::byte*>(data);
     transfer.buffer_.insert(transfer.buffer_.end(), bytes + skipped, bytes + size);
-    if (std::cmp_less(skipped, size)) transfer.failures_ = 0;
     return size;
   }
 
@@ -223,9 +222,9 @@ class HttpSource::Transfer {
     const std::int64_t before = received();
     int running = 0;
     curl_multi_perform(multi_.get(), &running);
-    if (received() != before) {
+    if (received() != before) {  // they are given out before the transfer's end is looked at
       last_byte_ = Clock::now();
-      if (running > 0) return;
+      return;
     }
     int left = 0;
     if (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
@@ -280,6 +279,11 @@ class HttpSource::Transfer {
 
   void retry(const std::string& reason) {
     disconnect();
+    if (received() > wanted_) {  // it brought something: no failure
+      failures_ = 0;
+      std::this_thread::sleep_for(std::chrono::duration<double>(options_.first_wait_s));
+      return;
+    }
     if (++failures_ >= options_.attempts) {
       fail(ErrorKind::io,
            "{}: {}; got {} in {} connections, the last {} without a byte; try again "

@@ -1,13 +1,17 @@
-// lra data: makes and checks data sets.
+// lra data: makes, fetches and checks data sets.
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <optional>
 
 #include "engine/base/error.h"
 #include "harness/cli/cli.h"
 #include "tasks/check.h"
+#include "tasks/fetch.h"
 
 namespace lra::harness::cli {
 namespace {
@@ -20,9 +24,12 @@ struct DataArguments {
   std::array<std::int64_t, 3> counts{-1, -1, -1};
   std::vector<std::string> settings;
   bool json = false;
+  std::string url, sha256;  // of fetch
+  std::optional<std::int64_t> bytes;
+  bool stream = false, keep_archive = false;
 };
 
-std::unique_ptr<tasks::Task> make_task(const DataArguments& a) {
+json task_options(const DataArguments& a) {
   json options = json::object();
   for (const std::string& setting : a.settings) {
     const std::size_t equals = setting.find('=');
@@ -32,7 +39,11 @@ std::unique_ptr<tasks::Task> make_task(const DataArguments& a) {
     const std::string key = setting.substr(0, equals);
     options[key.starts_with("task.") ? key.substr(5) : key] = setting.substr(equals + 1);
   }
-  return tasks::create_task(a.task, options);
+  return options;
+}
+
+std::unique_ptr<tasks::Task> make_task(const DataArguments& a) {
+  return tasks::create_task(a.task, task_options(a));
 }
 
 tasks::OpenOptions open_options(const DataArguments& a) {
@@ -51,6 +62,65 @@ int make(const DataArguments& a) {
     fmt::print("{}: written to {}\n", a.task, a.out);
     for (const auto& [key, value] : card.items()) fmt::print("  {:<14} {}\n", key, value.dump());
   }
+  return 0;
+}
+
+// Tells on stderr how far a download is: a line that is rewritten on a terminal, else one in ten
+// seconds.
+class FetchProgress {
+ public:
+  void operator()(std::string_view what, std::int64_t done, std::int64_t total) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_ < std::chrono::milliseconds(terminal_ ? 200 : 10000)) return;
+    last_ = now;
+    const bool bytes = what == "download";
+    const double unit = bytes ? 1e6 : 1;
+    std::string text = fmt::format("{} {:.0f}", what, static_cast<double>(done) / unit);
+    if (total > 0) text += fmt::format(" of {:.0f}", static_cast<double>(total) / unit);
+    text += bytes ? " MB" : " files";
+    fmt::print(stderr, "{}{}{}", terminal_ ? "\r\x1b[K" : "", text, terminal_ ? "" : "\n");
+    open_ = terminal_;
+  }
+  FetchProgress() = default;
+  FetchProgress(const FetchProgress&) = delete;
+  FetchProgress& operator=(const FetchProgress&) = delete;
+  ~FetchProgress() {
+    if (open_) fmt::print(stderr, "\n");
+  }
+
+ private:
+  bool terminal_ = ::isatty(STDERR_FILENO) == 1;
+  bool open_ = false;
+  std::chrono::steady_clock::time_point last_;
+};
+
+int fetch(const DataArguments& a) {
+  const tasks::FetchPlan plan = tasks::official_plan(a.task, task_options(a));
+  tasks::FetchOptions o;
+  o.out = a.out;
+  o.url = a.url;
+  o.bytes = a.bytes;
+  if (!a.sha256.empty()) o.sha256 = a.sha256;
+  o.stream = a.stream;
+  o.keep_archive = a.keep_archive;
+  tasks::FetchReport report;
+  {
+    FetchProgress progress;
+    o.progress = [&progress](std::string_view what, std::int64_t done, std::int64_t total) {
+      progress(what, done, total);
+    };
+    report = tasks::fetch(plan, o);
+  }
+  if (a.json) {
+    fmt::print("{}\n", report.to_json().dump(2));
+    return 0;
+  }
+  fmt::print("{}: {} {}\n", plan.task, report.product.string(),
+             report.already ? "is there already" : "fetched");
+  fmt::print("  from    {} ({} bytes, {} before)\n  sha256  {}\n", report.url, report.bytes,
+             report.resumed_from, report.sha256);
+  if (report.files > 0) fmt::print("  files   {}\n", report.files);
+  fmt::print("  use     lra data check {} --data {}\n", plan.task, a.out);
   return 0;
 }
 
@@ -114,13 +184,30 @@ void add_common(CLI::App* command, const std::shared_ptr<DataArguments>& a) {
 }  // namespace
 
 void add_data(CLI::App& app, Action& action) {
-  auto* data = app.add_subcommand("data", "make or check data sets");
+  auto* data = app.add_subcommand("data", "make, fetch or check data sets");
   data->require_subcommand(1);
   auto a = std::make_shared<DataArguments>();
   auto* make_command = data->add_subcommand("make", "generate data in the official file format");
   add_common(make_command, a);
   make_command->add_option("--out", a->out, "folder to write to")->required();
   make_command->callback([a, &action] { action = [a] { return make(*a); }; });
+  auto* fetch_command = data->add_subcommand(
+      "fetch", "download the official data: continues what was broken off, checks, unpacks");
+  fetch_command->add_option("TASK", a->task, "task (lra list tasks)")->required();
+  fetch_command->add_option("--out", a->out, "folder to put it into")->required();
+  fetch_command->add_option("--url", a->url,
+                            "another address; the official size and digest then do not hold");
+  fetch_command->add_option("--bytes", a->bytes, "the size that the file must have")
+      ->check(CLI::NonNegativeNumber);
+  fetch_command->add_option("--sha256", a->sha256, "the digest that the file must have");
+  fetch_command->add_flag("--stream", a->stream,
+                          "unpack while it arrives, without the archive on disk; a call that was "
+                          "killed then starts again");
+  fetch_command->add_flag("--keep-archive", a->keep_archive, "leave the archive in the folder");
+  fetch_command->add_option("--set", a->settings,
+                            "KEY=VALUE: an option of the task, e.g. size=64 (repeatable)");
+  fetch_command->add_flag("--json", a->json, "print JSON");
+  fetch_command->callback([a, &action] { action = [a] { return fetch(*a); }; });
   auto* check_command =
       data->add_subcommand("check", "read all of a data set: counts, balance, lengths, faults");
   add_common(check_command, a);
