@@ -1,0 +1,77 @@
+#include "harness/cli/events.h"
+
+#include <fmt/chrono.h>
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "engine/base/error.h"
+
+namespace lra::harness::cli {
+namespace {
+
+using nlohmann::json;
+
+const char* phase_name(Progress::Phase phase) {
+  switch (phase) {
+    case Progress::Phase::data:
+      return "data";
+    case Progress::Phase::training:
+      return "training";
+    case Progress::Phase::evaluation:
+      return "evaluation";
+    case Progress::Phase::finished:
+      return "finished";
+  }
+  return "";
+}
+
+}  // namespace
+
+EventStream::EventStream(const std::filesystem::path& path) {
+  if (path.empty()) return;
+  file_.open(path, std::ios::app);
+  if (!file_) fail(ErrorKind::io, "{}: cannot open for events", path.string());
+}
+
+void EventStream::write(json event) {
+  if (!file_.is_open()) return;
+  event["time"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  file_ << event.dump() << '\n' << std::flush;
+  if (!file_) fail(ErrorKind::io, "events: cannot write; is the disk full?");
+}
+
+void EventStream::suite(const Suite& suite) {
+  json names = json::array();
+  for (const SuiteRun& run : suite.runs) names.push_back(run.name);
+  write({{"event", "suite"}, {"suite", suite.name}, {"runs", names}});
+}
+
+void EventStream::progress(const std::string& run, const Progress& p) {
+  json event{{"event", "progress"}, {"run", run}, {"phase", phase_name(p.phase)}};
+  if (p.steps > 0) {
+    event["step"] = p.step;
+    event["steps"] = p.steps;
+  }
+  if (p.phase == Progress::Phase::training) {
+    event["loss"] = p.loss;
+    event["accuracy"] = p.accuracy;
+    event["tokens_per_second"] = p.tokens_per_second;
+    event["seconds_left"] = p.seconds_left;
+  }
+  if (p.val_accuracy >= 0) event["val_accuracy"] = p.val_accuracy;
+  write(std::move(event));
+}
+
+void EventStream::record(const std::string& run, const results::Record& record) {
+  json event{{"event", "record"}, {"run", run}, {"status", results::name_of(record.status)}};
+  if (record.accuracy.value.test) event["test_accuracy"] = *record.accuracy.value.test;
+  if (record.failure) event["failure"] = *record.failure;
+  write(std::move(event));
+}
+
+void EventStream::end(std::size_t completed, bool stopped) {
+  write({{"event", "end"}, {"completed", completed}, {"stopped", stopped}});
+}
+
+}  // namespace lra::harness::cli

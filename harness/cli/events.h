@@ -1,0 +1,35 @@
+#pragma once
+// The event stream of `lra run --events FILE`: one JSON object a line, for programs that watch.
+//
+//   {"event": "suite",    "time": UTC, "suite": NAME, "runs": [NAME...]}
+//   {"event": "progress", "time": UTC, "run": NAME, "phase": "data" | "training" | "evaluation" |
+//    "finished", "step", "steps", "loss", "accuracy", "tokens_per_second", "seconds_left",
+//    "val_accuracy"}                                    fields that are not known yet are missing
+//   {"event": "record",   "time": UTC, "run": NAME, "status", "test_accuracy", "failure"}
+//   {"event": "end",      "time": UTC, "completed": NUMBER, "stopped": BOOL}
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "harness/suite.h"
+
+namespace lra::harness::cli {
+
+class EventStream {
+ public:
+  // Appends to the file, so that a continued suite continues its stream. Throws Error(io) if it
+  // cannot be opened; an empty path writes nothing.
+  explicit EventStream(const std::filesystem::path& path);
+  void suite(const Suite& suite);
+  void progress(const std::string& run, const Progress& progress);
+  void record(const std::string& run, const results::Record& record);
+  void end(std::size_t completed, bool stopped);
+
+ private:
+  void write(nlohmann::json event);
+  std::ofstream file_;
+};
+
+}  // namespace lra::harness::cli
