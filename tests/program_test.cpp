@@ -262,8 +262,8 @@ TEST_CASE("run: a folder in use is refused, a plan has estimates, events are lin
     "settings": {"data.train": 100, "data.val": 10, "data.test": 10, "train.steps": 3,
                  "train.batch_size": 4, "task.min_tokens": 20, "task.max_tokens": 100,
                  "task.max_length": 100}})";
-  const std::vector<std::string> arguments{"run",          folder / "s.json", "--out",
-                                           folder / "out", "--events",        folder / "events"};
+  const std::vector<std::string> arguments{
+      "run", folder / "s.json", "--out", folder / "results", "--events", folder / "events"};
   fs::create_directories(folder / "results");
   {
     const lra::FileLock other(fs::path(folder / "results") / ".lock");
