@@ -32,6 +32,7 @@ int parse_and_act(int argc, char** argv) {
   add_report(app, action);
   add_compare(app, action);
   add_check(app, action);
+  add_new(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {

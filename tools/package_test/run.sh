@@ -33,6 +33,53 @@ plugin=$scratch/build/libsquared_relu.so
 "$lra" --plugin "$plugin" train --task listops --attention squared_relu --preset tiny \
   --out "$scratch/run" --set data.train=50 --set data.val=10 --set data.test=10 \
   --set train.steps=3 --set task.min_tokens=20 --set task.max_tokens=100
+cat >"$scratch/suite.json" <<'SUITE'
+{"schema": "lra-suite/1", "name": "outside", "tasks": ["listops"],
+ "attentions": ["squared_relu", "linear"], "preset": "tiny", "seeds": [1],
+ "settings": {"data.train": 50, "data.val": 10, "data.test": 10, "train.steps": 3,
+              "task.min_tokens": 20, "task.max_tokens": 100}}
+SUITE
+"$lra" --plugin "$plugin" run "$scratch/suite.json" --out "$scratch/suite"
+"$lra" table "$scratch/suite" | grep "Squared ReLU"
+
+# A plugin that was built against another version is refused in one line.
+mkdir -p "$scratch/old/attention"
+cp "$scratch/prefix/include/lra/attention/plugin.h" "$scratch/old/attention"
+sed 's/interface [0-9]*"/interface of long ago"/' \
+  "$scratch/prefix/include/lra/attention/version.h" >"$scratch/old/attention/version.h"
+printf '#include "attention/plugin.h"\nLRA_PLUGIN();\n' >"$scratch/old/old.cpp"
+c++ -std=c++20 -shared -fPIC -I "$scratch/old" -o "$scratch/libold.so" "$scratch/old/old.cpp"
+code=0
+"$lra" --plugin "$scratch/libold.so" list attention >/dev/null 2>"$scratch/refused" || code=$?
+cat "$scratch/refused"
+if [ $code != 2 ] || [ "$(wc -l <"$scratch/refused")" != 1 ] ||
+  ! grep -q "interface of long ago.*build it again" "$scratch/refused"; then
+  echo "package: a plugin for another version is not refused as it should be" >&2
+  exit 1
+fi
+
+# The skeleton of `lra new attention` builds and passes the generic checks as it is.
+"$lra" new attention fresh --plugin --out "$scratch/fresh"
+cmake -S "$scratch/fresh" -B "$scratch/fresh/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+  -DCMAKE_PREFIX_PATH="$scratch/prefix" -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wpedantic -Werror" >/dev/null
+cmake --build "$scratch/fresh/build"
+"$lra" --plugin "$scratch/fresh/build/libfresh.so" check gradients fresh
+for wrong in "softmax --plugin" "Fresh --plugin" "fre__sh --plugin" "other --out $scratch"; do
+  code=0
+  # shellcheck disable=SC2086
+  (cd "$scratch" && "$lra" new attention $wrong 2>/dev/null) || code=$?
+  if [ $code != 2 ]; then
+    echo "package: lra new attention $wrong exits $code instead of 2" >&2
+    exit 1
+  fi
+done
+code=0
+"$lra" new attention fresh --plugin --out "$scratch/fresh" 2>/dev/null || code=$?
+if [ $code != 3 ]; then
+  echo "package: lra new attention exits $code instead of 3 where a file is there" >&2
+  exit 1
+fi
+
 if "$lra" list attention | grep squared_relu; then
   echo "package: squared_relu is there without the plugin" >&2
   exit 1
