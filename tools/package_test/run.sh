@@ -9,10 +9,10 @@ headers=OFF
 if [ "${2-}" = --headers ]; then
   headers=ON
 fi
-# The example in the README is this file.
-example=$(sed -n '/^```cpp$/,/^```$/p' "$here/../../README.md" | sed '1d;$d')
+# The example in attention/README.md is this file.
+example=$(sed -n '/^```cpp$/,/^```$/p' "$here/../../attention/README.md" | sed '1d;$d')
 if [ "$example" != "$(cat "$here/squared_relu.cpp")" ]; then
-  echo "package: README.md and tools/package_test/squared_relu.cpp differ" >&2
+  echo "package: attention/README.md and tools/package_test/squared_relu.cpp differ" >&2
   exit 1
 fi
 
