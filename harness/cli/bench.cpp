@@ -3,6 +3,7 @@
 #include "harness/bench.h"
 
 #include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -11,7 +12,7 @@
 #include "engine/runtime.h"
 #include "harness/cli/cli.h"
 #include "harness/record_run.h"
-#include "results/statistics.h"
+#include "results/growth.h"
 
 namespace lra::harness::cli {
 namespace {
@@ -24,7 +25,7 @@ struct BenchArguments {
   std::int64_t batch = 32;
   int threads = 0;
   double seconds = 2;
-  bool profile = false, json = false;
+  bool profile = false, check_growth = false, json = false;
 };
 
 BenchOptions make_options(const BenchArguments& a, const std::string& attention) {
@@ -83,8 +84,28 @@ void print_point(const std::string& attention, const BenchResult& r) {
              static_cast<double>(*p.peak_rss_bytes) / 1e6);
 }
 
-// Exponents of time and memory in n, where there are two lengths or more.
-void print_growth(const results::BenchRecord& record) {
+// How far a fitted exponent may lie above the claim's: timing is noisy and long sequences leave the
+// caches; bytes are the same at each run.
+constexpr double kTimeSlack = 0.3;
+constexpr double kMemorySlack = 0.1;
+
+results::GrowthClaim claim_of(attention::Growth growth) {
+  switch (growth) {
+    case attention::Growth::linear:
+      return {1, 0};
+    case attention::Growth::n_log_n:
+      return {1, 1};
+    case attention::Growth::n_sqrt_n:
+      return {1.5, 0};
+    case attention::Growth::quadratic:
+      return {2, 0};
+  }
+  return {};
+}
+
+// Exponents of time and memory in n beside the claims, where there are two lengths or more; to
+// stderr where stdout is JSON. False if a claim is broken or there is too little to judge it by.
+bool report_growth(const results::BenchRecord& record, std::FILE* out) {
   std::vector<double> n;
   std::vector<double> seconds;
   std::vector<double> bytes;
@@ -94,13 +115,17 @@ void print_growth(const results::BenchRecord& record) {
     seconds.push_back(p.step_ms->median);
     bytes.push_back(static_cast<double>(*p.peak_tensor_bytes));
   }
-  const auto time = results::fit_power_law(n, seconds);
-  const auto memory = results::fit_power_law(n, bytes);
-  if (!time || !memory) return;
   const auto& traits = attention::registry().at(record.attention.name).traits;
-  fmt::print("{:<20} grows as n^{:.2f} in time, n^{:.2f} in memory (stated: {}, {})\n",
-             record.attention.name, time->exponent, memory->exponent,
-             attention::growth_name(traits.time), attention::growth_name(traits.memory));
+  const auto time = results::judge_growth(n, seconds, claim_of(traits.time), kTimeSlack);
+  const auto memory = results::judge_growth(n, bytes, claim_of(traits.memory), kMemorySlack);
+  if (!time || !memory) return false;
+  const auto text = [](const results::GrowthVerdict& v, attention::Growth growth) {
+    return fmt::format("n^{:.2f} ({} claimed: {})", v.measured, attention::growth_name(growth),
+                       v.kept ? "kept" : "BROKEN");
+  };
+  fmt::print(out, "{:<20} grows as {} in time, {} in memory\n", record.attention.name,
+             text(*time, traits.time), text(*memory, traits.memory));
+  return time->kept && memory->kept;
 }
 
 results::BenchRecord bench_attention(const BenchArguments& a, const std::string& name) {
@@ -132,14 +157,19 @@ results::BenchRecord bench_attention(const BenchArguments& a, const std::string&
 int bench(BenchArguments a) {
   if (a.attentions == std::vector<std::string>{"all"}) a.attentions = attention::registry().names();
   for (const auto& name : a.attentions) static_cast<void>(attention::registry().at(name));
+  if (a.check_growth && a.lengths.size() < 2) {
+    fail(ErrorKind::usage, "bench: --check-growth needs two lengths or more in --n");
+  }
   if (!a.json) {
     fmt::print("{:<20} {:>6} {:>11} {:>9} {:>9} {:<14} {:>9} {:>9}\n", "attention", "n", "tokens/s",
                "steps/s", "step ms", "[quartiles]", "tensor MB", "RSS MB");
   }
   nlohmann::json all = nlohmann::json::array();
+  std::vector<std::string> broken;
   for (const auto& name : a.attentions) {
     const results::BenchRecord record = bench_attention(a, name);
-    if (!a.json) print_growth(record);
+    const bool kept = report_growth(record, a.json ? stderr : stdout);
+    if (a.check_growth && !kept) broken.push_back(record.attention.name);
     all.push_back(results::to_json(record));
     if (!a.out.empty()) {
       write_json(std::filesystem::path(a.out) /
@@ -148,7 +178,9 @@ int bench(BenchArguments a) {
     }
   }
   if (a.json) fmt::print("{}\n", all.dump(2));
-  return 0;
+  if (broken.empty()) return 0;
+  fmt::print(stderr, "bench: growth broken or not measurable: {}\n", fmt::join(broken, ", "));
+  return 1;
 }
 
 }  // namespace
@@ -179,6 +211,8 @@ void add_bench(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--set", a->settings, "KEY=VALUE: model.*, attention.* (repeatable)");
   command->add_flag("--profile", a->profile, "where the time of a step goes");
+  command->add_flag("--check-growth", a->check_growth,
+                    "exit code 1 if time or memory grows faster than a variant claims");
   command->add_option("--out", a->out, "folder for bench-ATTENTION-MODE.json files");
   command->add_flag("--json", a->json, "print JSON");
   command->callback([a, &action] { action = [a] { return bench(*a); }; });
