@@ -33,6 +33,7 @@ int parse_and_act(int argc, char** argv) {
   add_compare(app, action);
   add_check(app, action);
   add_new(app, action);
+  add_study(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {

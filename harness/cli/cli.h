@@ -23,6 +23,7 @@ void add_run(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
 void add_new(CLI::App& app, Action& action);
+void add_study(CLI::App& app, Action& action);
 void add_table(CLI::App& app, Action& action);
 
 // Runs the program: parses, loads plugins, acts, reports errors.

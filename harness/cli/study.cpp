@@ -1,0 +1,136 @@
+// lra study: questions with known answers, asked of attention kernels.
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <tuple>
+
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "harness/cli/cli.h"
+#include "harness/study/separation.h"
+
+namespace lra::harness::cli {
+namespace {
+
+struct StudyArguments {
+  std::string mode = "theory", sweep, json, csv, svg;
+  std::vector<std::string> kernels, settings;
+  std::int64_t trials = 0, steps = 2000, test = 4000;
+  std::uint64_t seed = 1;
+  int threads = 0;
+};
+
+double number(const std::string& text, const std::string& where) {
+  std::size_t used = 0;
+  double value = 0;
+  try {
+    value = std::stod(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  if (used == 0 || used != text.size()) {
+    fail(ErrorKind::usage, "study separation: {}: not a number; got '{}'", where, text);
+  }
+  return value;
+}
+
+// NAME=VALUE[,VALUE...]
+std::pair<std::string, std::vector<double>> parse_values(const std::string& text,
+                                                         const std::string& option) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos) {
+    fail(ErrorKind::usage, "study separation: {}: got '{}', expected NAME=VALUE", option, text);
+  }
+  std::vector<double> values;
+  for (std::size_t begin = equals + 1; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    values.push_back(number(text.substr(begin, end - begin), option));
+    begin = end + 1;
+  }
+  return {text.substr(0, equals), values};
+}
+
+study::Request make_request(const StudyArguments& a) {
+  study::Request r;
+  r.mode = study::parse_mode(a.mode);
+  r.kernels = a.kernels;
+  const std::int64_t usual = r.mode == study::Mode::theory  ? 300
+                             : r.mode == study::Mode::noise ? 10000
+                                                            : 5;
+  r.trials = a.trials > 0 ? a.trials : usual;
+  r.steps = a.steps;
+  r.test = a.test;
+  r.seed = a.seed;
+  r.threads = a.threads;
+  if (r.mode == study::Mode::train) r.setting.d = 52;
+  for (const std::string& setting : a.settings) {
+    const auto [name, values] = parse_values(setting, "--set");
+    if (values.size() != 1) {
+      fail(ErrorKind::usage, "study separation: --set takes one value; got '{}'", setting);
+    }
+    study::assign(r.setting, r.mode, name, values.front());
+  }
+  const std::string sweep = !a.sweep.empty()                ? a.sweep
+                            : r.mode == study::Mode::theory ? "n=30,60,120,240,480,960"
+                            : r.mode == study::Mode::noise  ? "n=64,256,1024,4096"
+                                                            : "n=50,100,200,400,800";
+  std::tie(r.swept, r.values) = parse_values(sweep, "--sweep");
+  return r;
+}
+
+int separation(const StudyArguments& a) {
+  const study::Request request = make_request(a);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto points = study::run_study(request);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  fmt::print("{}", study::to_table(request, points));
+  fmt::print("{} points in {:.1f} s\n", points.size(), seconds.count());
+  if (!a.json.empty()) write_json(a.json, study::to_json(request, points));
+  if (!a.csv.empty()) write_file_atomic(a.csv, study::to_csv(request, points));
+  if (!a.svg.empty()) write_file_atomic(a.svg, study::to_svg(request, points));
+  return 0;
+}
+
+}  // namespace
+
+void add_study(CLI::App& app, Action& action) {
+  auto* command = app.add_subcommand("study", "questions with known answers, asked of kernels");
+  command->require_subcommand(1);
+  auto* sub = command->add_subcommand(
+      "separation", "what softmax attention separates and linear attention does not");
+  auto a = std::make_shared<StudyArguments>();
+  sub->add_option(
+         "--mode", a->mode,
+         "theory: fixed weights; noise: regression with oracle weights beside its optimum; "
+         "train: classification of the noisy data")
+      ->capture_default_str();
+  sub->add_option("--kernels", a->kernels,
+                  "theory: softmax, softmax_scaled, linear, poly3, elu1, cosformer, sparsemax; "
+                  "noise: softmax, exp, linear, relu, poly3, elu1; train: any registered attention "
+                  "(default: all of the mode)")
+      ->delimiter(',');
+  sub->add_option("--sweep", a->sweep,
+                  "NAME=VALUE,...: theory n, d, m, a0, a1, c, eps, cross; noise n, f; train n, d, "
+                  "m, a1, c, residual, maxpool (default: n)");
+  sub->add_option("--set", a->settings, "NAME=VALUE of what is not swept (repeatable)");
+  sub->add_option("--trials", a->trials,
+                  "theory: draws (300); noise: samples (10000); train: seeds (5)")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30));
+  sub->add_option("--steps", a->steps, "train: updates")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30))
+      ->capture_default_str();
+  sub->add_option("--test", a->test, "train: test samples; a quarter as many for validation")
+      ->check(CLI::Range(std::int64_t{4}, std::int64_t{1} << 30))
+      ->capture_default_str();
+  sub->add_option("--seed", a->seed, "of all draws")->capture_default_str();
+  sub->add_option("--threads", a->threads, "0: all cores")->check(CLI::Range(0, 4096));
+  sub->add_option("--json", a->json, "file to write; the same bytes for any number of threads");
+  sub->add_option("--csv", a->csv, "file to write");
+  sub->add_option("--svg", a->svg, "file to draw the chart to");
+  sub->callback([a, &action] { action = [a] { return separation(*a); }; });
+}
+
+}  // namespace lra::harness::cli
