@@ -112,6 +112,18 @@ TEST_CASE("attention: an unknown option is refused by name", "[unit]") {
   });
 }
 
+TEST_CASE("attention: the option causal is there where the metadata say so and nowhere else",
+          "[unit]") {
+  for_each_variant([](const std::string& name, const Traits& traits) {
+    const json causal{{"causal", true}};
+    if (traits.causal) {
+      CHECK_NOTHROW(create(name, causal));
+    } else {
+      CHECK_THROWS_AS(create(name, causal), Error);
+    }
+  });
+}
+
 TEST_CASE("attention: output and all gradients agree with the definition", "[grad]") {
   for_each_variant([](const std::string& name, const Traits& traits) {
     const Tolerance tolerance = definition_tolerance(traits);
