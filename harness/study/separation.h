@@ -91,9 +91,9 @@ void assign(Setting& setting, Mode mode, const std::string& name, double value);
 [[nodiscard]] Point train_point(const std::string& kernel, const Setting& setting,
                                 const Request& request);
 
-// {schema "lra.study/1", study, mode, seed, swept, values, quantity, source, caveat, points: [{mode,
-// kernel, n, trials, value, low, high, reference, source, and the mode's settings and counts}]};
-// what was not measured is null. Without times, so that equal requests give equal bytes.
+// {schema "lra.study/1", study, mode, seed, swept, values, quantity, source, caveat, points:
+// [{mode, kernel, n, trials, value, low, high, reference, source, and the mode's settings and
+// counts}]}; what was not measured is null. Without times, so that equal requests give equal bytes.
 [[nodiscard]] nlohmann::json to_json(const Request& request, const std::vector<Point>& points);
 [[nodiscard]] std::string to_csv(const Request& request, const std::vector<Point>& points);
 // Markdown: kernels by values of the swept variable, then the sentences that belong to the mode.
