@@ -1,0 +1,47 @@
+#pragma once
+// What the synthetic probe tasks share: examples that are drawn one by one, labels at positions.
+
+#include <string>
+#include <vector>
+
+#include "engine/base/random.h"
+#include "tasks/task.h"
+
+namespace lra::tasks::probes {
+
+inline constexpr std::int32_t kNoLabel = -100;
+
+// One drawn example; ids are at least 1, since 0 is padding. Labels are token ids or kNoLabel.
+struct Drawn {
+  std::vector<Token> tokens;
+  std::vector<std::int32_t> labels;
+};
+
+// A generated task with a label at some positions of each example. Example i of a split depends on
+// seed, split and i alone; one whose tokens are in an earlier split is drawn anew.
+class ProbeTask : public Task {
+ public:
+  [[nodiscard]] Source find(const OpenOptions& options) const override;
+  [[nodiscard]] Reading read(const Source& source, const OpenOptions& options,
+                             ExampleSink& sink) const override;
+
+  // The values of all options: what the examples depend on besides the seed.
+  [[nodiscard]] virtual std::string settings() const = 0;
+  [[nodiscard]] virtual Drawn draw(RandomStream& random) const = 0;
+  // Throws Error(config) if the options do not go together.
+  virtual void check_options() const = 0;
+  // Accuracy of a guess that knows the form of the task and nothing of its content.
+  [[nodiscard]] virtual double chance() const = 0;
+
+ protected:
+  [[nodiscard]] virtual std::array<std::int64_t, 3> default_counts() const = 0;
+};
+
+// K of 0..n-1 without replacement, each draw in proportion to the weights that are left.
+[[nodiscard]] std::vector<std::size_t> draw_weighted(RandomStream& random,
+                                                     std::vector<double> weights, std::size_t K);
+// K of first..last without replacement, uniformly.
+[[nodiscard]] std::vector<Token> draw_distinct(RandomStream& random, std::int64_t first,
+                                               std::int64_t last, std::int64_t K);
+
+}  // namespace lra::tasks::probes

@@ -1,0 +1,153 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "tasks/probes/probe_task.h"
+#include "tasks/test_support.h"
+
+namespace lra::tasks::testing {
+namespace {
+
+using nlohmann::json;
+
+std::vector<probes::Drawn> drawn(const char* name, const json& options, int count) {
+  const auto task = create_task(name, options);
+  const auto& probe = dynamic_cast<const probes::ProbeTask&>(*task);
+  std::vector<probes::Drawn> all;
+  for (int i = 0; i < count; ++i) {
+    RandomStream random(RandomKey(7).of(static_cast<std::uint64_t>(i)));
+    all.push_back(probe.draw(random));
+  }
+  return all;
+}
+
+TEST_CASE("mqar: every key is queried once and its label is its value", "[unit]") {
+  for (const int passes : {1, 2}) {
+    constexpr std::size_t K = 4;
+    const json options{{"vocabulary", 256}, {"length", 64}, {"pairs", K}, {"passes", passes}};
+    for (const auto& e : drawn("mqar", options, 200)) {
+      REQUIRE(e.tokens.size() == 64);
+      const std::size_t context = 2 * K * static_cast<std::size_t>(passes);
+      std::map<Token, Token> value;
+      for (std::size_t i = 0; i < context; i += 2) {
+        CHECK((e.tokens[i] >= 2 && e.tokens[i] <= 128));
+        CHECK((e.tokens[i + 1] >= 129 && e.tokens[i + 1] <= 256));
+        CHECK((value.count(e.tokens[i]) == 0 || value[e.tokens[i]] == e.tokens[i + 1]));
+        value[e.tokens[i]] = e.tokens[i + 1];
+      }
+      CHECK(value.size() == K);
+      std::set<Token> queried;
+      for (std::size_t p = 0; p < e.tokens.size(); ++p) {
+        if (e.labels[p] == probes::kNoLabel) continue;
+        CHECK((p >= context && (p - context) % 2 == 0));
+        CHECK(e.labels[p] == value.at(e.tokens[p]));
+        queried.insert(e.tokens[p]);
+      }
+      CHECK(queried.size() == K);
+      CHECK(std::count(e.labels.begin(), e.labels.end(), probes::kNoLabel) == 64 - std::int64_t{K});
+    }
+  }
+}
+
+TEST_CASE("mqar: the first query's slot follows the power law", "[unit]") {
+  // One pair: the slot's distribution is the weights themselves.
+  const json options{{"vocabulary", 64}, {"length", 22}, {"pairs", 1}, {"alpha", 0.5}};
+  constexpr int kCount = 20000;
+  std::vector<double> seen(10, 0.0);
+  for (const auto& e : drawn("mqar", options, kCount)) {
+    for (std::size_t p = 2; p < e.tokens.size(); ++p) {
+      if (e.labels[p] != probes::kNoLabel) ++seen[(p - 2) / 2];
+    }
+  }
+  double total = 0;
+  for (int j = 1; j <= 10; ++j) total += std::pow(j, -0.5);
+  double chi = 0;
+  for (int j = 1; j <= 10; ++j) {
+    const double expected = kCount * std::pow(j, -0.5) / total;
+    chi += std::pow(seen[static_cast<std::size_t>(j - 1)] - expected, 2) / expected;
+  }
+  CHECK(chi < 27.9);  // 0.1 % of chi-square with 9 degrees of freedom
+}
+
+TEST_CASE("mqar: sizes that do not go together are refused", "[unit]") {
+  for (const json& options : {json{{"length", 63}}, json{{"length", 64}, {"pairs", 17}},
+                              json{{"vocabulary", 64}, {"length", 64}}}) {
+    CHECK(error_of([&] { static_cast<void>(create_task("mqar", options)->find({})); },
+                   ErrorKind::config)
+              .starts_with("tasks/mqar"));
+  }
+}
+
+TEST_CASE("induction: exactly two triggers, the answer behind the first, distances uniform",
+          "[unit]") {
+  constexpr int kCount = 20000;
+  std::vector<double> places(29, 0.0);
+  for (const auto& e : drawn("induction", {{"length", 32}}, kCount)) {
+    REQUIRE(e.tokens.size() == 32);
+    CHECK(std::count(e.tokens.begin(), e.tokens.end(), Token{17}) == 2);
+    CHECK(e.tokens.back() == 17);
+    const auto first = static_cast<std::size_t>(
+        std::find(e.tokens.begin(), e.tokens.end(), Token{17}) - e.tokens.begin());
+    REQUIRE(first < places.size());
+    ++places[first];
+    CHECK(e.labels.back() == e.tokens[first + 1]);
+    CHECK(std::count(e.labels.begin(), e.labels.end(), probes::kNoLabel) == 31);
+  }
+  double chi = 0;
+  for (const double n : places) chi += std::pow(n - kCount / 29.0, 2) / (kCount / 29.0);
+  CHECK(chi < 56.9);  // 0.1 % of chi-square with 28 degrees of freedom
+}
+
+TEST_CASE("selective copy: tokens in order behind noise, plain and reversed too", "[unit]") {
+  for (const bool selective : {true, false}) {
+    for (const bool reverse : {true, false}) {
+      const json options{
+          {"noise", 20}, {"memory", 5}, {"selective", selective}, {"reverse", reverse}};
+      for (const auto& e : drawn("selective_copy", options, 200)) {
+        REQUIRE(e.tokens.size() == 30);
+        std::vector<std::int32_t> letters;
+        for (std::size_t i = 0; i < 25; ++i) {
+          if (e.tokens[i] != 1) letters.push_back(e.tokens[i]);
+          CHECK(e.labels[i] == probes::kNoLabel);
+          if (!selective) CHECK((e.tokens[i] != 1) == (i < 5));
+        }
+        if (reverse) std::reverse(letters.begin(), letters.end());
+        CHECK(letters == std::vector<std::int32_t>(e.labels.begin() + 25, e.labels.end()));
+        CHECK(std::all_of(e.tokens.begin() + 25, e.tokens.end(), [](Token t) { return t == 16; }));
+      }
+    }
+  }
+}
+
+TEST_CASE("probe tasks: examples do not depend on how many are asked for; splits share none",
+          "[unit]") {
+  for (const char* name : {"mqar", "induction", "selective_copy"}) {
+    INFO(name);
+    const TempFolder cache;
+    const auto task = create_task(name, nullptr);
+    OpenOptions options;
+    options.cache = cache.path();
+    options.counts = {40, 10, 10};
+    const TaskData few = task->open(options);
+    options.counts = {80, 10, 10};
+    const TaskData more = task->open(options);
+    CHECK(few.origin == Origin::generated);
+    CHECK(few.details().at("chance").get<double>() > 0);
+    std::set<std::vector<Token>> seen;
+    for (const Split split : kSplits) {
+      for (std::size_t i = 0; i < few.split(split).size(); ++i) {
+        const Example a = few.split(split)[i];
+        const Example b = more.split(split)[i];
+        CHECK(std::equal(a.tokens.begin(), a.tokens.end(), b.tokens.begin(), b.tokens.end()));
+        CHECK(std::equal(a.token_labels.begin(), a.token_labels.end(), b.token_labels.begin(),
+                         b.token_labels.end()));
+        CHECK(seen.insert({a.tokens.begin(), a.tokens.end()}).second);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lra::tasks::testing
