@@ -91,6 +91,19 @@ function(lra_add_test name)
   endforeach()
 endfunction()
 
+# lra_add_fuzz(<name> SOURCE <file> LIBRARIES ...)
+# A libFuzzer program, with LRA_FUZZ (tools/fuzz.sh builds and runs them).
+function(lra_add_fuzz name)
+  if(NOT LRA_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "SOURCE" "LIBRARIES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCE})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} lra_warnings)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+endfunction()
+
 # lra_embed(<target> <name> FILES ...)
 # Compiles data files into <target>, so that the installed program needs no data folder:
 # `#include "embedded/<name>.h"` in a source of the target gives lra::embedded::<name>(), a table of

@@ -77,7 +77,7 @@ json to_json(const BenchResult& r) {
   const auto& q = *p.step_ms;
   result["step_ms"] = {q.median, q.p10, q.p25, q.p75, q.p90, q.count};
   result["numbers"] = {*p.steps_per_second, *p.tokens_per_second, *p.peak_tensor_bytes,
-                       *p.peak_rss_bytes, *p.flops_per_token};
+                       *p.peak_rss_bytes,   *p.flops_per_token,   *p.matmul_share};
   return result;
 }
 
@@ -97,6 +97,7 @@ BenchResult from_json(const json& j) {
   r.point.peak_tensor_bytes = numbers.at(2).get<std::int64_t>();
   r.point.peak_rss_bytes = numbers.at(3).get<std::int64_t>();
   r.point.flops_per_token = numbers.at(4).get<double>();
+  r.point.matmul_share = numbers.at(5).get<double>();
   return r;
 }
 
@@ -151,6 +152,19 @@ class Bench {
   std::int64_t steps_ = 0;
 };
 
+// Of the workers' time in one more step, how much is spent in matrix products.
+double matmul_share(Bench& bench, std::int64_t flops) {
+  engine::profile::reset();
+  engine::profile::enable(true);
+  const double seconds = bench.step(&flops);
+  engine::profile::enable(false);
+  double products = 0;
+  for (const auto& e : engine::profile::entries()) {
+    if (e.operation == "matmul") products += e.seconds;
+  }
+  return std::min(1.0, products / (seconds * bench.workers().threads()));
+}
+
 }  // namespace
 
 void set_preset(BenchOptions& options, const std::string& preset, const std::string& task) {
@@ -184,6 +198,7 @@ BenchResult bench_point(const BenchOptions& options, std::int64_t n) {
     result.profiled_seconds = total;
   }
   auto& p = result.point;
+  p.matmul_share = matmul_share(bench, flops);
   p.step_ms = quantiles(times);
   p.steps_per_second = 1e3 / p.step_ms->median;
   const auto tokens = static_cast<double>(options.batch * n);

@@ -33,6 +33,7 @@ void describe(V& v, BenchPoint& point) {
   v("peak_tensor_bytes", point.peak_tensor_bytes);
   v("peak_rss_bytes", point.peak_rss_bytes);
   v("flops_per_token", point.flops_per_token);
+  v("matmul_share", point.matmul_share);
 }
 
 template <class V>

@@ -31,6 +31,7 @@ struct BenchPoint {
   Count peak_tensor_bytes;
   Count peak_rss_bytes;
   Real flops_per_token;
+  Real matmul_share;  // of the threads' time, spent in matrix products
 };
 
 struct BenchRecord {

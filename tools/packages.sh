@@ -27,6 +27,10 @@ check_packages=(
   clang-format          # the formatting check
   clang-tidy            # the linter
 )
+# Only tools/fuzz.sh needs these.
+fuzz_packages=(
+  clang                 # libFuzzer's compiler
+)
 
 # need_packages NAME...: installs those that are missing with apt-get, through sudo unless root.
 # Prints what it does; touches neither apt nor sudo when nothing is missing.

@@ -78,10 +78,12 @@ void print_point(const std::string& attention, const BenchResult& r) {
     fmt::print("{:<20} {:>6}  {}\n", attention, p.n, p.status);
     return;
   }
-  fmt::print("{:<20} {:>6} {:>11.0f} {:>9.3f} {:>9.1f} [{:.1f}, {:.1f}] {:>9.1f} {:>9.1f}\n",
-             attention, p.n, *p.tokens_per_second, *p.steps_per_second, p.step_ms->median,
-             p.step_ms->p25, p.step_ms->p75, static_cast<double>(*p.peak_tensor_bytes) / 1e6,
-             static_cast<double>(*p.peak_rss_bytes) / 1e6);
+  fmt::print(
+      "{:<20} {:>6} {:>11.0f} {:>9.3f} {:>9.1f} [{:.1f}, {:.1f}] {:>9.1f} {:>9.1f} "
+      "{:>9.0f}%\n",
+      attention, p.n, *p.tokens_per_second, *p.steps_per_second, p.step_ms->median, p.step_ms->p25,
+      p.step_ms->p75, static_cast<double>(*p.peak_tensor_bytes) / 1e6,
+      static_cast<double>(*p.peak_rss_bytes) / 1e6, 100 * (1 - *p.matmul_share));
 }
 
 // How far a fitted exponent may lie above the claim's: timing is noisy and long sequences leave the
@@ -161,8 +163,9 @@ int bench(BenchArguments a) {
     fail(ErrorKind::usage, "bench: --check-growth needs two lengths or more in --n");
   }
   if (!a.json) {
-    fmt::print("{:<20} {:>6} {:>11} {:>9} {:>9} {:<14} {:>9} {:>9}\n", "attention", "n", "tokens/s",
-               "steps/s", "step ms", "[quartiles]", "tensor MB", "RSS MB");
+    fmt::print("{:<20} {:>6} {:>11} {:>9} {:>9} {:<14} {:>9} {:>9} {:>10}\n", "attention", "n",
+               "tokens/s", "steps/s", "step ms", "[quartiles]", "tensor MB", "RSS MB",
+               "not matmul");
   }
   nlohmann::json all = nlohmann::json::array();
   std::vector<std::string> broken;

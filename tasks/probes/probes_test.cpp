@@ -121,9 +121,35 @@ TEST_CASE("selective copy: tokens in order behind noise, plain and reversed too"
   }
 }
 
+TEST_CASE("needle: one needle has the key, its value is the label, places are uniform", "[unit]") {
+  constexpr std::size_t N = 200;
+  constexpr int kCount = 4000;
+  const json options{{"length", N}, {"distractors", 3}};
+  std::vector<int> quarters(4, 0);
+  for (const auto& e : drawn("needle", options, kCount)) {
+    std::string text;
+    for (const Token token : e.tokens) text += static_cast<char>(token - 1);
+    REQUIRE(text.size() == N);
+    CHECK(std::count(text.begin(), text.end(), '#') == 4);
+    const std::size_t question = text.find('?');
+    REQUIRE(question == N - 5);
+    const std::string key = text.substr(question + 1, 2);
+    const std::size_t place = text.find("#" + key + "=");
+    REQUIRE(place != std::string::npos);
+    CHECK(text.find("#" + key + "=", place + 1) == std::string::npos);
+    CHECK(text[N - 1] == text[place + 4]);
+    CHECK(e.labels[N - 2] == text[place + 4] + 1);
+    CHECK(e.labels[N - 1] == text[place + 5] + 1);
+    CHECK(std::count(e.labels.begin(), e.labels.end(), probes::kNoLabel) == N - 2);
+    ++quarters[std::min<std::size_t>(3, 4 * place / (N - 5 - 7))];
+  }
+  for (const int count : quarters) CHECK(std::abs(count - kCount / 4) < 5 * std::sqrt(kCount / 4));
+  CHECK_THROWS_AS(create_task("needle", {{"length", 40}, {"distractors", 9}})->open({}), Error);
+}
+
 TEST_CASE("probe tasks: examples do not depend on how many are asked for; splits share none",
           "[unit]") {
-  for (const char* name : {"mqar", "induction", "selective_copy"}) {
+  for (const char* name : {"mqar", "induction", "selective_copy", "needle"}) {
     INFO(name);
     const TempFolder cache;
     const auto task = create_task(name, nullptr);
