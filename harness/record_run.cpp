@@ -89,19 +89,25 @@ void fill_accuracy(Record& record, const RunState& state, const RunSpec& spec,
   a.best_step = best ? state.best_step : state.step;
   const Evaluation& test = state.evaluations[2];
   if (test.counted > 0) a.test_wilson95 = results::wilson(test.accuracy, test.counted);
+  if (info.head == tasks::Head::token && test.examples > 0) {
+    a.slices.push_back({"exact",
+                        static_cast<double>(test.exact) / static_cast<double>(test.examples),
+                        test.examples});
+  }
 }
 
 void fill_baselines(Record& record, const RecordInputs& in) {
   const Evaluation& test = in.state.evaluations[2];
-  if (test.labels.empty() || in.task.info().head == tasks::Head::token) return;
+  if (test.counted == 0) return;
   for (const tasks::Shortcut& s : in.task.shortcuts(in.data)) {
     results::Baseline baseline;
     baseline.name = s.name;
     baseline.title = s.description;
     baseline.accuracy = s.accuracy;
-    baseline.count = static_cast<std::int64_t>(s.predictions.size());
+    baseline.count =
+        s.predictions.empty() ? test.counted : static_cast<std::int64_t>(s.predictions.size());
     baseline.ladder = in.spec.task == "listops" && s.name != "majority";
-    if (s.predictions.size() == test.labels.size()) {
+    if (!test.labels.empty() && s.predictions.size() == test.labels.size()) {
       std::int64_t same = 0;
       for (std::size_t i = 0; i < test.labels.size(); ++i)
         same += s.predictions[i] == test.labels[i];
@@ -148,6 +154,7 @@ Evaluation evaluate(Workers& workers, const models::Model& model, const tasks::D
     e.loss += double{p.loss};
     e.correct += p.correct;
     e.counted += p.counted;
+    if (p.correct == p.counted) ++e.exact;
     if (p.label >= 0) e.labels.push_back(p.label);
   }
   for (const std::size_t i : indices) e.tokens += token_count(data[i]);

@@ -20,6 +20,7 @@ struct Evaluation {
   std::int64_t correct = 0;
   std::int64_t counted = 0;
   std::int64_t examples = 0;
+  std::int64_t exact = 0;  // examples with every label right
   std::int64_t tokens = 0;
   double seconds = 0;
   std::vector<std::int32_t> labels;  // predicted, in the order of the examples

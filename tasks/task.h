@@ -133,7 +133,7 @@ struct Reading {
 struct Shortcut {
   std::string name;
   std::string description;
-  std::vector<std::int32_t> predictions;  // [test examples]
+  std::vector<std::int32_t> predictions;  // [test examples]; none where it is known by the rules
   double accuracy = 0;                    // on the test split
 };
 

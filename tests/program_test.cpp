@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,9 +43,16 @@ struct Outcome {
   std::string out, err;
 };
 
-pid_t start(const std::vector<std::string>& arguments, const Folder& folder) {
+// `largest_file`: bytes; a write beyond it fails as one on a full disk does (0: no limit).
+pid_t start(const std::vector<std::string>& arguments, const Folder& folder,
+            rlim_t largest_file = 0) {
   const pid_t child = ::fork();
   if (child != 0) return child;
+  if (largest_file > 0) {
+    const rlimit limit{largest_file, largest_file};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    ::signal(SIGXFSZ, SIG_IGN);
+  }
   ::setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1);
   ::unsetenv("LRA_DATA");
   const int out = ::open((folder / "out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -58,9 +66,10 @@ pid_t start(const std::vector<std::string>& arguments, const Folder& folder) {
   ::_exit(127);
 }
 
-Outcome run(const std::vector<std::string>& arguments, const Folder& folder) {
+Outcome run(const std::vector<std::string>& arguments, const Folder& folder,
+            rlim_t largest_file = 0) {
   int status = 0;
-  ::waitpid(start(arguments, folder), &status, 0);
+  ::waitpid(start(arguments, folder, largest_file), &status, 0);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status),
           lra::read_file(folder / "out"), lra::read_file(folder / "err")};
 }
@@ -191,6 +200,58 @@ TEST_CASE("data faults: exit 3 with file and line, nothing half-written", "[run]
   CHECK_FALSE(fs::exists(fs::path(folder / "x") / "result.json"));
   const Outcome unwritable = train("/proc/nowhere");
   CHECK(unwritable.code == 3);
+}
+
+TEST_CASE("a full disk: exit 3, nothing half-written, and the command continues", "[run]") {
+  const Folder folder("full");
+  REQUIRE(run(tiny(folder / "whole"), folder).code == 0);
+  const auto complete = [](const fs::path& place) {
+    for (const auto& entry : fs::recursive_directory_iterator(place)) {
+      if (entry.path().extension() == ".tmp") return false;
+      if (entry.path().extension() == ".json") static_cast<void>(lra::read_json(entry.path()));
+    }
+    return true;
+  };
+  for (const rlim_t bytes : {rlim_t{100}, rlim_t{4000}, rlim_t{30000}}) {
+    const std::string out = folder / fmt::format("full-{}", bytes);
+    const Outcome o = run(tiny(out), folder, bytes);
+    INFO(bytes << " bytes: " << o.err);
+    CHECK(o.code == 3);
+    CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
+    CHECK_FALSE(fs::exists(fs::path(out) / "result.json"));
+    CHECK(complete(folder.path));
+    REQUIRE(run(tiny(out), folder).code == 0);
+    CHECK(model_of(folder, fmt::format("full-{}", bytes)) == model_of(folder, "whole"));
+  }
+  // The data cache of another seed does not fit.
+  const std::vector<std::string> other{"--set", "data.seed=5"};
+  const Outcome o = run(tiny(folder / "cache-full", other), folder, 2000);
+  INFO(o.err);
+  CHECK(o.code == 3);
+  CHECK(complete(folder.path));
+  CHECK(run(tiny(folder / "cache-full", other), folder).code == 0);
+}
+
+TEST_CASE("train: a token-level task is scored by labels and by whole sequences", "[run]") {
+  const Folder folder("tokens");
+  std::vector<std::string> arguments{"train",    "--task", "mqar",  "--attention", "linear",
+                                     "--preset", "probe",  "--out", folder / "run"};
+  for (const char* s : {"data.train=100", "data.val=20", "data.test=30", "train.steps=4",
+                        "train.batch_size=8", "train.eval_every=4", "train.warmup_steps=1"}) {
+    arguments.insert(arguments.end(), {"--set", s});
+  }
+  const Outcome o = run(arguments, folder);
+  INFO(o.err);
+  REQUIRE(o.code == 0);
+  const auto record = lra::results::from_json(
+      lra::read_json(fs::path(folder / "run") / "result.json"), "result.json");
+  CHECK(record.accuracy.unit == "tokens");
+  CHECK(record.accuracy.counts.test == 4 * 30);
+  REQUIRE(record.accuracy.slices.size() == 1);
+  CHECK(record.accuracy.slices[0].name == "exact");
+  CHECK(record.accuracy.slices[0].count == 30);
+  REQUIRE(record.baselines.size() == 1);
+  CHECK(record.baselines[0].accuracy == 0.25);
 }
 
 TEST_CASE("run: a suite goes on after a failed run and is continued", "[run]") {

@@ -131,7 +131,7 @@ def bench(attention, exponent, first_ms, mode):
             "steps_per_second": 1000 / ms, "tokens_per_second": 32000 * n / ms,
             "peak_tensor_bytes": int(20e6 * (n / 1024) ** min(exponent, 1.9)),
             "peak_rss_bytes": int(60e6 + 20e6 * (n / 1024) ** min(exponent, 1.9)),
-            "flops_per_token": 1.2e6})
+            "flops_per_token": 1.2e6, "matmul_share": 0.6})
     out = {"schema": "lra-bench/1", "attention": run["attention"], "preset": "nystromformer",
            "precision": "f32", "mode": mode, "batch": 32, "parameters": 200000,
            "measured": "exclusive", "started": "2026-01-31T12:00:00Z", "environment": MACHINE,

@@ -79,6 +79,13 @@ Reading ProbeTask::read(const Source&, const OpenOptions& options, ExampleSink& 
   return reading;
 }
 
+std::vector<Shortcut> ProbeTask::shortcuts(const TaskData&) const {
+  return {{"chance",
+           "a guess that knows the form of the task and nothing of its content",
+           {},
+           chance()}};
+}
+
 std::vector<std::size_t> draw_weighted(RandomStream& random, std::vector<double> weights,
                                        std::size_t K) {
   std::vector<std::size_t> drawn;

@@ -25,6 +25,9 @@ class ProbeTask : public Task {
   [[nodiscard]] Reading read(const Source& source, const OpenOptions& options,
                              ExampleSink& sink) const override;
 
+  // One: `chance`.
+  [[nodiscard]] std::vector<Shortcut> shortcuts(const TaskData& data) const override;
+
   // The values of all options: what the examples depend on besides the seed.
   [[nodiscard]] virtual std::string settings() const = 0;
   [[nodiscard]] virtual Drawn draw(RandomStream& random) const = 0;

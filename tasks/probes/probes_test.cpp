@@ -161,6 +161,9 @@ TEST_CASE("probe tasks: examples do not depend on how many are asked for; splits
     const TaskData more = task->open(options);
     CHECK(few.origin == Origin::generated);
     CHECK(few.details().at("chance").get<double>() > 0);
+    const json& baseline = few.details().at("baselines").at(0);
+    CHECK(baseline.at("name") == "chance");
+    CHECK(baseline.at("test_accuracy") == few.details().at("chance"));
     std::set<std::vector<Token>> seen;
     for (const Split split : kSplits) {
       for (std::size_t i = 0; i < few.split(split).size(); ++i) {
