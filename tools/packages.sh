@@ -17,6 +17,7 @@ build_packages=(
   libarchive-dev        # reads the official archives without unpacking them
   libcurl4-openssl-dev  # resumable data downloads
   libpng-dev            # images of the image and Pathfinder tasks
+  node-d3               # D3 in one file, for the pictures of lra report (no Node.js comes with it)
 )
 test_packages=(
   catch2                # the test framework: 2.13 (Debian 12) or 3 (Debian 13)
@@ -26,6 +27,7 @@ check_packages=(
   git                   # which files a change touches
   clang-format          # the formatting check
   clang-tidy            # the linter
+  chromium              # opens the report: sorting, filtering, pictures, no error in its console
 )
 # Only tools/fuzz.sh needs these.
 fuzz_packages=(

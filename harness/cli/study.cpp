@@ -11,6 +11,8 @@
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
 #include "harness/study/separation.h"
+#include "results/load.h"
+#include "results/relations.h"
 
 namespace lra::harness::cli {
 namespace {
@@ -94,11 +96,42 @@ int separation(const StudyArguments& a) {
   return 0;
 }
 
+// lra study ablation DIR...: what goes with accuracy among attentions.
+void add_ablation(CLI::App& command, Action& action) {
+  struct Arguments {
+    std::vector<std::string> places;
+    std::vector<std::string> metrics{
+        "entropy_norm", "top8_mass",       "local_gain_10",    "mean_distance",
+        "neg_mass",     "fro_over_sqrt_n", "softmax_distance", "train_tokens_per_second"};
+    std::string format = "md";
+  };
+  auto* sub = command.add_subcommand(
+      "ablation",
+      "which numbers of the attentions go with accuracy, e.g. in runs/ablation-cosformer");
+  auto a = std::make_shared<Arguments>();
+  sub->add_option("DIR", a->places, "folders of runs")->required();
+  sub->add_option("--metrics", a->metrics, "numbers to correlate with the test accuracy")
+      ->delimiter(',')
+      ->capture_default_str();
+  sub->add_option("--format", a->format, "md or json")
+      ->check(CLI::IsMember({"md", "json"}))
+      ->capture_default_str();
+  sub->callback([a, &action] {
+    action = [a] {
+      const std::vector<std::filesystem::path> places(a->places.begin(), a->places.end());
+      const auto records = results::load_records(places, results::OnFault::refuse).records;
+      fmt::print("{}", results::format_relations(results::relate(records, a->metrics), a->format));
+      return 0;
+    };
+  });
+}
+
 }  // namespace
 
 void add_study(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand("study", "questions with known answers, asked of kernels");
   command->require_subcommand(1);
+  add_ablation(*command, action);
   auto* sub = command->add_subcommand(
       "separation", "what softmax attention separates and linear attention does not");
   auto a = std::make_shared<StudyArguments>();
