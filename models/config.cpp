@@ -28,7 +28,8 @@ void ModelConfig::options(OptionTable& t) {
       .number("pixel_std", pixel_std, 1e-6, 10, "divides them")
       .number("dropout", dropout, 0, 0.99, "after embedding, attention and feed-forward")
       .number("attention_dropout", attention_dropout, 0, 0.99, "on attention weights")
-      .choice("init", init, {"torch", "lra"}, "initial values as PyTorch's layers or as LRA's")
+      .choice("init", init, {"torch", "lra", "gpt2"},
+              "initial values as of PyTorch's layers, of LRA or of GPT-2")
       .number("embedding_std", embedding_std, 0, 10, "of initial token embeddings")
       .integer("vocabulary", vocabulary, 0, 1 << 20, "rows of the token table; 0: the task's")
       .flag("feed_forward", feed_forward, "false: layers of attention alone");

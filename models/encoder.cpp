@@ -10,12 +10,20 @@ namespace {
 using engine::Shape;
 
 // LRA's Dense: Xavier weights, biases N(0, 1e-6). PyTorch's Linear: both U(+-1/sqrt(fan_in)).
-engine::Initialiser weight_init(const ModelConfig& config, std::int64_t in, std::int64_t out) {
-  return config.init == "lra" ? engine::init::xavier_uniform(in, out)
-                              : engine::init::torch_linear(in);
+// GPT-2 (Radford et al. 2019) and Zoology: weights N(0, 0.02), those of maps into the residual
+// stream over the root of how many there are, so that it begins as the embeddings; biases 0.
+engine::Initialiser weight_init(const ModelConfig& config, std::int64_t in, std::int64_t out,
+                                Into into) {
+  if (config.init == "lra") return engine::init::xavier_uniform(in, out);
+  if (config.init == "torch") return engine::init::torch_linear(in);
+  constexpr float kStd = 0.02F;
+  const auto maps = static_cast<float>(config.layers * (config.feed_forward ? 2 : 1));
+  return engine::init::normal(0, into == Into::residual ? kStd / std::sqrt(maps) : kStd);
 }
 engine::Initialiser bias_init(const ModelConfig& config, std::int64_t in) {
-  return config.init == "lra" ? engine::init::normal(0, 1e-6F) : engine::init::torch_linear(in);
+  if (config.init == "lra") return engine::init::normal(0, 1e-6F);
+  if (config.init == "torch") return engine::init::torch_linear(in);
+  return engine::init::constant(0);
 }
 
 }  // namespace
@@ -25,10 +33,11 @@ Value Norm::operator()(const Value& x) const {
 }
 
 Affine add_affine(engine::Parameters& parameters, const std::string& name, std::int64_t in,
-                  std::int64_t out, bool bias, const ModelConfig& config, std::int64_t fan_out) {
+                  std::int64_t out, bool bias, const ModelConfig& config, Into into,
+                  std::int64_t fan_out) {
   Affine map;
   map.weight = parameters.add(name + ".weight", Shape{in, out},
-                              weight_init(config, in, fan_out > 0 ? fan_out : out));
+                              weight_init(config, in, fan_out > 0 ? fan_out : out, into));
   if (bias) map.bias = parameters.add(name + ".bias", Shape{out}, bias_init(config, in));
   return map;
 }
@@ -59,15 +68,16 @@ EncoderLayer::EncoderLayer(const ModelConfig& config, engine::Parameters& parame
     // The projections are one product; each keeps the initial values of a map of its own.
     const std::int64_t parts = input_ == attention::Input::heads ? 3 : 2;
     qkv_ = add_affine(parameters, prefix + (parts == 3 ? "attention.qkv" : "attention.qk_v"), E,
-                      parts * config.qkv_width, config.attention_bias, config, config.qkv_width);
+                      parts * config.qkv_width, config.attention_bias, config, Into::layer,
+                      config.qkv_width);
     out_ = add_affine(parameters, prefix + "attention.out", config.qkv_width, E,
-                      config.attention_bias, config);
+                      config.attention_bias, config, Into::residual);
   }
   attention_->build(attention::ParameterBuilder(parameters, prefix + "attention."), dimensions);
   if (config.feed_forward) {
     norm2_ = add_norm(parameters, prefix + "norm2", E, config.norm_eps);
     ff1_ = add_affine(parameters, prefix + "ff1", E, config.ff_width, true, config);
-    ff2_ = add_affine(parameters, prefix + "ff2", config.ff_width, E, true, config);
+    ff2_ = add_affine(parameters, prefix + "ff2", config.ff_width, E, true, config, Into::residual);
   }
 }
 

@@ -71,10 +71,15 @@ class EncoderLayer {
   Affine qkv_, out_, ff1_, ff2_;
 };
 
-// Adds an affine map with the configuration's initial values.
+// Where a map's result goes.
+enum class Into { layer, residual };
+
+// Adds an affine map with the configuration's initial values; `fan_out` if it is one of several
+// maps in one product.
 [[nodiscard]] Affine add_affine(engine::Parameters& parameters, const std::string& name,
                                 std::int64_t in, std::int64_t out, bool bias,
-                                const ModelConfig& config, std::int64_t fan_out = 0);
+                                const ModelConfig& config, Into into = Into::layer,
+                                std::int64_t fan_out = 0);
 [[nodiscard]] Norm add_norm(engine::Parameters& parameters, const std::string& name,
                             std::int64_t width, double eps);
 

@@ -2,6 +2,7 @@
 
 #include "models/model.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "engine/runtime.h"
@@ -77,6 +78,29 @@ TEST_CASE("model: known bug: CLS pooling reads a token of its own, not the first
   other[0] = 7;
   CHECK(row(*with_cls, kIds) == row(*with_cls, other));
   CHECK(row(*first, kIds) != row(*first, other));
+}
+
+TEST_CASE("model: gpt2 initial values leave the residual stream to the embeddings", "[unit]") {
+  ModelConfig config;
+  config.init = "gpt2";
+  config.layers = 2;
+  Model model(config, {}, "softmax", nlohmann::json::object());
+  model.initialise(3, engine::DType::f32);
+  const auto deviation = [&](const std::string& name) {
+    const auto* entry = model.parameters().find(name);
+    REQUIRE(entry != nullptr);
+    double squares = 0;
+    for (const float w : model.parameters().tensor(*entry).to_floats()) squares += double{w} * w;
+    return std::sqrt(squares / static_cast<double>(entry->size));
+  };
+  for (const char* layer : {"layers.0.", "layers.1."}) {
+    const std::string prefix = layer;
+    CHECK(deviation(prefix + "attention.qkv.weight") == testing::Approx(0.02).epsilon(0.05));
+    CHECK(deviation(prefix + "attention.out.weight") == testing::Approx(0.01).epsilon(0.05));
+    CHECK(deviation(prefix + "ff1.weight") == testing::Approx(0.02).epsilon(0.05));
+    CHECK(deviation(prefix + "ff2.weight") == testing::Approx(0.01).epsilon(0.05));
+    CHECK(deviation(prefix + "ff2.bias") == 0);
+  }
 }
 
 }  // namespace
