@@ -11,7 +11,8 @@
 // LRA's code sums over all blocks in place of the sorted one, so that W is not trained; this is the
 // paper's definition. Ours: blocks divide the real length by default (`structure = tensor`: the
 // padded tensor); as many columns of W as the longest sequence has blocks, unless told otherwise;
-// W, R and P are in f32 also in bf16 runs.
+// W, R and P are in f32 also in bf16 runs. Longer than other variants: two ways to combine, and a
+// definition that makes P by divisions in place of logarithms.
 
 #include <algorithm>
 #include <cmath>
