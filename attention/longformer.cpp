@@ -5,8 +5,8 @@
 // As in LRA, w counts all keys of the window: r = [w/2], l = w - [w/2] - 1. Exact softmax for
 // windows over the whole sequence without global tokens. Ours: the CLS token is global if there is
 // one (LRA's code never makes a token global, though it carries the projections); the second
-// projections have no bias; causal keeps j <= i everywhere. Longer than other variants: the windows and
-// the global token are two attentions, each defined.
+// projections have no bias; causal keeps j <= i everywhere. Longer than other variants: the windows
+// and the global token are two attentions, each defined.
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
