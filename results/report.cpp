@@ -46,6 +46,7 @@ std::string table_html(const std::string& heads, const std::string& rows) {
 }
 
 std::string leaderboard_html(const std::vector<Record>& records, const ReportOptions& options) {
+  if (records.empty()) return "";
   const auto section = [&](const TableOptions& table) {
     std::string html = html_table(build_table(records, table));
     html.replace(html.find("<table>"), 7, "<table class=\"filtered\">");
@@ -257,7 +258,8 @@ bool report_has_pictures() { return find_embedded(embedded::report_files(), "d3.
 std::string render_report(const std::vector<Record>& records,
                           const std::vector<BenchRecord>& benches,
                           const std::vector<FileFault>& faults, const ReportOptions& options) {
-  const auto kept = select_records(records, options.table);
+  const auto kept =
+      records.empty() && !benches.empty() ? records : select_records(records, options.table);
   const Leaderboard board = build_leaderboard(kept, options.table.baseline);
   const json data = report_data(kept, benches, options);
   std::string data_text = data.dump();

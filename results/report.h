@@ -23,7 +23,8 @@ struct ReportOptions {
 // pictures.
 [[nodiscard]] bool report_has_pictures();
 
-// The page. The same input gives the same bytes. Throws as build_table().
+// The page. The same input gives the same bytes. Throws as build_table(), but benches alone will
+// do.
 [[nodiscard]] std::string render_report(const std::vector<Record>& records,
                                         const std::vector<BenchRecord>& benches,
                                         const std::vector<FileFault>& faults,

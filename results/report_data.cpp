@@ -246,7 +246,8 @@ json tasks_json(const Leaderboard& board) {
 
 json report_data(const std::vector<Record>& records, const std::vector<BenchRecord>& benches,
                  const ReportOptions& options) {
-  const auto kept = select_records(records, options.table);
+  const auto kept =
+      records.empty() && !benches.empty() ? records : select_records(records, options.table);
   const Leaderboard board = build_leaderboard(kept, options.table.baseline);
   const auto labels = entry_labels(board.entries);
   std::vector<const Record*> order;

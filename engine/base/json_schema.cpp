@@ -140,7 +140,8 @@ class Checker {
       Checker inner(root_);
       inner.check(alternative, value, path);
       if (inner.faults.empty()) return;
-      reasons.push_back(inner.faults.front().message);
+      const SchemaFault& fault = inner.faults.front();
+      reasons.push_back(fault.path == path ? fault.message : fault.path + ": " + fault.message);
     }
     add(path, "fits no alternative ({})", fmt::join(reasons, " | "));
   }
