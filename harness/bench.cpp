@@ -1,18 +1,15 @@
 #include "harness/bench.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <new>
 
+#include "attention/attention.h"
 #include "engine/base/error.h"
-#include "engine/base/file.h"
 #include "engine/runtime.h"
+#include "harness/child.h"
+#include "harness/record_run.h"
+#include "harness/side_by_side.h"
 #include "harness/workers.h"
 #include "models/optimizer.h"
 #include "models/presets.h"
@@ -23,6 +20,8 @@ namespace {
 using engine::Tensor;
 using nlohmann::json;
 using Clock = std::chrono::steady_clock;
+
+constexpr int kRounds = 3;
 
 constexpr std::int64_t kVocabulary = 256;
 constexpr std::int64_t kClasses = 10;
@@ -46,6 +45,8 @@ class RandomBatch final : public tasks::Dataset {
   }
   [[nodiscard]] std::size_t size() const override { return examples.size(); }
   [[nodiscard]] tasks::Example operator[](std::size_t i) const override { return examples[i]; }
+
+  [[nodiscard]] std::size_t token_count() const { return tokens_.size(); }
 
   std::vector<tasks::Example> examples;
   std::vector<std::uint64_t> ids;
@@ -130,8 +131,20 @@ class Bench {
     return std::chrono::duration<double>(Clock::now() - start).count();
   }
 
-  Workers& workers() { return workers_; }
-  [[nodiscard]] std::int64_t parameters() const { return model_.parameter_count(); }
+  [[nodiscard]] int threads() const { return workers_.threads(); }
+
+  // What steps of these seconds, with so many operations each, say.
+  void finish(const std::vector<double>& times, std::int64_t flops, BenchResult& result) const {
+    result.parameters = model_.parameter_count();
+    auto& p = result.point;
+    p.step_ms = quantiles(times);
+    p.steps_per_second = 1e3 / p.step_ms->median;
+    const auto tokens = static_cast<double>(batch_.token_count());
+    p.tokens_per_second = tokens * *p.steps_per_second;
+    p.flops_per_token = static_cast<double>(flops) / tokens;
+    p.peak_tensor_bytes = workers_.meter()->peak_bytes();
+    p.peak_rss_bytes = static_cast<std::int64_t>(engine::peak_rss_bytes());
+  }
 
  private:
   void prepare() {
@@ -162,8 +175,39 @@ double matmul_share(Bench& bench, std::int64_t flops) {
   for (const auto& e : engine::profile::entries()) {
     if (e.operation == "matmul") products += e.seconds;
   }
-  return std::min(1.0, products / (seconds * bench.workers().threads()));
+  return std::min(1.0, products / (seconds * bench.threads()));
 }
+
+class BenchRehearsal final : public Rehearsal {
+ public:
+  BenchRehearsal(const BenchOptions& options, std::int64_t n)
+      : options_(options), n_(n), bench_(options_, n) {
+    bench_.step(&flops_);  // compiles the primitives
+    matmul_share_ = matmul_share(bench_, flops_);
+  }
+  void round() override {
+    double total = 0;
+    do {
+      times_.push_back(bench_.step(&flops_));
+      total += times_.back();
+    } while (total < options_.seconds / kRounds);
+  }
+  [[nodiscard]] json result() const override {
+    BenchResult result;
+    result.point.n = n_;
+    result.point.matmul_share = matmul_share_;
+    bench_.finish(times_, flops_, result);
+    return to_json(result);
+  }
+
+ private:
+  const BenchOptions options_;
+  const std::int64_t n_;
+  Bench bench_;
+  std::vector<double> times_;
+  std::int64_t flops_ = 0;
+  double matmul_share_ = 0;
+};
 
 }  // namespace
 
@@ -180,7 +224,6 @@ BenchResult bench_point(const BenchOptions& options, std::int64_t n) {
   BenchResult result;
   result.point.n = n;
   Bench bench(options, n);
-  result.parameters = bench.parameters();
   std::int64_t flops = 0;
   bench.step(&flops);  // compiles the primitives
   bench.step(&flops);
@@ -197,62 +240,80 @@ BenchResult bench_point(const BenchOptions& options, std::int64_t n) {
     result.profile = engine::profile::entries();
     result.profiled_seconds = total;
   }
-  auto& p = result.point;
-  p.matmul_share = matmul_share(bench, flops);
-  p.step_ms = quantiles(times);
-  p.steps_per_second = 1e3 / p.step_ms->median;
-  const auto tokens = static_cast<double>(options.batch * n);
-  p.tokens_per_second = tokens * *p.steps_per_second;
-  p.flops_per_token = static_cast<double>(flops) / tokens;
-  p.peak_tensor_bytes = bench.workers().meter()->peak_bytes();
-  p.peak_rss_bytes = static_cast<std::int64_t>(engine::peak_rss_bytes());
+  result.point.matmul_share = matmul_share(bench, flops);
+  bench.finish(times, flops, result);
   return result;
 }
 
 BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n) {
-  std::array<int, 2> pipe_ends{};
-  if (::pipe(pipe_ends.data()) != 0) fail(ErrorKind::io, "bench: no pipe (error {})", errno);
-  const pid_t child = ::fork();
-  if (child < 0) fail(ErrorKind::io, "bench: cannot start a process (error {})", errno);
-  if (child == 0) {
-    ::close(pipe_ends[0]);
-    std::string text;
+  Child child([&](Channel& channel) {
     try {
-      text = to_json(bench_point(options, n)).dump();
+      channel.send(to_json(bench_point(options, n)));
     } catch (const std::bad_alloc&) {
-      text = json{{"out-of-memory", true}}.dump();
+      channel.send({{"out-of-memory", true}});
     } catch (const std::exception& error) {
-      text = json{{"error", error.what()}}.dump();
+      channel.send({{"error", error.what()}});
     }
-    std::string_view rest = text;
-    while (!rest.empty()) {
-      const ssize_t put = ::write(pipe_ends[1], rest.data(), rest.size());
-      if (put <= 0) break;
-      rest.remove_prefix(static_cast<std::size_t>(put));
-    }
-    ::_exit(0);
-  }
-  ::close(pipe_ends[1]);
-  std::string text;
-  std::array<char, 4096> buffer{};
-  for (ssize_t got = 0; (got = ::read(pipe_ends[0], buffer.data(), buffer.size())) > 0;) {
-    text.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-  ::close(pipe_ends[0]);
-  int status = 0;
-  ::waitpid(child, &status, 0);
+  });
   BenchResult failed;
   failed.point.n = n;
-  failed.point.status =
-      WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "out-of-memory" : "failed";
-  if (text.empty()) return failed;
-  const json j = parse_json(text, "bench");
-  if (j.contains("error")) fail(ErrorKind::backend, "bench: {}", j["error"].get<std::string>());
-  if (j.contains("out-of-memory")) {
-    failed.point.status = "out-of-memory";
+  failed.point.status = "out-of-memory";
+  const auto answer = child.channel().receive();
+  const bool killed = child.was_killed();
+  if (!answer) {
+    if (!killed) failed.point.status = "failed";
     return failed;
   }
-  return from_json(j);
+  if (answer->contains("error")) {
+    fail(ErrorKind::backend, "bench: {}", answer->at("error").get<std::string>());
+  }
+  return answer->contains("out-of-memory") ? failed : from_json(*answer);
+}
+
+std::vector<BenchResult> bench_side_by_side(const std::vector<BenchOptions>& variants,
+                                            std::int64_t n, std::int64_t memory_bytes,
+                                            const std::atomic<bool>* stop) {
+  std::vector<Subject> subjects(variants.size());
+  for (std::size_t i = 0; i < variants.size(); ++i) {
+    subjects[i].prepare = [&options = variants[i], n](const Tell&) {
+      return std::make_unique<BenchRehearsal>(options, n);
+    };
+  }
+  measure_side_by_side(subjects, {kRounds, memory_bytes, stop});
+  std::vector<BenchResult> results;
+  for (const Subject& subject : subjects) {
+    if (!subject.result && subject.failure.empty()) return {};
+    BenchResult result;
+    result.point.n = n;
+    result.point.status = subject.out_of_memory ? "out-of-memory" : "failed";
+    results.push_back(subject.result ? from_json(*subject.result) : result);
+  }
+  return results;
+}
+
+results::BenchRecord bench_record(const BenchOptions& options) {
+  results::BenchRecord record;
+  record.attention = {options.attention,
+                      attention::registry().at(options.attention).traits.label,
+                      {options.attention_options.dump()}};
+  record.preset = options.preset;
+  record.precision = options.precision;
+  record.mode = options.mode;
+  record.batch = options.batch;
+  record.measured = "exclusive";
+  record.started = utc_now();
+  record.environment =
+      environment(options.threads > 0 ? options.threads : engine::machine().cores, 1);
+  return record;
+}
+
+void add_point(results::BenchRecord& record, const BenchResult& result) {
+  if (result.parameters > 0) record.parameters = result.parameters;
+  record.environment.lanes = default_lanes(record.parameters.value_or(0));
+  const auto place =
+      std::find_if(record.points.begin(), record.points.end(),
+                   [&result](const results::BenchPoint& p) { return p.n >= result.point.n; });
+  record.points.insert(place, result.point);
 }
 
 }  // namespace lra::harness

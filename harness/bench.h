@@ -1,6 +1,7 @@
 #pragma once
 // Speed and memory of training and inference on full sequences of random tokens.
 
+#include <atomic>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -39,6 +40,18 @@ struct BenchResult {
 // The same in a child process, so that its peak resident memory is its own and running out of
 // memory is a result. Must be called before this process has started threads.
 [[nodiscard]] BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n);
+
+// One length of several variants in turns, in three rounds of `seconds` / 3 each and at least one
+// step; each in a process of its own, all processes within `memory_bytes` (0: no limit). Fewer
+// results than variants if it was stopped.
+[[nodiscard]] std::vector<BenchResult> bench_side_by_side(const std::vector<BenchOptions>& variants,
+                                                          std::int64_t n, std::int64_t memory_bytes,
+                                                          const std::atomic<bool>* stop);
+
+// A record without points of what the options ask for; 0 threads: all cores.
+[[nodiscard]] results::BenchRecord bench_record(const BenchOptions& options);
+// Adds a length, keeping the points sorted by n.
+void add_point(results::BenchRecord& record, const BenchResult& result);
 
 // The model and preset name for `--preset`: "small" (2 layers, width 64, 2 heads, feed-forward 128,
 // no dropout) or a preset's model for a task.

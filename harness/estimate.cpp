@@ -1,16 +1,73 @@
 #include "harness/estimate.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "engine/base/file.h"
 #include "engine/runtime.h"
 #include "harness/bench.h"
+#include "harness/record_run.h"
+#include "harness/workers.h"
 #include "tasks/task.h"
 
 namespace lra::harness {
 namespace {
 
+using nlohmann::json;
+
+constexpr const char* kSchema = "lra-estimates/1";
 // A forward pass is about a third of a training step.
 constexpr double kInferenceShare = 1.0 / 3.0;
+// Of the parameters in f32: themselves and the optimiser's two moments.
+constexpr std::int64_t kCopies = 3;
+
+json to_json(const Estimate& e) {
+  return {{"seconds", e.seconds},
+          {"fixed_bytes", e.memory.fixed_bytes},
+          {"sequence_bytes", e.memory.sequence_bytes},
+          {"known", e.known}};
+}
+
+// A step or two with a sequence a thread: a step runs its sequences one after the other.
+BenchResult try_out(BenchOptions options, std::int64_t n) {
+  const int threads = options.threads > 0 ? options.threads : engine::machine().cores;
+  options.batch = std::min<std::int64_t>(options.batch, threads);
+  options.seconds = 0.05;
+  options.min_steps = 1;
+  return bench_point_isolated(options, n);
+}
+
+std::int64_t fixed_bytes(std::int64_t parameters, std::int64_t copies,
+                         const std::string& precision) {
+  return parameters * (4 * copies + (precision == "bf16" ? 2 : 0));
+}
+
+// In flight in the trial of a training step, for each of its sequences.
+std::int64_t sequence_bytes(const BenchResult& trial, const BenchOptions& options) {
+  const int threads = options.threads > 0 ? options.threads : engine::machine().cores;
+  const std::int64_t fixed =
+      fixed_bytes(trial.parameters, kCopies + default_lanes(trial.parameters), options.precision);
+  return std::max<std::int64_t>(0, *trial.point.peak_tensor_bytes - fixed) /
+         std::min<std::int64_t>(options.batch, threads);
+}
+
+std::string config_digest(RunSpec spec, int threads) {
+  spec.seed = 0;
+  return sha256_hex(spec_digest(spec) +
+                    fmt::format(" {} {}", threads, environment(threads, 1).cpu));
+}
+
+// A number in a file of the system; the largest one if there is none ("max").
+std::int64_t read_limit(const std::string& path) {
+  std::ifstream file(path);
+  std::int64_t value = 0;
+  return file >> value ? value : std::numeric_limits<std::int64_t>::max();
+}
 
 }  // namespace
 
@@ -23,26 +80,67 @@ Estimate estimate(const RunSpec& spec, int threads) {
   o.attention_options = spec.attention_options;
   o.model = spec.model;
   o.precision = spec.precision;
+  o.batch = spec.train.batch_size * sequences;
   o.threads = threads;
-  // One sequence a thread is enough: a step runs sequences one after the other.
-  o.batch = std::min<std::int64_t>(spec.train.batch_size * sequences,
-                                   threads > 0 ? threads : engine::machine().cores);
-  o.seconds = 0.05;
-  o.min_steps = 1;
-  const BenchResult trial = bench_point_isolated(o, n);
-  Estimate result;
-  if (!trial.point.tokens_per_second || !trial.point.peak_tensor_bytes) return result;
+  const BenchResult trial = try_out(o, n);
+  if (trial.point.status != "completed") return {};
+  const auto lanes = spec.lanes > 0 ? spec.lanes : default_lanes(trial.parameters);
   const auto tokens = static_cast<double>(n * sequences);
   const auto steps = static_cast<double>(spec.train.steps);
   const double evaluations =
       spec.train.eval_every > 0 ? steps / static_cast<double>(spec.train.eval_every) : 1;
   const auto examples = static_cast<double>(spec.train.eval_examples);
+  Estimate result;
   result.seconds = tokens / *trial.point.tokens_per_second *
                    (steps * static_cast<double>(spec.train.batch_size) +
                     kInferenceShare * evaluations * examples);
-  result.tensor_bytes = *trial.point.peak_tensor_bytes;
+  // A run also keeps its best weights so far, and both sequences of a pair are in flight together.
+  result.memory = {fixed_bytes(trial.parameters, kCopies + 1 + lanes, spec.precision),
+                   sequences * sequence_bytes(trial, o)};
   result.known = true;
   return result;
+}
+
+Estimate estimate_bench(const BenchOptions& options, std::int64_t n) {
+  const BenchResult trial = try_out(options, n);
+  if (trial.point.status != "completed") return {};
+  const double step = static_cast<double>(options.batch * n) / *trial.point.tokens_per_second;
+  constexpr int kWarmUpSteps = 2;
+  constexpr int kLeastSteps = 3;
+  return {kWarmUpSteps * step + std::max(options.seconds, kLeastSteps * step),
+          {*trial.point.peak_tensor_bytes, 0},
+          true};
+}
+
+Estimates::Estimates(std::filesystem::path file, int threads)
+    : file_(std::move(file)), threads_(threads), known_(json::object()) {
+  if (!std::filesystem::exists(file_)) return;
+  const json found = read_json(file_);
+  if (found.is_object() && found.value("schema", "") == kSchema) known_ = found.at("estimates");
+}
+
+Estimate Estimates::of(const RunSpec& spec) {
+  const std::string key = config_digest(spec, threads_);
+  if (!known_.contains(key)) {
+    known_[key] = to_json(estimate(spec, threads_));
+    write_json(file_, {{"schema", kSchema}, {"estimates", known_}});
+  }
+  const json& e = known_.at(key);
+  return {e.at("seconds"), {e.at("fixed_bytes"), e.at("sequence_bytes")}, e.at("known")};
+}
+
+std::int64_t available_memory() {
+  std::int64_t available = std::numeric_limits<std::int64_t>::max();
+  std::ifstream file("/proc/meminfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("MemAvailable:")) available = 1024 * std::stoll(line.substr(13));
+  }
+  const std::string group = "/sys/fs/cgroup/";
+  const std::int64_t limit = read_limit(group + "memory.max");
+  if (limit < std::numeric_limits<std::int64_t>::max()) {
+    available = std::min(available, limit - read_limit(group + "memory.current"));
+  }
+  return std::max<std::int64_t>(available, 1);
 }
 
 }  // namespace lra::harness

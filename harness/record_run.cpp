@@ -130,13 +130,7 @@ void fill_speed(Record& record, const RecordInputs& in) {
   speed.infer_examples_per_second = ratio(static_cast<double>(test.examples), test.seconds);
   speed.infer_tokens_per_second = ratio(static_cast<double>(test.tokens), test.seconds);
   if (!in.state.step_ms.empty()) {
-    std::vector<double> times(in.state.step_ms.begin(), in.state.step_ms.end());
-    std::sort(times.begin(), times.end());
-    const auto at = [&times](double q) {
-      return times[static_cast<std::size_t>(q * static_cast<double>(times.size() - 1) + 0.5)];
-    };
-    speed.train_step_ms =
-        results::Quantiles{at(0.5), at(0.1), at(0.9), static_cast<std::int64_t>(times.size())};
+    speed.train_step_ms = quantiles_of({in.state.step_ms.begin(), in.state.step_ms.end()});
   }
   if (t.rows > 0) speed.padding_share = 1 - tokens / static_cast<double>(t.rows);
   speed.measured = in.shared ? "shared" : "exclusive";
@@ -221,6 +215,14 @@ RunState RunState::from_json(const json& j) {
   return state;
 }
 
+results::Quantiles quantiles_of(std::vector<double> times) {
+  std::sort(times.begin(), times.end());
+  const auto at = [&times](double q) {
+    return times[static_cast<std::size_t>(q * static_cast<double>(times.size() - 1) + 0.5)];
+  };
+  return {at(0.5), at(0.1), at(0.9), static_cast<std::int64_t>(times.size())};
+}
+
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
@@ -277,7 +279,9 @@ Record make_record(const RecordInputs& in, results::Status status, const std::st
   }
   fill_speed(record, in);
   record.memory.peak_tensor_bytes = in.workers.meter()->peak_bytes();
-  record.memory.peak_rss_bytes = static_cast<std::int64_t>(engine::peak_rss_bytes());
+  // A process that does several runs at once has no resident memory of one of them.
+  if (!in.shared)
+    record.memory.peak_rss_bytes = static_cast<std::int64_t>(engine::peak_rss_bytes());
   record.time.started = in.state.started;
   record.time.seconds = in.state.total.seconds;
   record.time.eval_seconds = in.state.eval_seconds;
@@ -287,13 +291,13 @@ Record make_record(const RecordInputs& in, results::Status status, const std::st
   return record;
 }
 
-Record make_failed_record(const RunSpec& spec, const Workers& workers, const std::string& failure) {
+Record make_failed_record(const RunSpec& spec, int threads, const std::string& failure) {
   Record record;
   fill_identity(record, spec);
   record.status = results::Status::failed;
   record.failure = failure;
   record.time.started = utc_now();
-  record.environment = environment(workers.threads(), std::max<std::int64_t>(spec.lanes, 1));
+  record.environment = environment(threads, std::max<std::int64_t>(spec.lanes, 1));
   return record;
 }
 

@@ -74,11 +74,14 @@ struct RecordInputs {
                                           const std::string& failure);
 
 // A record for a run that could not start or broke off: what is known is the specification.
-[[nodiscard]] results::Record make_failed_record(const RunSpec& spec, const Workers& workers,
+[[nodiscard]] results::Record make_failed_record(const RunSpec& spec, int threads,
                                                  const std::string& failure);
 
 // Parameters of the softmax Transformer under the same model configuration.
 [[nodiscard]] std::int64_t baseline_parameters(const RunSpec& spec, const tasks::TaskInfo& info);
+
+// Quantiles of at least one time in ms.
+[[nodiscard]] results::Quantiles quantiles_of(std::vector<double> times);
 
 // This moment in UTC: 2026-01-31T12:00:00Z.
 [[nodiscard]] std::string utc_now();

@@ -1,13 +1,14 @@
 #include "harness/suite.h"
 
-#include <algorithm>
+#include <filesystem>
+#include <utility>
 
 #include "attention/attention.h"
 #include "embedded/suite_files.h"
+#include "embedded/suite_schema_files.h"
 #include "engine/base/error.h"
 #include "engine/base/file.h"
-#include "harness/record_run.h"
-#include "results/record.h"
+#include "engine/base/json_schema.h"
 
 namespace lra::harness {
 namespace {
@@ -22,60 +23,35 @@ struct Named {
   std::vector<std::string> settings;
 };
 
-void add_settings(const json& object, const std::string& prefix, const std::string& where,
+void add_settings(const json& entry, const char* member, const std::string& prefix,
                   std::vector<std::string>& settings) {
-  if (!object.is_object()) fail(ErrorKind::config, "{}: expected an object", where);
-  for (const auto& [key, value] : object.items()) {
+  if (!entry.contains(member)) return;
+  for (const auto& [key, value] : entry[member].items()) {
     settings.push_back(prefix + key + "=" +
                        (value.is_string() ? value.get<std::string>() : value.dump()));
   }
 }
 
-Named parse_named(const json& entry, const std::string& option_prefix, const std::string& where) {
-  if (entry.is_string()) return {entry.get<std::string>(), {}};
-  if (!entry.is_object() || !entry.contains("name") || !entry["name"].is_string()) {
-    fail(ErrorKind::config, "{}: expected a name or an object with \"name\"", where);
-  }
-  Named named{entry["name"].get<std::string>(), {}};
-  for (const auto& [key, value] : entry.items()) {
-    if (key == "options") {
-      add_settings(value, option_prefix, where + "/options", named.settings);
-    } else if (key == "settings") {
-      add_settings(value, "", where + "/settings", named.settings);
-    } else if (key != "name") {
-      throw Error(
-          ErrorKind::config,
-          where + ": " + unknown_name_message("member", key, {"name", "options", "settings"}));
-    }
-  }
-  return named;
-}
-
-std::vector<Named> parse_list(const json& file, const char* member, const std::string& prefix,
-                              const std::string& where) {
-  if (!file.contains(member) || !file[member].is_array() || file[member].empty()) {
-    fail(ErrorKind::config, "{}: /{}: expected a list with at least one entry", where, member);
-  }
+std::vector<Named> parse_list(const json& file, const char* member, const std::string& prefix) {
   std::vector<Named> list;
-  for (std::size_t i = 0; i < file[member].size(); ++i) {
-    list.push_back(
-        parse_named(file[member][i], prefix, fmt::format("{}: /{}/{}", where, member, i)));
+  for (const json& entry : file.value(member, json::array())) {
+    if (entry.is_string()) {
+      list.push_back({entry.get<std::string>(), {}});
+      continue;
+    }
+    Named& named = list.emplace_back(Named{entry.at("name").get<std::string>(), {}});
+    add_settings(entry, "options", prefix, named.settings);
+    add_settings(entry, "settings", "", named.settings);
   }
   return list;
 }
 
-void check_members(const json& file, const std::string& where) {
-  const std::vector<std::string> known{"schema",     "name",    "description", "tasks",
-                                       "attentions", "preset",  "protocol",    "seeds",
-                                       "precision",  "settings"};
-  if (!file.is_object() || file.value("schema", "") != "lra-suite/1") {
-    fail(ErrorKind::config, "{}: /schema: expected \"lra-suite/1\"", where);
-  }
-  for (const auto& [key, value] : file.items()) {
-    if (std::find(known.begin(), known.end(), key) == known.end()) {
-      throw Error(ErrorKind::config, where + ": /: " + unknown_name_message("member", key, known));
-    }
-  }
+void check_schema(const json& file, const std::string& where) {
+  static const JsonSchema schema(suite_schema(), "suite.schema.json");
+  const auto faults = schema.check(file);
+  if (faults.empty()) return;
+  fail(ErrorKind::config, "{}: {}: {}", where,
+       faults.front().path.empty() ? "/" : faults.front().path, faults.front().message);
 }
 
 // "all" stands for every registered variant.
@@ -87,24 +63,49 @@ std::vector<Named> expand(std::vector<Named> attentions) {
   return all;
 }
 
-SuiteRun make_run(const json& file, const Named& task, const Named& attention, std::int64_t seed,
-                  const std::vector<std::string>& settings) {
-  SuiteRun run;
-  run.request.task = task.name;
-  run.request.attention = attention.name;
-  run.request.preset = file.value("preset", "nystromformer");
-  run.request.protocol = file.value("protocol", "exact");
-  run.request.precision = file.value("precision", "auto");
-  run.request.seed = seed;
-  if (file.contains("settings"))
-    add_settings(file["settings"], "", "/settings", run.request.settings);
-  for (const auto* more : {&task.settings, &attention.settings, &settings}) {
-    run.request.settings.insert(run.request.settings.end(), more->begin(), more->end());
+Request make_request(const json& file, const std::string& task, const Named& attention,
+                     const std::vector<std::string>& task_settings,
+                     const std::vector<std::string>& settings) {
+  Request request;
+  request.task = task;
+  request.attention = attention.name;
+  request.preset = file.value("preset", request.preset);
+  request.protocol = file.value("protocol", request.protocol);
+  request.precision = file.value("precision", request.precision);
+  add_settings(file, "settings", "", request.settings);
+  for (const auto* more : {&task_settings, &attention.settings, &settings}) {
+    request.settings.insert(request.settings.end(), more->begin(), more->end());
   }
-  run.spec = resolve(run.request);
-  run.name = fmt::format("{}-{}-s{}-{}", run.spec.task, run.spec.attention, seed,
-                         spec_digest(run.spec).substr(0, 8));
-  return run;
+  return request;
+}
+
+SuiteRun make_run(Request request, std::int64_t seed) {
+  request.seed = seed;
+  RunSpec spec = resolve(request);
+  std::string name =
+      fmt::format("{}-{}-s{}-{}", spec.task, spec.attention, seed, spec_digest(spec).substr(0, 8));
+  return {std::move(request), std::move(spec), std::move(name)};
+}
+
+SuiteBench make_bench(const json& file, const std::vector<Named>& attentions,
+                      const std::vector<std::string>& settings) {
+  const json& wanted = file.at("bench");
+  SuiteBench bench;
+  bench.lengths = wanted.at("n").get<std::vector<std::int64_t>>();
+  bench.modes = wanted.value("modes", std::vector<std::string>{"train", "infer"});
+  for (const Named& attention : attentions) {
+    const RunSpec spec =
+        resolve(make_request(file, wanted.value("task", "text"), attention, {}, settings));
+    BenchOptions& o = bench.variants.emplace_back();
+    o.attention = spec.attention;
+    o.attention_options = spec.attention_options;
+    o.model = spec.model;
+    o.preset = spec.preset;
+    o.precision = spec.precision;
+    o.batch = wanted.value("batch", std::int64_t{32});
+    o.seconds = wanted.value("seconds", 3.0);
+  }
+  return bench;
 }
 
 }  // namespace
@@ -128,44 +129,26 @@ json suite_file(const std::string& name) {
 
 Suite load_suite(const std::string& name, const std::vector<std::string>& settings) {
   const json file = suite_file(name);
-  const std::string where = "suite " + name;
-  check_members(file, where);
-  Suite suite{file.value("name", name), file.value("description", ""), {}};
-  const auto tasks = parse_list(file, "tasks", "task.", where);
-  const auto attentions = expand(parse_list(file, "attentions", "attention.", where));
-  const json seeds = file.value("seeds", json::array({0}));
-  for (const auto& seed : seeds) {
-    if (!seed.is_number_integer() || seed.get<std::int64_t>() < 0) {
-      fail(ErrorKind::config, "{}: /seeds: got {}, expected whole numbers", where, seed.dump());
-    }
+  check_schema(file, "suite " + name);
+  const std::string own_name =
+      name.ends_with(kExtension) ? std::filesystem::path(name).stem().string() : name;
+  Suite suite{file.value("name", own_name), file.value("description", ""), {}, {}};
+  const auto tasks = parse_list(file, "tasks", "task.");
+  const auto attentions = expand(parse_list(file, "attentions", "attention."));
+  for (const std::int64_t seed : file.value("seeds", std::vector<std::int64_t>{0})) {
     for (const Named& task : tasks) {
       for (const Named& attention : attentions) {
-        suite.runs.push_back(make_run(file, task, attention, seed.get<std::int64_t>(), settings));
+        suite.runs.push_back(
+            make_run(make_request(file, task.name, attention, task.settings, settings), seed));
       }
     }
   }
+  if (file.contains("bench")) suite.bench = make_bench(file, attentions, settings);
   return suite;
 }
 
-std::vector<results::Record> run_suite(
-    const Suite& suite, const std::filesystem::path& out, const RunOptions& options,
-    Workers& workers,
-    const std::function<std::function<void(const Progress&)>(std::size_t)>& progress) {
-  std::vector<results::Record> records;
-  for (std::size_t i = 0; i < suite.runs.size(); ++i) {
-    if (options.stop != nullptr && options.stop->load()) break;
-    const SuiteRun& run = suite.runs[i];
-    RunOptions own = options;
-    own.folder = out / "runs" / run.name;
-    own.progress = progress(i);
-    try {
-      records.push_back(run_training(run.spec, own, workers));
-    } catch (const Error& error) {
-      records.push_back(make_failed_record(run.spec, workers, error.what()));
-      write_json(own.folder / "result.json", results::to_json(records.back()));
-    }
-  }
-  return records;
+std::string_view suite_schema() {
+  return find_embedded(embedded::suite_schema_files(), "suite.schema.json")->content;
 }
 
 }  // namespace lra::harness

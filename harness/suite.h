@@ -1,14 +1,16 @@
 #pragma once
-// A suite: tasks x attentions x seeds, run one after the other into one folder and continued where
-// an earlier call stopped.
+// A suite: tasks x attentions x seeds, or speed and memory of attentions over sequence lengths, or
+// both.
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "harness/bench.h"
 #include "harness/spec.h"
-#include "harness/trainer.h"
-#include "results/record.h"
 
 namespace lra::harness {
 
@@ -18,10 +20,17 @@ struct SuiteRun {
   std::string name;  // of its folder: TASK-ATTENTION-sSEED-ID
 };
 
+struct SuiteBench {
+  std::vector<BenchOptions> variants;  // their `mode` and `threads` are left open
+  std::vector<std::string> modes;
+  std::vector<std::int64_t> lengths;
+};
+
 struct Suite {
   std::string name;
   std::string description;
   std::vector<SuiteRun> runs;
+  std::optional<SuiteBench> bench;
 };
 
 [[nodiscard]] std::vector<std::string> suite_names();
@@ -29,13 +38,7 @@ struct Suite {
 // Error(usage) for an unknown name and Error(config) that names the path in the file.
 [[nodiscard]] Suite load_suite(const std::string& name, const std::vector<std::string>& settings);
 [[nodiscard]] nlohmann::json suite_file(const std::string& name);
-
-// Runs what is not completed yet below `out`/runs. A run that fails leaves a record with its reason
-// and the suite goes on. Returns the records in the suite's order; a stopped suite has fewer.
-// `progress(i)` makes the progress function of run i.
-[[nodiscard]] std::vector<results::Record> run_suite(
-    const Suite& suite, const std::filesystem::path& out, const RunOptions& options,
-    Workers& workers,
-    const std::function<std::function<void(const Progress&)>(std::size_t)>& progress);
+// The JSON Schema of suite files.
+[[nodiscard]] std::string_view suite_schema();
 
 }  // namespace lra::harness

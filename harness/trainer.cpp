@@ -12,9 +12,10 @@
 #include "attention/attention.h"
 #include "engine/base/file.h"
 #include "engine/runtime.h"
+#include "harness/measurement.h"
 #include "harness/record_run.h"
 #include "harness/safetensors.h"
-#include "models/optimizer.h"
+#include "harness/training.h"
 #include "models/schedule.h"
 #include "tasks/protocol.h"
 
@@ -86,7 +87,6 @@ class Run {
 
  private:
   [[nodiscard]] fs::path file(const char* name) const { return options_.folder / name; }
-  void prepare_folder() const;
   void open();
   void restore();
   void save_checkpoint();
@@ -106,51 +106,17 @@ class Run {
   const tasks::Protocol protocol_;
   RunState state_;
   StepSums logged_;  // the window of the last line of metrics
-  tasks::TaskData data_;
-  std::unique_ptr<tasks::Task> task_;
-  std::unique_ptr<models::Model> model_;
-  models::OptimizerState optimizer_;
-  std::vector<Tensor> lanes_;
+  std::optional<Training> training_;
   Tensor best_;  // weights of the best validation so far
   std::optional<MetricsFile> metrics_;
-  std::optional<ShuffledOrder> order_;
   Clock::time_point last_checkpoint_ = Clock::now();
   Clock::time_point last_report_ = Clock::now();
 };
 
-void Run::prepare_folder() const {
-  const json spec = to_json(spec_);
-  if (fs::exists(file("spec.json"))) {
-    const RunSpec found = spec_from_json(read_json(file("spec.json")), file("spec.json").string());
-    if (spec_digest(found) != spec_digest(spec_)) {
-      fail(ErrorKind::config, "{}: holds another run ({} on {}); choose another --out",
-           options_.folder.string(), found.attention, found.task);
-    }
-    return;
-  }
-  write_json(file("spec.json"), spec);
-}
-
 void Run::open() {
   report(Progress::Phase::data);
-  data_ = open_data(spec_, options_);
-  task_ = tasks::create_task(spec_.task, spec_.task_options);
-  model_ = std::make_unique<models::Model>(spec_.model, model_task(task_->info()), spec_.attention,
-                                           spec_.attention_options);
-  if (data_.split(tasks::Split::train).size() == 0) {
-    fail(ErrorKind::data, "{}: the training split is empty", spec_.task);
-  }
-  const bool bf16 = spec_.precision == "bf16";
-  workers_.execute([&] {
-    model_->initialise(static_cast<std::uint64_t>(spec_.seed),
-                       bf16 ? engine::DType::bf16 : engine::DType::f32);
-    optimizer_ = models::make_optimizer_state(model_->parameters());
-    state_.lanes = spec_.lanes > 0 ? spec_.lanes : default_lanes(model_->parameter_count());
-    for (std::int64_t i = 0; i < state_.lanes; ++i) {
-      lanes_.push_back(Tensor::zeros({model_->parameters().flat_size()}));
-    }
-  });
-  order_.emplace(data_.split(tasks::Split::train).size(), static_cast<std::uint64_t>(spec_.seed));
+  training_.emplace(spec_, open_data(spec_, options_), workers_);
+  state_.lanes = static_cast<std::int64_t>(training_->lanes.size());
 }
 
 void Run::save_checkpoint() {
@@ -158,10 +124,11 @@ void Run::save_checkpoint() {
   checkpoint.metadata = {{"format", "lra-checkpoint/1"},
                          {"spec_sha256", spec_digest(spec_)},
                          {"state", state_.to_json().dump()},
-                         {"updates", std::to_string(optimizer_.updates)},
+                         {"updates", std::to_string(training_->optimizer.updates)},
                          {"metrics_bytes", std::to_string(metrics_->size())}};
-  checkpoint.tensors = {
-      {"master", model_->parameters().master()}, {"m", optimizer_.m}, {"v", optimizer_.v}};
+  checkpoint.tensors = {{"master", training_->model->parameters().master()},
+                        {"m", training_->optimizer.m},
+                        {"v", training_->optimizer.v}};
   if (best_.defined()) checkpoint.tensors.emplace_back("best", best_);
   write_safetensors(file("checkpoint.safetensors"), checkpoint);
   last_checkpoint_ = Clock::now();
@@ -185,15 +152,16 @@ void Run::restore() {
     const std::int64_t lanes = state_.lanes;
     state_ = RunState::from_json(parse_json(text("state"), "checkpoint"));
     state_.lanes = lanes;
-    optimizer_.updates = std::stoll(text("updates"));
+    training_->optimizer.updates = std::stoll(text("updates"));
     metrics_bytes = std::stoull(text("metrics_bytes"));
     for (const auto& [name, tensor] : checkpoint.tensors) {
-      const Tensor& to = name == "master" ? model_->parameters().master()
-                         : name == "m"    ? optimizer_.m
-                                          : optimizer_.v;
-      if (tensor.numel() != optimizer_.m.numel()) {
+      const Tensor& to = name == "master" ? training_->model->parameters().master()
+                         : name == "m"    ? training_->optimizer.m
+                                          : training_->optimizer.v;
+      if (tensor.numel() != training_->optimizer.m.numel()) {
         fail(ErrorKind::data, "{}: '{}' has {} numbers, expected {}",
-             file("checkpoint.safetensors").string(), name, tensor.numel(), optimizer_.m.numel());
+             file("checkpoint.safetensors").string(), name, tensor.numel(),
+             training_->optimizer.m.numel());
       }
       if (name == "best") {
         best_ = tensor;
@@ -201,7 +169,7 @@ void Run::restore() {
         std::memcpy(to.raw(), tensor.raw(), tensor.bytes());
       }
     }
-    workers_.execute([this] { model_->parameters().refresh(); });
+    workers_.execute([this] { training_->model->parameters().refresh(); });
   }
   metrics_.emplace(file("metrics.jsonl"), metrics_bytes);
 }
@@ -209,7 +177,7 @@ void Run::restore() {
 void Run::save_model() const {
   TensorFile weights;
   weights.metadata = {{"format", "lra-model/1"}, {"spec_sha256", spec_digest(spec_)}};
-  const auto& parameters = model_->parameters();
+  const auto& parameters = training_->model->parameters();
   for (const auto& entry : parameters.entries()) {
     weights.tensors.emplace_back(entry.name, parameters.tensor(entry));
   }
@@ -240,18 +208,7 @@ void Run::report(Progress::Phase phase) {
 
 void Run::one_step() {
   const auto start = Clock::now();
-  const auto& train = data_.split(tasks::Split::train);
-  const auto B = static_cast<std::size_t>(spec_.train.batch_size);
-  std::vector<tasks::Example> batch;
-  std::vector<std::uint64_t> ids;
-  for (std::size_t i = 0; i < B; ++i) {
-    ids.push_back(static_cast<std::uint64_t>(state_.step) * B + i);
-    batch.push_back(train[order_->at(ids.back())]);
-  }
-  const auto seed = static_cast<std::uint64_t>(spec_.seed);
-  const BatchResult result = workers_.train(*model_, batch, ids, state_.step, seed, lanes_);
-  workers_.execute(
-      [&] { models::update(model_->parameters(), lanes_, optimizer_, spec_.train, state_.step); });
+  const BatchResult result = training_->step(state_.step);
   const double seconds = seconds_since(start);
   ++state_.step;
   state_.add(result, seconds);
@@ -278,15 +235,15 @@ bool Run::selects(double accuracy) const {
 
 void Run::evaluate_val() {
   const auto start = Clock::now();
-  const auto& val = data_.split(tasks::Split::val);
+  const auto& val = training_->data.split(tasks::Split::val);
   if (val.size() == 0) return;
-  const Evaluation e = evaluate(workers_, *model_, val,
+  const Evaluation e = evaluate(workers_, *training_->model, val,
                                 sample_of(val.size(), spec_.train.eval_examples), spec_.seed);
   state_.val_accuracy = e.accuracy;
   if (selects(e.accuracy)) {
     state_.best_accuracy = e.accuracy;
     state_.best_step = state_.step;
-    best_ = model_->parameters().master().clone();
+    best_ = training_->model->parameters().master().clone();
   }
   metrics_->add({{"split", "val"},
                  {"step", state_.step},
@@ -315,42 +272,39 @@ void Run::final_evaluation() {
   report(Progress::Phase::evaluation);
   const auto start = Clock::now();
   if (best_.defined()) {
-    auto& parameters = model_->parameters();
+    auto& parameters = training_->model->parameters();
     std::memcpy(parameters.master().raw(), best_.raw(), best_.bytes());
     workers_.execute([&] { parameters.refresh(); });
   }
   for (const tasks::Split split : tasks::kSplits) {
-    const auto& data = data_.split(split);
+    const auto& data = training_->data.split(split);
     if (data.size() == 0) continue;
     // The training split is measured on as many examples as the test split has; the others on all
     // that the protocol counts.
     auto indices = sample_of(data.size(), 0);
     if (split == tasks::Split::train) {
-      indices =
-          sample_of(data.size(), static_cast<std::int64_t>(data_.split(tasks::Split::test).size()));
+      indices = sample_of(
+          data.size(), static_cast<std::int64_t>(training_->data.split(tasks::Split::test).size()));
     } else {
       const auto all = static_cast<std::int64_t>(data.size());
       indices.resize(static_cast<std::size_t>(tasks::evaluated_examples(
           protocol_, split == tasks::Split::test, all, spec_.train.batch_size)));
     }
     state_.evaluations[tasks::split_index(split)] =
-        evaluate(workers_, *model_, data, indices, spec_.seed);
+        evaluate(workers_, *training_->model, data, indices, spec_.seed);
   }
   state_.eval_seconds += seconds_since(start);
 }
 
 results::Record Run::execute() {
-  prepare_folder();
-  if (fs::exists(file("result.json"))) {
-    results::Record record =
-        results::parse_record(read_file(file("result.json")), file("result.json").string());
-    if (record.status == results::Status::completed) return record;
-  }
+  if (auto ended = ended_record(spec_, options_.folder)) return std::move(*ended);
+  if (!fs::exists(file("spec.json"))) write_json(file("spec.json"), to_json(spec_));
   open();
   restore();
   if (state_.started.empty()) state_.started = utc_now();
   workers_.meter()->reset_peak();
-  RecordInputs inputs{spec_, *task_, data_, *model_, state_, workers_, options_.shared};
+  RecordInputs inputs{spec_,  *training_->task, training_->data, *training_->model,
+                      state_, workers_,         options_.shared};
   results::Record record;
   try {
     train_steps();
@@ -366,6 +320,7 @@ results::Record Run::execute() {
     if (error.kind() != ErrorKind::numeric) throw;
     record = make_record(inputs, results::Status::diverged, error.what());
   }
+  if (options_.measurement != nullptr) options_.measurement->fill(record);
   write_json(file("result.json"), results::to_json(record));
   if (record.status != results::Status::interrupted) fs::remove(file("checkpoint.safetensors"));
   report(Progress::Phase::finished);
@@ -373,20 +328,6 @@ results::Record Run::execute() {
 }
 
 }  // namespace
-
-std::size_t ShuffledOrder::at(std::uint64_t position) {
-  const std::uint64_t epoch = position / size_;
-  if (epoch != epoch_) {
-    order_.resize(size_);
-    std::iota(order_.begin(), order_.end(), 0U);
-    RandomStream random(RandomKey(seed_).of("order").of(epoch));
-    for (std::size_t i = size_; i > 1; --i) {
-      std::swap(order_[i - 1], order_[random.below(static_cast<std::uint32_t>(i))]);
-    }
-    epoch_ = epoch;
-  }
-  return order_[position % size_];
-}
 
 tasks::TaskData open_data(const RunSpec& spec, const RunOptions& options) {
   tasks::OpenOptions open;
@@ -402,6 +343,23 @@ tasks::TaskData open_data(const RunSpec& spec, const RunOptions& options) {
     options.progress(p);
   };
   return tasks::create_task(spec.task, spec.task_options)->open(open);
+}
+
+std::optional<results::Record> ended_record(const RunSpec& spec, const fs::path& folder) {
+  if (!fs::exists(folder / "spec.json")) return std::nullopt;
+  const std::string where = (folder / "spec.json").string();
+  const RunSpec found = spec_from_json(read_json(folder / "spec.json"), where);
+  if (spec_digest(found) != spec_digest(spec)) {
+    fail(ErrorKind::config, "{}: holds another run ({} on {}); choose another --out",
+         folder.string(), found.attention, found.task);
+  }
+  const fs::path result = folder / "result.json";
+  if (!fs::exists(result)) return std::nullopt;
+  results::Record record = results::parse_record(read_file(result), result.string());
+  const bool ended =
+      record.status == results::Status::completed || record.status == results::Status::diverged;
+  if (!ended) return std::nullopt;
+  return record;
 }
 
 results::Record run_training(const RunSpec& spec, const RunOptions& options, Workers& workers) {

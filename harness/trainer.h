@@ -6,6 +6,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "harness/spec.h"
@@ -13,6 +14,8 @@
 #include "results/record.h"
 
 namespace lra::harness {
+
+struct Measurement;
 
 // What a run tells while it goes on.
 struct Progress {
@@ -37,27 +40,21 @@ struct RunOptions {
   std::function<void(const Progress&)> progress;
   const std::atomic<bool>* stop = nullptr;  // set: checkpoint and end as `interrupted`
   bool shared = false;                      // other runs go on beside this one
+  // Speed and memory for the record, measured apart; null: what the run measures of itself.
+  const Measurement* measurement = nullptr;
 };
 
-// Runs, or continues from the folder's checkpoint; a folder with a completed result of the same
-// specification returns that result. A folder of another specification is Error(config). A loss or
-// gradient that is not finite ends as status `diverged`. Other faults throw.
+// Runs, or continues from the folder's checkpoint; a folder with a completed or diverged result of
+// the same specification returns that result. A folder of another specification is Error(config). A
+// loss or gradient that is not finite ends as status `diverged`. Other faults throw.
 results::Record run_training(const RunSpec& spec, const RunOptions& options, Workers& workers);
+
+// The completed or diverged result of the specification in a run's folder; empty if there is none.
+// Throws as run_training.
+[[nodiscard]] std::optional<results::Record> ended_record(const RunSpec& spec,
+                                                          const std::filesystem::path& folder);
 
 // Opens the data that a specification asks for.
 [[nodiscard]] tasks::TaskData open_data(const RunSpec& spec, const RunOptions& options);
-
-// The order of the training examples: position i of the endless sequence of shuffled epochs.
-class ShuffledOrder {
- public:
-  ShuffledOrder(std::size_t size, std::uint64_t seed) : size_(size), seed_(seed) {}
-  [[nodiscard]] std::size_t at(std::uint64_t position);
-
- private:
-  std::size_t size_;
-  std::uint64_t seed_;
-  std::uint64_t epoch_ = ~std::uint64_t{0};
-  std::vector<std::uint32_t> order_;
-};
 
 }  // namespace lra::harness

@@ -98,6 +98,13 @@ Workers::Workers(int threads)
     : threads_(threads > 0 ? threads : engine::machine().cores),
       arena_(std::make_unique<tbb::task_arena>(threads_)) {}
 
+Workers::Workers(std::unique_ptr<tbb::task_arena> arena, int threads)
+    : threads_(threads), arena_(std::move(arena)) {}
+
+Workers Workers::in_this_arena() {
+  return Workers(nullptr, tbb::this_task_arena::max_concurrency());
+}
+
 std::int64_t default_lanes(std::int64_t parameters) {
   constexpr std::int64_t kMostBytes = std::int64_t{512} << 20;
   std::int64_t lanes = 8;
@@ -150,7 +157,7 @@ BatchResult Workers::train(const models::Model& model, std::span<const tasks::Ex
     }
     result.flops = engine::primitives::executed_flops() - flops;
   };
-  arena_->execute([&] {
+  enter([&] {
     tbb::parallel_for(std::size_t{0}, lanes.size(), std::size_t{1}, run_lane,
                       tbb::simple_partitioner{});
   });
@@ -202,7 +209,7 @@ std::vector<Prediction> Workers::predict(const models::Model& model, const tasks
                       s.counted};
     flops += engine::primitives::executed_flops() - before;
   };
-  arena_->execute([&] { tbb::parallel_for(std::size_t{0}, indices.size(), run); });
+  enter([&] { tbb::parallel_for(std::size_t{0}, indices.size(), run); });
   return predictions;
 }
 

@@ -41,8 +41,11 @@ struct Prediction {
 
 class Workers {
  public:
-  // threads = 0: all that this process may use.
+  // An arena of its own. threads = 0: all that this process may use.
   explicit Workers(int threads);
+  // Works on the arena of the calling thread, which must be in it at each call; has a meter of its
+  // own, so that several runs on one arena count their memory apart.
+  [[nodiscard]] static Workers in_this_arena();
   [[nodiscard]] int threads() const { return threads_; }
   [[nodiscard]] const std::shared_ptr<engine::MemoryMeter>& meter() const { return meter_; }
 
@@ -64,19 +67,32 @@ class Workers {
   // an OpenMP team of the library's own would go on spinning on the cores that TBB works on.
   template <class F>
   void execute(F&& f) {
-    arena_->execute([&] {
+    enter([&] {
       const engine::WorkerScope worker(meter_);
       std::forward<F>(f)();
     });
   }
 
  private:
+  explicit Workers(std::unique_ptr<tbb::task_arena> arena, int threads);
+
+  // A thread that waits for a loop of this run takes up nothing of another run on the same arena:
+  // it would come back only when that is done, and count its memory here.
+  template <class F>
+  void enter(F&& f) {
+    if (arena_ == nullptr) {
+      tbb::this_task_arena::isolate(std::forward<F>(f));
+    } else {
+      arena_->execute(std::forward<F>(f));
+    }
+  }
+
   std::vector<Prediction> predict(const models::Model& model, const tasks::Dataset& data,
                                   std::span<const std::size_t> indices, std::uint64_t seed,
                                   std::atomic<std::int64_t>& flops);
 
   int threads_;
-  std::unique_ptr<tbb::task_arena> arena_;
+  std::unique_ptr<tbb::task_arena> arena_;  // none: the caller's
   std::shared_ptr<engine::MemoryMeter> meter_ = std::make_shared<engine::MemoryMeter>();
 };
 

@@ -260,7 +260,8 @@ TEST_CASE("run: a suite goes on after a failed run and is continued", "[run]") {
     "tasks": ["listops"], "attentions": ["linear", "softmax"], "preset": "tiny", "seeds": [1, 2],
     "settings": {"data.train": 100, "data.val": 10, "data.test": 10, "train.steps": 3,
                  "train.batch_size": 4, "task.min_tokens": 20, "task.max_tokens": 100}})";
-  const std::vector<std::string> arguments{"run", folder / "s.json", "--out", folder / "results"};
+  const std::vector<std::string> arguments{
+      "run", folder / "s.json", "--out", folder / "results", "--measure-seconds", "0"};
   const Outcome first = run(arguments, folder);
   INFO(first.err);
   REQUIRE(first.code == 0);
@@ -284,8 +285,9 @@ TEST_CASE("run: a suite that is killed at 20 moments ends with the leaderboard o
                  "train.eval_every": 10, "train.batch_size": 8, "task.min_tokens": 20,
                  "task.max_tokens": 200, "task.max_length": 200}})";
   const auto arguments = [&](const std::string& out) {
-    return std::vector<std::string>{"run",        folder / "s.json",      "--out",
-                                    folder / out, "--checkpoint-seconds", "0"};
+    return std::vector<std::string>{
+        "run", folder / "s.json",   "--out", folder / out, "--checkpoint-seconds",
+        "0",   "--measure-seconds", "0.05"};
   };
   REQUIRE(run(arguments("whole"), folder).code == 0);
   std::uint32_t state = 1;  // moments between 0 and 255 ms after the start, the same in every run
@@ -323,8 +325,14 @@ TEST_CASE("run: a folder in use is refused, a plan has estimates, events are lin
     "settings": {"data.train": 100, "data.val": 10, "data.test": 10, "train.steps": 3,
                  "train.batch_size": 4, "task.min_tokens": 20, "task.max_tokens": 100,
                  "task.max_length": 100}})";
-  const std::vector<std::string> arguments{
-      "run", folder / "s.json", "--out", folder / "results", "--events", folder / "events"};
+  const std::vector<std::string> arguments{"run",
+                                           folder / "s.json",
+                                           "--out",
+                                           folder / "results",
+                                           "--events",
+                                           folder / "events",
+                                           "--measure-seconds",
+                                           "0.05"};
   fs::create_directories(folder / "results");
   {
     const lra::FileLock other(fs::path(folder / "results") / ".lock");
@@ -339,11 +347,177 @@ TEST_CASE("run: a folder in use is refused, a plan has estimates, events are lin
   REQUIRE(run(arguments, folder).code == 0);
   std::ifstream stream(folder / "events");
   std::vector<std::string> kinds;
+  std::vector<std::string> phases;
   for (std::string line; std::getline(stream, line);) {
-    kinds.push_back(nlohmann::json::parse(line).at("event"));
+    const auto event = nlohmann::json::parse(line);
+    kinds.push_back(event.at("event"));
+    if (kinds.back() == "phase") phases.push_back(event.at("phase"));
+    if (kinds.back() == "usage") {
+      CHECK(event.at("busy_share") == lra::testing::Approx(event.at("cpu_seconds").get<double>() /
+                                                           (event.at("wall_seconds").get<double>() *
+                                                            event.at("threads").get<double>())));
+    }
   }
   REQUIRE(kinds.size() >= 4);
   CHECK(kinds.front() == "suite");
-  CHECK(std::count(kinds.begin(), kinds.end(), "record") == 1);
+  CHECK(phases == std::vector<std::string>{"estimate", "measurement", "accuracy"});
+  for (const char* once : {"measured", "record", "usage"}) {
+    INFO(once);
+    CHECK(std::count(kinds.begin(), kinds.end(), once) == 1);
+  }
   CHECK(kinds.back() == "end");
+}
+
+namespace {
+
+// Four runs of a second or so, in two sizes.
+void write_suite(const std::string& file, int steps) {
+  std::ofstream(file) << fmt::format(R"({{"schema": "lra-suite/1", "name": "s",
+    "tasks": ["listops", {{"name": "listops", "settings": {{"train.steps": {}}}}}],
+    "attentions": ["softmax", "cosformer"], "preset": "tiny", "precision": "f32",
+    "settings": {{"data.train": 200, "data.val": 20, "data.test": 20, "train.steps": {},
+                  "train.eval_every": 10, "train.batch_size": 8, "task.min_tokens": 20,
+                  "task.max_tokens": 200, "task.max_length": 200}}}})",
+                                     2 * steps, steps);
+}
+
+void check_same_runs(const fs::path& one, const fs::path& two, std::size_t expected) {
+  std::size_t runs = 0;
+  for (const auto& entry : fs::directory_iterator(one / "runs")) {
+    const fs::path other = two / "runs" / entry.path().filename();
+    INFO(other.string());
+    for (const char* file : {"model.safetensors", "metrics.jsonl"}) {
+      CHECK(lra::read_file(entry.path() / file) == lra::read_file(other / file));
+    }
+    CHECK(lra::read_json(entry.path() / "result.json").at("accuracy") ==
+          lra::read_json(other / "result.json").at("accuracy"));
+    ++runs;
+  }
+  CHECK(runs == expected);
+}
+
+}  // namespace
+
+TEST_CASE("run: several runs at once give the bits of one after the other, measured by themselves",
+          "[run]") {
+  const Folder folder("suite-threads");
+  write_suite(folder / "s.json", 20);
+  for (const char* threads : {"1", "3"}) {
+    const Outcome o = run({"run", folder / "s.json", "--out", folder / threads, "--threads",
+                           threads, "--measure-seconds", "0.1"},
+                          folder);
+    INFO(o.err);
+    REQUIRE(o.code == 0);
+    CHECK_THAT(o.err, ContainsSubstring("busy for"));
+  }
+  check_same_runs(folder / "1", folder / "3", 4);
+  for (const auto& entry : fs::directory_iterator(folder.path / "3" / "runs")) {
+    const auto record = lra::results::from_json(lra::read_json(entry.path() / "result.json"), "");
+    CHECK(record.speed.measured == "exclusive");
+    REQUIRE(record.speed.train_step_ms);
+    CHECK(record.speed.train_step_ms->count % 3 == 0);
+    CHECK(record.speed.infer_batch_ms);
+    CHECK(record.speed.infer_tokens_per_second.value_or(0) > 0);
+    CHECK(record.memory.peak_tensor_bytes.value_or(0) > 0);
+    CHECK(record.memory.peak_rss_bytes.value_or(0) > *record.memory.peak_tensor_bytes);
+    const auto rounds =
+        lra::read_json(entry.path() / "measurement.json").at("train").at("round_ms");
+    CHECK(rounds.size() == 3);
+  }
+}
+
+TEST_CASE("run: unmeasured runs beside each other say that they shared the machine", "[run]") {
+  const Folder folder("suite-shared");
+  write_suite(folder / "s.json", 4);
+  REQUIRE(run({"run", folder / "s.json", "--out", folder / "r", "--threads", "2",
+               "--measure-seconds", "0"},
+              folder)
+              .code == 0);
+  for (const auto& entry : fs::directory_iterator(folder.path / "r" / "runs")) {
+    const auto record = lra::results::from_json(lra::read_json(entry.path() / "result.json"), "");
+    CHECK(record.speed.measured == "shared");
+    CHECK_FALSE(record.memory.peak_rss_bytes);
+  }
+}
+
+TEST_CASE("run: SIGINT checkpoints every run that goes on, and the command continues", "[run]") {
+  const Folder folder("suite-stop");
+  write_suite(folder / "s.json", 40);
+  const auto arguments = [&](const char* out) {
+    return std::vector<std::string>{
+        "run", folder / "s.json",      "--out", folder / out,        "--threads",
+        "2",   "--checkpoint-seconds", "1000",  "--measure-seconds", "0"};
+  };
+  REQUIRE(run(arguments("whole"), folder).code == 0);
+  const pid_t child = start(arguments("stopped"), folder);
+  const auto begun = [&] {
+    std::size_t count = 0;
+    if (!fs::exists(folder.path / "stopped" / "runs")) return count;
+    for (const auto& entry : fs::directory_iterator(folder.path / "stopped" / "runs")) {
+      count += fs::exists(entry.path() / "metrics.jsonl") ? 1 : 0;
+    }
+    return count;
+  };
+  for (int i = 0; i < 4000 && begun() < 2; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  ::kill(child, SIGTERM);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 130);
+  std::size_t interrupted = 0;
+  for (const auto& entry : fs::directory_iterator(folder.path / "stopped" / "runs")) {
+    if (!fs::exists(entry.path() / "result.json")) continue;
+    if (lra::read_json(entry.path() / "result.json")["status"] != "interrupted") continue;
+    CHECK(fs::exists(entry.path() / "checkpoint.safetensors"));
+    ++interrupted;
+  }
+  CHECK(interrupted == 2);
+  REQUIRE(run(arguments("stopped"), folder).code == 0);
+  check_same_runs(folder.path / "whole", folder.path / "stopped", 4);
+}
+
+TEST_CASE("run: what needs more memory than it may have is a record, the rest goes on", "[run]") {
+  const Folder folder("suite-memory");
+  write_suite(folder / "s.json", 4);
+  const Outcome o = run({"run", folder / "s.json", "--out", folder / "r", "--memory", "0.000001",
+                         "--measure-seconds", "0"},
+                        folder);
+  INFO(o.err);
+  CHECK(o.code == 0);
+  CHECK_THAT(o.err, ContainsSubstring("--memory"));
+  for (const auto& entry : fs::directory_iterator(folder.path / "r" / "runs")) {
+    const auto record = lra::read_json(entry.path() / "result.json");
+    CHECK(record.at("status") == "failed");
+    CHECK_THAT(record.at("failure").get<std::string>(), ContainsSubstring("memory"));
+  }
+}
+
+TEST_CASE("run: a bench suite is measured in turns, continued, and told relative to softmax",
+          "[run]") {
+  const Folder folder("suite-bench");
+  const auto suite = [&](const char* lengths) {
+    std::ofstream(folder / "b.json") << fmt::format(
+        R"({{"schema": "lra-suite/1", "name": "b", "attentions": ["softmax", "linear"],
+        "preset": "tiny", "bench": {{"n": [{}], "batch": 2, "seconds": 0.02}}}})",
+        lengths);
+  };
+  const std::vector<std::string> arguments{"run", folder / "b.json", "--out", folder / "r"};
+  suite("64");
+  REQUIRE(run(arguments, folder).code == 0);
+  const fs::path file = folder.path / "r" / "bench-linear_transformer-train.json";
+  const auto before = lra::read_json(file);
+  suite("64, 128");
+  const Outcome o = run(arguments, folder);
+  INFO(o.err);
+  REQUIRE(o.code == 0);
+  const auto after = lra::read_json(file);
+  REQUIRE(after.at("points").size() == 2);
+  CHECK(after.at("points")[0] == before.at("points")[0]);
+  CHECK(after.at("points")[1].at("step_ms").at("count").get<int>() >= 3);
+  CHECK(after.at("measured") == "exclusive");
+  CHECK_THAT(o.out, ContainsSubstring("Inference"));
+  CHECK_THAT(o.out, ContainsSubstring("(1.00x)"));
+  CHECK(fs::exists(folder.path / "r" / "report.html"));
 }

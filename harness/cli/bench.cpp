@@ -132,27 +132,16 @@ bool report_growth(const results::BenchRecord& record, std::FILE* out) {
 
 results::BenchRecord bench_attention(const BenchArguments& a, const std::string& name) {
   const BenchOptions options = make_options(a, name);
-  results::BenchRecord record;
-  record.attention = {options.attention,
-                      attention::registry().at(options.attention).traits.label,
-                      {options.attention_options.dump()}};
-  record.preset = options.preset;
-  record.precision = options.precision;
-  record.mode = options.mode;
-  record.batch = options.batch;
-  record.measured = "exclusive";
-  record.started = utc_now();
+  results::BenchRecord record = bench_record(options);
   const int threads = a.threads > 0 ? a.threads : engine::machine().cores;
   for (const std::int64_t n : a.lengths) {
     const BenchResult result = bench_point_isolated(options, n);
-    record.points.push_back(result.point);
-    if (result.parameters > 0) record.parameters = result.parameters;
+    add_point(record, result);
     if (a.json) continue;
     print_point(options.attention, result);
     if (a.profile) print_profile(result, threads);
     std::fflush(stdout);
   }
-  record.environment = environment(threads, default_lanes(record.parameters.value_or(0)));
   return record;
 }
 

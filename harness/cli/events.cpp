@@ -70,6 +70,36 @@ void EventStream::record(const std::string& run, const results::Record& record) 
   write(std::move(event));
 }
 
+void EventStream::phase(const std::string& name) { write({{"event", "phase"}, {"phase", name}}); }
+
+void EventStream::measured(const std::string& run, const Measurement& m) {
+  json event{{"event", "measured"}, {"run", run}, {"peak_tensor_bytes", m.peak_tensor_bytes}};
+  if (const auto ms = m.train.quantiles()) {
+    event["train_step_ms"] = {{"median", ms->median}, {"p10", ms->p10}, {"p90", ms->p90}};
+  }
+  write(std::move(event));
+}
+
+void EventStream::bench(const results::BenchRecord& record, const results::BenchPoint& point) {
+  json event{{"event", "bench"},
+             {"attention", record.attention.name},
+             {"mode", record.mode},
+             {"n", point.n},
+             {"status", point.status}};
+  if (point.steps_per_second) event["steps_per_second"] = *point.steps_per_second;
+  if (point.peak_tensor_bytes) event["peak_tensor_bytes"] = *point.peak_tensor_bytes;
+  write(std::move(event));
+}
+
+void EventStream::usage(const std::string& phase, const Usage& u) {
+  write({{"event", "usage"},
+         {"phase", phase},
+         {"wall_seconds", u.wall_seconds},
+         {"cpu_seconds", u.cpu_seconds},
+         {"threads", u.threads},
+         {"busy_share", u.busy_share()}});
+}
+
 void EventStream::end(std::size_t completed, bool stopped) {
   write({{"event", "end"}, {"completed", completed}, {"stopped", stopped}});
 }

@@ -13,7 +13,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "harness/suite.h"
+#include "harness/suite_run.h"
 
 namespace lra::harness::cli {
 
@@ -25,6 +25,10 @@ class EventStream {
   void suite(const Suite& suite);
   void progress(const std::string& run, const Progress& progress);
   void record(const std::string& run, const results::Record& record);
+  void measured(const std::string& run, const Measurement& measurement);
+  void bench(const results::BenchRecord& record, const results::BenchPoint& point);
+  void phase(const std::string& name);
+  void usage(const std::string& phase, const Usage& usage);
   void end(std::size_t completed, bool stopped);
 
  private:

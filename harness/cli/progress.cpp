@@ -6,17 +6,29 @@
 #include <utility>
 
 namespace lra::harness::cli {
-namespace {
-
-std::string duration(double seconds) {
+std::string describe_seconds(double seconds) {
   const auto s = static_cast<std::int64_t>(seconds);
   if (s >= 3600) return fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
   return s >= 60 ? fmt::format("{}m{:02}s", s / 60, s % 60) : fmt::format("{}s", s);
 }
 
-std::string percent(double share) { return share < 0 ? "-" : fmt::format("{:.1f}%", 100 * share); }
+std::string describe_share(double share) {
+  return share < 0 ? "-" : fmt::format("{:.1f}%", 100 * share);
+}
 
-}  // namespace
+std::string describe(const Progress& p) {
+  if (p.phase == Progress::Phase::data) return p.text;
+  std::string text = fmt::format("step {}/{}", p.step, p.steps);
+  if (p.phase == Progress::Phase::evaluation) {
+    text += "  evaluating";
+  } else {
+    text += fmt::format("  loss {:.4f}  acc {}  {:.0f} tokens/s  left {}", p.loss,
+                        describe_share(p.accuracy), p.tokens_per_second,
+                        describe_seconds(p.seconds_left));
+  }
+  return text + fmt::format("  val {} (best {})", describe_share(p.val_accuracy),
+                            describe_share(p.best_accuracy));
+}
 
 ProgressLine::ProgressLine(std::string label)
     : label_(std::move(label)), terminal_(::isatty(STDERR_FILENO) == 1) {}
@@ -48,15 +60,7 @@ void ProgressLine::operator()(const Progress& p) {
   const bool news = p.val_accuracy != val_shown_;
   if (p.phase == Phase::evaluation && !terminal_) return;
   if (!terminal_ && !news && now - last_ < std::chrono::seconds(10)) return;
-  std::string text = fmt::format("step {}/{}", p.step, p.steps);
-  if (p.phase == Phase::evaluation) {
-    text += "  evaluating";
-  } else {
-    text += fmt::format("  loss {:.4f}  acc {}  {:.0f} tokens/s  left {}", p.loss,
-                        percent(p.accuracy), p.tokens_per_second, duration(p.seconds_left));
-  }
-  text += fmt::format("  val {} (best {})", percent(p.val_accuracy), percent(p.best_accuracy));
-  show(text, false);
+  show(describe(p), false);
   val_shown_ = p.val_accuracy;
   last_ = now;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The live line of a run.
+// How far a run is: as words, and as the live line of `lra train`.
 
 #include <chrono>
 #include <string>
@@ -7,6 +7,13 @@
 #include "harness/trainer.h"
 
 namespace lra::harness::cli {
+
+// "step 40/100  loss 0.6931  acc 51.2%  9000 tokens/s  left 12s  val 50.0% (best 51.0%)".
+[[nodiscard]] std::string describe(const Progress& progress);
+// "2h05m", "3m20s", "7s".
+[[nodiscard]] std::string describe_seconds(double seconds);
+// "51.2%"; "-" for a negative share: not known.
+[[nodiscard]] std::string describe_share(double share);
 
 // Prints progress to stderr: one line that is rewritten on a terminal, else a plain line whenever
 // something new is known, at most one in ten seconds while training.
@@ -22,7 +29,6 @@ class ProgressLine {
   bool terminal_;
   bool open_ = false;
   double val_shown_ = -1;
-  std::string last_text_;
   std::chrono::steady_clock::time_point last_;
 };
 

@@ -13,8 +13,12 @@ namespace lra::harness::cli {
 void write_report(const std::vector<std::string>& places, const std::filesystem::path& out,
                   const results::TableOptions& table) {
   const std::vector<std::filesystem::path> paths(places.begin(), places.end());
-  const auto records = results::load_records(paths, results::OnFault::skip);
   const auto benches = results::load_benches(paths, results::OnFault::skip);
+  const auto is_result = [](const std::string& name) { return name == "result.json"; };
+  results::LoadedRecords records;  // none in a folder of benches
+  if (benches.records.empty() || !results::find_files(paths, is_result).empty()) {
+    records = results::load_records(paths, results::OnFault::skip);
+  }
   auto faults = records.faults;
   faults.insert(faults.end(), benches.faults.begin(), benches.faults.end());
   results::ReportOptions options;

@@ -7,13 +7,15 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/runtime.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/events.h"
-#include "harness/cli/progress.h"
 #include "harness/cli/report.h"
+#include "harness/cli/suite_view.h"
 #include "harness/estimate.h"
 #include "harness/signals.h"
-#include "harness/suite.h"
+#include "harness/suite_bench.h"
+#include "results/efficiency.h"
 #include "results/table.h"
 
 namespace lra::harness::cli {
@@ -23,7 +25,7 @@ struct RunArguments {
   std::string suite, out, data, events;
   std::vector<std::string> settings;
   int threads = 0;
-  double checkpoint_seconds = 30;
+  double checkpoint_seconds = 30, memory_gb = 0, measure_seconds = 1;
   bool dry_run = false;
 };
 
@@ -34,37 +36,79 @@ std::string duration(double seconds) {
   return whole >= 60 ? fmt::format("{} min", whole / 60) : fmt::format("{} s", whole);
 }
 
-int print_plan(const Suite& suite, int threads) {
-  fmt::print("{}: {}\nat most, from trial steps at full length on this machine:\n", suite.name,
-             suite.description);
-  double total = 0;
-  std::int64_t largest = 0;
+std::int64_t megabytes(std::int64_t bytes) { return (bytes + 999999) / 1000000; }
+
+struct Total {
+  double seconds = 0;
+  std::int64_t bytes = 0;  // of the largest
+  void add(double more_seconds, std::int64_t its_bytes) {
+    seconds += more_seconds;
+    bytes = std::max(bytes, its_bytes);
+  }
+};
+
+void print_runs(const Suite& suite, int threads, Total& total) {
   for (const SuiteRun& run : suite.runs) {
     fmt::print("  {:<48} {} steps of {}, {}: ", run.name, run.spec.train.steps,
                run.spec.train.batch_size, run.spec.precision);
     std::fflush(stdout);
     const Estimate cost = estimate(run.spec, threads);
+    const std::int64_t bytes = bytes_of({cost.memory}, threads);
     if (cost.known) {
-      fmt::print("{}, {} MB\n", duration(cost.seconds), (cost.tensor_bytes + 999999) / 1000000);
+      fmt::print("{}, {} MB\n", duration(cost.seconds), megabytes(bytes));
     } else {
       fmt::print("more memory than there is\n");
     }
-    total += cost.seconds;
-    largest = std::max(largest, cost.tensor_bytes);
+    total.add(cost.seconds, bytes);
   }
-  fmt::print("{} runs, {}, {} MB\n", suite.runs.size(), duration(total),
-             (largest + 999999) / 1000000);
+}
+
+void print_bench(const SuiteBench& bench, int threads, Total& total) {
+  for (const std::string& mode : bench.modes) {
+    for (BenchOptions options : bench.variants) {
+      options.mode = mode;
+      options.threads = threads;
+      fmt::print("  {:<48} {} lengths, batch {}, {}: ", options.attention + " " + mode,
+                 bench.lengths.size(), options.batch, options.precision);
+      std::fflush(stdout);
+      Total own;
+      for (const std::int64_t n : bench.lengths) {
+        const Estimate cost = estimate_bench(options, n);
+        own.add(cost.seconds, bytes_of({cost.memory}, threads));
+      }
+      fmt::print("{}, {} MB\n", duration(own.seconds), megabytes(own.bytes));
+      total.add(own.seconds, own.bytes);
+    }
+  }
+}
+
+int print_plan(const Suite& suite, int wanted_threads) {
+  const int threads = wanted_threads > 0 ? wanted_threads : engine::machine().cores;
+  fmt::print("{}: {}\nat most, from trial steps at full length on this machine:\n", suite.name,
+             suite.description);
+  Total total;
+  print_runs(suite, threads, total);
+  if (suite.bench) print_bench(*suite.bench, threads, total);
+  fmt::print("{} runs, {}, {} MB\n", suite.runs.size(), duration(total.seconds),
+             megabytes(total.bytes));
   return 0;
 }
 
-void finish(const std::vector<results::Record>& records, const std::filesystem::path& out) {
-  results::TableOptions table;
-  const std::string text = results::render_table(records, table);
-  fmt::print("\n{}\n", text);
-  write_file_atomic(out / "table.md", text);
+// The suite's results as tables: printed, and as files of the folder.
+void finish(const std::vector<results::Record>& records,
+            const std::vector<results::BenchRecord>& benches, const std::filesystem::path& out) {
+  const auto show = [&out](const char* file, const std::string& text) {
+    fmt::print("\n{}\n", text);
+    write_file_atomic(out / file, text);
+  };
+  const results::TableOptions table;
+  if (!benches.empty()) show("efficiency.md", results::render_efficiency(benches));
+  if (!records.empty()) show("table.md", results::render_table(records, table));
   write_report({out.string()}, out / "report.html", table);
-  fmt::print("table      {}\nreport     {}\nruns       {}\n", (out / "table.md").string(),
-             (out / "report.html").string(), (out / "runs").string());
+  if (!benches.empty()) fmt::print("efficiency {}\n", (out / "efficiency.md").string());
+  if (!records.empty()) fmt::print("table      {}\n", (out / "table.md").string());
+  fmt::print("report     {}\n", (out / "report.html").string());
+  if (!records.empty()) fmt::print("runs       {}\n", (out / "runs").string());
 }
 
 // Keeps other processes out of the folder while it lives.
@@ -86,32 +130,31 @@ int run(const RunArguments& a) {
   const std::filesystem::path out = a.out.empty() ? "runs/" + suite.name : a.out;
   const auto lock = lock_folder(out);
   EventStream events(a.events);
-  events.suite(suite);
-  RunOptions options;
+  SuiteOptions options;
+  options.out = out;
   options.data = a.data;
+  options.threads = a.threads;
+  options.memory_bytes = static_cast<std::int64_t>(a.memory_gb * 1e9);
   options.checkpoint_seconds = a.checkpoint_seconds;
+  options.measure_seconds = a.measure_seconds;
   options.stop = &stop_on_signals();
-  Workers workers(a.threads);
-  const auto progress = [&](std::size_t i) -> std::function<void(const Progress&)> {
-    auto line = std::make_shared<ProgressLine>(
-        fmt::format("[{}/{}] {}/{}", i + 1, suite.runs.size(), suite.runs[i].spec.task,
-                    suite.runs[i].spec.attention));
-    return [line, &events, &name = suite.runs[i].name](const Progress& p) {
-      (*line)(p);
-      events.progress(name, p);
-    };
-  };
-  const auto records = run_suite(suite, out, options, workers, progress);
-  const bool stopped = records.size() < suite.runs.size() ||
-                       (!records.empty() && records.back().status == results::Status::interrupted);
-  for (std::size_t i = 0; i < records.size(); ++i) events.record(suite.runs[i].name, records[i]);
-  events.end(records.size(), stopped);
+  SuiteOutcome outcome;
+  std::vector<results::BenchRecord> benches;
+  {
+    SuiteView view(suite, events);
+    if (suite.bench) benches = run_suite_bench(suite, options, view);
+    outcome = run_suite(suite, options, view);
+  }
+  const bool stopped = outcome.stopped() || (suite.bench && !bench_is_complete(suite, benches));
+  events.end(outcome.ended(), stopped);
   if (stopped) {
     fmt::print(stderr, "lra: stopped after {} of {} runs; the same command continues\n",
-               records.size(), suite.runs.size());
+               outcome.ended(), suite.runs.size());
     return 130;
   }
-  finish(records, out);
+  std::vector<results::Record> records;
+  for (auto& record : outcome.records) records.push_back(std::move(*record));
+  finish(records, benches, out);
   for (const auto& record : records) {
     if (record.status == results::Status::failed) {
       fmt::print(stderr, "lra: {} on {} failed: {}\n", record.attention.name, record.task.name,
@@ -131,8 +174,16 @@ void add_run(CLI::App& app, Action& action) {
   command->add_option("--out", a->out, "folder (default: runs/SUITE)");
   command->add_option("--data", a->data, "folder with official data");
   command->add_option("--set", a->settings, "KEY=VALUE for every run (repeatable)");
-  command->add_option("--threads", a->threads, "0: all cores")->check(CLI::Range(0, 4096));
+  command->add_option("--threads", a->threads, "0: all cores; as many runs at once")
+      ->check(CLI::Range(0, 4096));
+  command->add_option("--memory", a->memory_gb, "GB that runs may take together; 0: what is free")
+      ->check(CLI::NonNegativeNumber);
   command->add_option("--checkpoint-seconds", a->checkpoint_seconds, "between checkpoints")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      ->add_option("--measure-seconds", a->measure_seconds,
+                   "of measuring a run's speed and memory by itself, before the runs; 0: do not")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--events", a->events, "append a stream of JSON lines to this file");

@@ -1,0 +1,58 @@
+#pragma once
+// What `lra run` shows while it works, and its stream of events.
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "harness/cli/events.h"
+#include "harness/suite_run.h"
+
+namespace lra::harness::cli {
+
+// On a terminal a block of lines that is redrawn in place: the suite, then a line a run (where the
+// block would not fit, the runs that go on). Elsewhere plain lines whenever something new is known,
+// for each run at most one in ten seconds while it trains. Both to stderr: stdout is for results.
+class SuiteView final : public SuiteObserver {
+ public:
+  SuiteView(const Suite& suite, EventStream& events);
+  ~SuiteView() override { clear(); }
+  void on_phase(const std::string& name) override;
+  void on_plan(std::size_t run, double seconds) override;
+  void on_progress(std::size_t run, const Progress& progress) override;
+  void on_record(std::size_t run, const results::Record& record) override;
+  void on_measured(std::size_t run, const Measurement& measurement) override;
+  void on_bench(const results::BenchRecord& record, const results::BenchPoint& point) override;
+  void on_usage(const Usage& usage) override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  enum class State { waiting, running, ended };
+  struct Line {
+    std::string label;  // TASK/ATTENTION sSEED
+    State state = State::waiting;
+    std::string text;
+    double planned_seconds = 0;
+    double share_done = 0;
+    double val_shown = -1;
+    Clock::time_point last_shown;
+  };
+
+  [[nodiscard]] std::string summary() const;
+  [[nodiscard]] std::string line_of(std::size_t run) const;
+  [[nodiscard]] std::vector<std::string> block(std::size_t rows) const;
+  void log(std::size_t run);
+  void draw();
+  void clear();
+
+  const Suite& suite_;
+  EventStream& events_;
+  const bool terminal_;
+  std::string phase_;
+  Clock::time_point phase_start_ = Clock::now();
+  Clock::time_point last_drawn_;
+  std::vector<Line> lines_;
+  std::size_t drawn_rows_ = 0;
+};
+
+}  // namespace lra::harness::cli
