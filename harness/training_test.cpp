@@ -1,6 +1,6 @@
 // The order of training examples.
 
-#include "harness/trainer.h"
+#include "harness/training.h"
 
 #include <algorithm>
 #include <set>
