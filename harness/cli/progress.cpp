@@ -18,16 +18,15 @@ std::string describe_share(double share) {
 
 std::string describe(const Progress& p) {
   if (p.phase == Progress::Phase::data) return p.text;
-  std::string text = fmt::format("step {}/{}", p.step, p.steps);
+  // What a narrow terminal cuts off comes last.
+  const std::string best = fmt::format("val {} (best {})", describe_share(p.val_accuracy),
+                                       describe_share(p.best_accuracy));
   if (p.phase == Progress::Phase::evaluation) {
-    text += "  evaluating";
-  } else {
-    text += fmt::format("  loss {:.4f}  acc {}  {:.0f} tokens/s  left {}", p.loss,
-                        describe_share(p.accuracy), p.tokens_per_second,
-                        describe_seconds(p.seconds_left));
+    return fmt::format("step {}/{}  evaluating  {}", p.step, p.steps, best);
   }
-  return text + fmt::format("  val {} (best {})", describe_share(p.val_accuracy),
-                            describe_share(p.best_accuracy));
+  return fmt::format("step {}/{}  left {}  {}  acc {}  loss {:.4f}  {:.0f} tokens/s", p.step,
+                     p.steps, describe_seconds(p.seconds_left), best, describe_share(p.accuracy),
+                     p.loss, p.tokens_per_second);
 }
 
 ProgressLine::ProgressLine(std::string label)

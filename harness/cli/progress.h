@@ -8,7 +8,7 @@
 
 namespace lra::harness::cli {
 
-// "step 40/100  loss 0.6931  acc 51.2%  9000 tokens/s  left 12s  val 50.0% (best 51.0%)".
+// "step 40/100  left 12s  val 50.0% (best 51.0%)  acc 51.2%  loss 0.6931  9000 tokens/s".
 [[nodiscard]] std::string describe(const Progress& progress);
 // "2h05m", "3m20s", "7s".
 [[nodiscard]] std::string describe_seconds(double seconds);
