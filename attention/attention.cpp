@@ -43,6 +43,14 @@ Value Attention::mix(const Value&, const Context&) const {
   fail(ErrorKind::config, "attention: this variant takes heads, not the block's input");
 }
 
+Weights Attention::weights(const PlainInputs&) const { return {}; }
+
+Plain Attention::define(const PlainInputs& in) const {
+  const Weights w = weights(in);
+  if (!w.defined()) fail(ErrorKind::config, "attention: this variant has no definition");
+  return weighted_sum(w, in.v);
+}
+
 Registry<Entry>& registry() {
   static Registry<Entry> instance("attention");
   return instance;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "attention/plain.h"
+#include "attention/weights.h"
 #include "engine/base/options.h"
 #include "engine/base/random.h"
 #include "engine/base/registry.h"
@@ -136,9 +137,12 @@ class Attention {
   [[nodiscard]] virtual Value forward(const Heads& x, const Context& context) const;
   // [N, E] -> [N, E], in place of projections, heads and output projection. For Input::block.
   [[nodiscard]] virtual Value mix(const Value& x, const Context& context) const;
-  // The same from the paper's sums in double precision, for the real tokens alone: [H, n, Dv] or
-  // [n, E]. Independent of the code above, however slow.
-  [[nodiscard]] virtual Plain define(const PlainInputs& in) const = 0;
+  // The same from the paper's sums in double precision, for the real tokens alone, independent of
+  // the code above, however slow. A variant states one of the two:
+  // its attention matrix, row by row; none by default;
+  [[nodiscard]] virtual Weights weights(const PlainInputs& in) const;
+  // or, without a matrix or with more than W v, the result: [H, n, Dv] or [n, E]. Default: W v.
+  [[nodiscard]] virtual Plain define(const PlainInputs& in) const;
 };
 
 struct Entry {

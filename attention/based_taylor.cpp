@@ -31,23 +31,16 @@ class BasedTaylor final : public Attention {
     return sums.numerator / (sums.denominator + static_cast<float>(kEps));  // [H,N,Dv]
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        std::vector<double> w;
-        double sum = kEps;
-        for (std::int64_t j = 0; j < in.k.dim(1) && (!causal_ || j <= i); ++j) {
-          const double s = dot(in.q, in.k, h, i, j) / std::sqrt(static_cast<double>(in.q.dim(2)));
-          w.push_back(1 + s + s * s / 2);
-          sum += w.back();
-        }
-        for (std::size_t j = 0; j < w.size(); ++j) {
-          add_scaled(o, h, i, w[j] / sum, in.v, static_cast<std::int64_t>(j));
-        }
-      }
-    }
-    return o;
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    const double root = std::sqrt(static_cast<double>(in.q.dim(2)));
+    const auto row = [=, this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      std::vector<double> w = each_key(keys_of(i, k.dim(1), causal_), [&](std::int64_t j) {
+        const double s = dot(q, k, h, i, j) / root;
+        return 1 + s + s * s / 2;
+      });
+      return over_sum(std::move(w), kEps);
+    };
+    return {in.q, in.k, row};
   }
 
  private:

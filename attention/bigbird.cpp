@@ -66,19 +66,21 @@ class BigBird final : public Attention {
     return engine::block_attention(x.q, x.k, x.v, std::move(lists), options).o;  // [H,N,Dv]
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
     const std::int64_t nb = blocks(in.q.dim(1), in.rows);
-    return plain_attention(in, [&](std::int64_t h, std::int64_t i, std::int64_t j) {
-      const std::int64_t T = i / b_;
-      const std::int64_t J = j / b_;
-      if (nb < 5 + r_ || T == 0 || T == nb - 1) return 1;
-      int count = J == 0 || J == nb - 1 || std::abs(J - T) <= 1 ? 1 : 0;
-      const Plain& rand = in.draws.at("rand");
-      for (std::int64_t a = 0; a < r_; ++a) {
-        if (rand(h, T - 1, a) == static_cast<double>(J)) ++count;
-      }
-      return count;
-    });
+    const bool all = nb < 5 + r_;
+    const Plain rand = all ? Plain() : in.draws.at("rand");
+    return softmax_weights(in.q, in.k, false,
+                           [=, this](std::int64_t h, std::int64_t i, std::int64_t j) {
+                             const std::int64_t T = i / b_;
+                             const std::int64_t J = j / b_;
+                             if (all || T == 0 || T == nb - 1) return 1;
+                             int count = J == 0 || J == nb - 1 || std::abs(J - T) <= 1 ? 1 : 0;
+                             for (std::int64_t a = 0; a < r_; ++a) {
+                               if (rand(h, T - 1, a) == static_cast<double>(J)) ++count;
+                             }
+                             return count;
+                           });
   }
 
  private:

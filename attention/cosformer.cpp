@@ -45,30 +45,18 @@ class Cosformer final : public Attention {
     return divide(kernel_sums(Q, K, x.v, causal_));        // eq. (12)
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
+  // phi(q_i) . phi(k_j) cos(pi/2 (i - j) / M), over their sum.
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
     const double M = m(in.q.dim(1), in.k.dim(1), in.rows, in.key_rows);
-    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        std::vector<double> w(static_cast<std::size_t>(in.k.dim(1)), 0.0);
-        double sum = 0;
-        for (std::int64_t j = 0; j < in.k.dim(1) && (!causal_ || j <= i); ++j) {
-          double& weight = w[static_cast<std::size_t>(j)];
-          for (std::int64_t c = 0; c < in.q.dim(2); ++c) {
-            weight += feature_map(act_, in.q(h, i, c)) * feature_map(act_, in.k(h, j, c));
-          }
-          const auto distance = static_cast<double>(i - j);
-          if (reweight_) weight *= std::cos(std::numbers::pi / 2 * distance / M);
-          sum += weight;
-        }
-        const double floor =
-            sum < 0 && signed_map(act_) ? std::min(sum, -eps_) : std::max(sum, eps_);
-        for (std::int64_t j = 0; j < in.k.dim(1); ++j) {
-          add_scaled(o, h, i, w[static_cast<std::size_t>(j)] / floor, in.v, j);
-        }
-      }
-    }
-    return o;
+    const auto phi = [this](double x) { return feature_map(act_, x); };
+    const auto row = [=, this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      std::vector<double> w = each_key(keys_of(i, k.dim(1), causal_), [&](std::int64_t j) {
+        const double angle = std::numbers::pi / 2 * static_cast<double>(i - j) / M;
+        return dot(q, k, h, i, j) * (reweight_ ? std::cos(angle) : 1.0);
+      });
+      return over_floored_sum(std::move(w), eps_);
+    };
+    return {mapped(in.q, phi), mapped(in.k, phi), row, true};
   }
 
  private:

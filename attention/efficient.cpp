@@ -8,7 +8,7 @@
 // looks at all tokens.
 
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
 #include "attention/attention.h"
 #include "engine/ops/maxima.h"
@@ -27,30 +27,25 @@ class Efficient final : public Attention {
     return matmul(softmax(x.q), cast(S, x.v.dtype()));  // [H,N,Dv]  eq. (5)
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    const std::int64_t n = in.q.dim(1);
-    const std::int64_t m = in.k.dim(1);
-    const std::int64_t D = in.q.dim(2);
-    Plain o({in.q.dim(0), n, in.v.dim(2)});
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t d = 0; d < D; ++d) {
-        double largest = in.k(h, 0, d);
-        for (std::int64_t j = 1; j < m; ++j) largest = std::max(largest, in.k(h, j, d));
-        double over_tokens = 0;
-        for (std::int64_t j = 0; j < m; ++j) over_tokens += std::exp(in.k(h, j, d) - largest);
-        for (std::int64_t i = 0; i < n; ++i) {
-          double over_features = 0;  // relative to feature d
-          for (std::int64_t c = 0; c < D; ++c) {
-            over_features += std::exp(in.q(h, i, c) - in.q(h, i, d));
-          }
-          for (std::int64_t j = 0; j < m; ++j) {
-            const double rho_k = std::exp(in.k(h, j, d) - largest) / over_tokens;
-            add_scaled(o, h, i, rho_k / over_features, in.v, j);
-          }
-        }
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    const auto row = [](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      return Row{each_key(k.dim(1), [&](std::int64_t j) { return dot(q, k, h, i, j); })};
+    };
+    Plain q = in.q;
+    Plain k = in.k;
+    for (std::int64_t h = 0; h < q.dim(0); ++h) {
+      for (std::int64_t i = 0; i < q.dim(1); ++i) {
+        const auto rho =
+            plain_softmax(each_key(q.dim(2), [&](std::int64_t c) { return q(h, i, c); }));
+        std::copy(rho.begin(), rho.end(), &q(h, i, 0));
+      }
+      for (std::int64_t d = 0; d < k.dim(2); ++d) {
+        const auto rho =
+            plain_softmax(each_key(k.dim(1), [&](std::int64_t j) { return k(h, j, d); }));
+        for (std::int64_t j = 0; j < k.dim(1); ++j) k(h, j, d) = rho[static_cast<std::size_t>(j)];
       }
     }
-    return o;
+    return {std::move(q), std::move(k), row, true};
   }
 };
 

@@ -41,18 +41,14 @@ class Elementwise final : public Attention {
     return engine::row_attention(x.q, x.k, x.v, {}, o);  // [H,N,Dv]
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
     const auto n = static_cast<double>(in.k.dim(1));
     const double scale = by_length() ? n : std::sqrt(static_cast<double>(in.q.dim(2)));
-    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        for (std::int64_t j = 0; j < in.k.dim(1) && (!causal_ || j <= i); ++j) {
-          add_scaled(o, h, i, weight(dot(in.q, in.k, h, i, j) / scale, n), in.v, j);
-        }
-      }
-    }
-    return o;
+    const auto row = [=, this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      return Row{each_key(keys_of(i, k.dim(1), causal_),
+                          [&](std::int64_t j) { return weight(dot(q, k, h, i, j) / scale, n); })};
+    };
+    return {in.q, in.k, row};
   }
 
  private:

@@ -47,7 +47,7 @@ class Flowformer final : public Attention {
     return R * sigmoid(sinks * (causal_ ? 1.0F : n / m));
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override;
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override;
 
  private:
   // (a_i + e) . (sum of b + e), over all rows of b or those up to i, [H, N, 1] f32.
@@ -80,12 +80,13 @@ double flow(const Plain& a, std::int64_t h, std::int64_t i, const std::vector<do
 // then divided by the position.
 std::vector<double> flows(const Plain& a, const Plain& b, std::int64_t h,
                           const std::vector<double>& weight, bool causal) {
+  std::vector<double> total(static_cast<std::size_t>(b.dim(2)), 0.0);
+  std::int64_t summed = 0;
   std::vector<double> result;
   for (std::int64_t i = 0; i < a.dim(1); ++i) {
-    std::vector<double> total(static_cast<std::size_t>(b.dim(2)), 0.0);
-    for (std::int64_t j = 0; j < b.dim(1) && (!causal || j <= i); ++j) {
+    for (; summed < keys_of(i, b.dim(1), causal); ++summed) {
       for (std::size_t d = 0; d < total.size(); ++d) {
-        total[d] += sigmoid(b(h, j, d)) / weight[static_cast<std::size_t>(j)];
+        total[d] += sigmoid(b(h, summed, d)) / weight[static_cast<std::size_t>(summed)];
       }
     }
     result.push_back(flow(a, h, i, total) / (causal ? static_cast<double>(i + 1) : 1.0));
@@ -93,36 +94,41 @@ std::vector<double> flows(const Plain& a, const Plain& b, std::int64_t h,
   return result;
 }
 
-Plain Flowformer::define(const PlainInputs& in) const {
+// w_ij = sigmoid(I^_i n/m) / I_i  sigmoid(q_i) . sigmoid(k_j)  m softmax_j(O^_j).
+Weights Flowformer::weights(const PlainInputs& in) const {
   const std::int64_t n = in.q.dim(1);
   const std::int64_t m = in.k.dim(1);
-  Plain o({in.q.dim(0), n, in.v.dim(2)});
-  for (std::int64_t h = 0; h < o.dim(0); ++h) {
+  const double ratio = causal_ ? 1.0 : static_cast<double>(n) / static_cast<double>(m);
+  Plain allocation({in.q.dim(0), n});   // of a query: sigmoid(I^_i n/m) / I_i
+  Plain competition({in.q.dim(0), m});  // of a key: m softmax_j(O^_j)
+  for (std::int64_t h = 0; h < in.q.dim(0); ++h) {
     const std::vector<double> ones(static_cast<std::size_t>(std::max(n, m)), 1.0);
     const std::vector<double> I = flows(in.q, in.k, h, ones, causal_);
     const std::vector<double> O = flows(in.k, in.q, h, ones, causal_);
     const std::vector<double> sinks = flows(in.q, in.k, h, O, causal_);
-    std::vector<double> e = flows(in.k, in.q, h, I, causal_);
-    for (double& x : e) x = std::exp(std::clamp(x, -1.0, 1.0));
+    const std::vector<double> sources = flows(in.k, in.q, h, I, causal_);
     for (std::int64_t i = 0; i < n; ++i) {
-      const auto position = static_cast<double>(i + 1);
-      const double incoming = I[static_cast<std::size_t>(i)] * (causal_ ? position : 1.0);
-      const double ratio = causal_ ? 1.0 : static_cast<double>(n) / static_cast<double>(m);
-      const double allocation = sigmoid(sinks[static_cast<std::size_t>(i)] * ratio);
-      for (std::int64_t j = 0; j < m && (!causal_ || j <= i); ++j) {
-        const std::int64_t end = causal_ ? j + 1 : m;
-        double sum = 0;
-        for (std::int64_t l = 0; l < end; ++l) sum += e[static_cast<std::size_t>(l)];
-        const double competition = e[static_cast<std::size_t>(j)] / sum * static_cast<double>(end);
-        double w = 0;
-        for (std::int64_t d = 0; d < in.q.dim(2); ++d) {
-          w += sigmoid(in.q(h, i, d)) * sigmoid(in.k(h, j, d));
-        }
-        add_scaled(o, h, i, w / incoming * competition * allocation, in.v, j);
-      }
+      const double position = causal_ ? static_cast<double>(i + 1) : 1.0;
+      const auto u = static_cast<std::size_t>(i);
+      allocation(h, i) = sigmoid(sinks[u] * ratio) / (I[u] * position);
+    }
+    double sum = 0;
+    for (std::int64_t j = 0; j < m; ++j) {
+      competition(h, j) = std::exp(std::clamp(sources[static_cast<std::size_t>(j)], -1.0, 1.0));
+      sum += competition(h, j);
+      if (causal_) competition(h, j) *= static_cast<double>(j + 1) / sum;
+    }
+    for (std::int64_t j = 0; j < m && !causal_; ++j) {
+      competition(h, j) *= static_cast<double>(m) / sum;
     }
   }
-  return o;
+  const auto row = [=, causal = causal_](const Plain& q, const Plain& k, std::int64_t h,
+                                         std::int64_t i) {
+    return Row{each_key(keys_of(i, k.dim(1), causal), [&](std::int64_t j) {
+      return dot(q, k, h, i, j) * competition(h, j) * allocation(h, i);
+    })};
+  };
+  return {mapped(in.q, sigmoid), mapped(in.k, sigmoid), row, true};
 }
 
 LRA_ATTENTION(flowformer, Flowformer,

@@ -49,6 +49,7 @@ class Gla final : public Attention {
     return head_norm_ ? head_norm(o, static_cast<float>(kNormEps)) : o;
   }
 
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override;
   [[nodiscard]] Plain define(const PlainInputs& in) const override;
 
  private:
@@ -74,37 +75,57 @@ Plain plain_gates(const PlainInputs& in) {
   const Plain& b = in.parameters.at("gate_b");
   Plain g(in.q.shape);
   for (std::int64_t t = 0; t < g.dim(1); ++t) {
+    std::vector<double> low(static_cast<std::size_t>(kRank), 0.0);
+    for (std::int64_t e = 0; e < in.x.dim(1); ++e) {
+      for (std::int64_t r = 0; r < kRank; ++r) {
+        low[static_cast<std::size_t>(r)] += in.x(t, e) * W1(e, r);
+      }
+    }
     for (std::int64_t f = 0; f < g.dim(0) * g.dim(2); ++f) {
       double a = b(f);
-      for (std::int64_t r = 0; r < kRank; ++r) {
-        double low = 0;
-        for (std::int64_t e = 0; e < in.x.dim(1); ++e) low += in.x(t, e) * W1(e, r);
-        a += low * W2(r, f);
-      }
+      for (std::int64_t r = 0; r < kRank; ++r) a += low[static_cast<std::size_t>(r)] * W2(r, f);
       g(f / g.dim(2), t, f % g.dim(2)) = -std::log1p(std::exp(-a)) / kGateDivisor;
     }
   }
   return g;
 }
 
-// o_i = D^-1/2 sum_j sum_d q_id k_jd e^{sum of g over the steps from j to i} v_j.
-Plain Gla::define(const PlainInputs& in) const {
-  const Plain g = plain_gates(in);
-  const std::int64_t n = in.q.dim(1);
-  Plain o({in.q.dim(0), n, in.v.dim(2)});
-  for (std::int64_t h = 0; h < o.dim(0); ++h) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      for (std::int64_t j = 0; j < n && (!causal_ || j <= i); ++j) {
-        double w = 0;
-        for (std::int64_t d = 0; d < in.q.dim(2); ++d) {
-          double log_decay = 0;  // the gates of the tokens after j, up to i
-          for (std::int64_t t = j + 1; t <= i; ++t) log_decay += g(h, t, d);
-          for (std::int64_t t = j - 1; t >= i; --t) log_decay += g(h, t, d);
-          w += in.q(h, i, d) * in.k(h, j, d) * std::exp(log_decay);
-        }
-        add_scaled(o, h, i, w / std::sqrt(static_cast<double>(in.q.dim(2))), in.v, j);
+// w_ij = D^-1/2 sum_d q_id k_jd e^{sum of g over the steps from j to i}: for j <= i the gates of
+// the tokens j+1..i, for j > i those of i..j-1.
+Weights Gla::weights(const PlainInputs& in) const {
+  const auto row = [g = plain_gates(in), causal = causal_](const Plain& q, const Plain& k,
+                                                           std::int64_t h, std::int64_t i) {
+    const std::int64_t D = q.dim(2);
+    Row result{std::vector<double>(static_cast<std::size_t>(keys_of(i, k.dim(1), causal)), 0.0)};
+    const auto set = [&](std::int64_t j, const std::vector<double>& log_decay) {
+      double& w = result.w[static_cast<std::size_t>(j)];
+      for (std::int64_t d = 0; d < D; ++d) {
+        w += q(h, i, d) * k(h, j, d) * std::exp(log_decay[static_cast<std::size_t>(d)]);
       }
-      if (!head_norm_) continue;
+      w /= std::sqrt(static_cast<double>(D));
+    };
+    const auto add = [&](std::vector<double>& log_decay, std::int64_t t) {
+      for (std::int64_t d = 0; d < D; ++d) log_decay[static_cast<std::size_t>(d)] += g(h, t, d);
+    };
+    std::vector<double> log_decay(static_cast<std::size_t>(D), 0.0);
+    for (std::int64_t j = i; j >= 0; --j) {
+      set(j, log_decay);
+      add(log_decay, j);
+    }
+    log_decay.assign(log_decay.size(), 0.0);
+    for (std::int64_t j = i + 1; j < static_cast<std::int64_t>(result.w.size()); ++j) {
+      add(log_decay, j - 1);
+      set(j, log_decay);
+    }
+    return result;
+  };
+  return {in.q, in.k, row, false, !head_norm_};
+}
+
+Plain Gla::define(const PlainInputs& in) const {
+  Plain o = weighted_sum(weights(in), in.v);
+  for (std::int64_t h = 0; h < o.dim(0); ++h) {
+    for (std::int64_t i = 0; i < o.dim(1) && head_norm_; ++i) {
       const auto Dv = static_cast<double>(o.dim(2));
       const double rms = std::sqrt(dot(o, o, h, i, i) / Dv + kNormEps);
       for (std::int64_t c = 0; c < o.dim(2); ++c) o(h, i, c) /= rms;

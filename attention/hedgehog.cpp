@@ -7,7 +7,6 @@
 // code there is no 1/sqrt(D).
 
 #include <algorithm>
-#include <cmath>
 
 #include "attention/attention.h"
 #include "attention/kernel_attention.h"
@@ -35,21 +34,24 @@ Value phi(const Value& x, const Parameter& W) {
   return reshape(f, y.shape());  // [H,N,2D]
 }
 
-// The features of row i.
-std::vector<double> phi(const Plain& x, const Plain& W, std::int64_t h, std::int64_t i) {
+Plain phi(const Plain& x, const Plain& W) {
   const std::int64_t D = x.dim(2);
-  std::vector<double> f;
-  for (const double sign : {1.0, -1.0}) {
-    std::vector<double> y(static_cast<std::size_t>(D), 0.0);
-    for (std::int64_t d = 0; d < D; ++d) {
-      for (std::int64_t c = 0; c < D; ++c) {
-        y[static_cast<std::size_t>(d)] += sign * x(h, i, c) * W(h, c, d);
+  Plain f({x.dim(0), x.dim(1), 2 * D});
+  for (std::int64_t h = 0; h < x.dim(0); ++h) {
+    for (std::int64_t i = 0; i < x.dim(1); ++i) {
+      for (const int half : {0, 1}) {
+        std::vector<double> y(static_cast<std::size_t>(D), 0.0);
+        for (std::int64_t d = 0; d < D; ++d) {
+          for (std::int64_t c = 0; c < D; ++c) {
+            y[static_cast<std::size_t>(d)] += (half == 0 ? 1 : -1) * x(h, i, c) * W(h, c, d);
+          }
+        }
+        y = plain_softmax(y);
+        for (std::int64_t d = 0; d < D; ++d) {
+          f(h, i, half * D + d) = std::max(y[static_cast<std::size_t>(d)], kEps);
+        }
       }
     }
-    const double largest = *std::max_element(y.begin(), y.end());
-    double sum = 0;
-    for (double& value : y) sum += (value = std::exp(value - largest));
-    for (const double value : y) f.push_back(std::max(value / sum, kEps));
   }
   return f;
 }
@@ -71,30 +73,13 @@ class Hedgehog final : public Attention {
     return sums.numerator / (sums.denominator + static_cast<float>(kEps));  // [H,N,Dv]
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
-    const Plain& Wq = in.parameters.at("Wq");
-    const Plain& Wk = in.parameters.at("Wk");
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      std::vector<std::vector<double>> keys;
-      for (std::int64_t j = 0; j < in.k.dim(1); ++j) keys.push_back(phi(in.k, Wk, h, j));
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        const std::vector<double> query = phi(in.q, Wq, h, i);
-        std::vector<double> w;
-        double sum = kEps;
-        for (std::size_t j = 0; j < keys.size(); ++j) {
-          if (causal_ && static_cast<std::int64_t>(j) > i) break;
-          double weight = 0;
-          for (std::size_t c = 0; c < query.size(); ++c) weight += query[c] * keys[j][c];
-          w.push_back(weight);
-          sum += weight;
-        }
-        for (std::size_t j = 0; j < w.size(); ++j) {
-          add_scaled(o, h, i, w[j] / sum, in.v, static_cast<std::int64_t>(j));
-        }
-      }
-    }
-    return o;
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    const auto row = [this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      return over_sum(each_key(keys_of(i, k.dim(1), causal_),
+                               [&](std::int64_t j) { return dot(q, k, h, i, j); }),
+                      kEps);
+    };
+    return {phi(in.q, in.parameters.at("Wq")), phi(in.k, in.parameters.at("Wk")), row, true};
   }
 
  private:

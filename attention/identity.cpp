@@ -10,7 +10,12 @@ namespace {
 class Identity final : public Attention {
  public:
   [[nodiscard]] Value forward(const Heads& x, const Context&) const override { return x.v; }
-  [[nodiscard]] Plain define(const PlainInputs& in) const override { return in.v; }
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    const auto row = [](const Plain&, const Plain& k, std::int64_t, std::int64_t i) {
+      return Row{each_key(k.dim(1), [i](std::int64_t j) { return i == j ? 1.0 : 0.0; })};
+    };
+    return {in.q, in.k, row};
+  }
 };
 
 LRA_ATTENTION(identity, Identity,

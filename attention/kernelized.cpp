@@ -35,17 +35,13 @@ class Kernelized final : public Attention {
                                   .causal = causal_});  // [H,N,Dv]
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
     const double scale = 1 / std::sqrt(static_cast<double>(in.q.dim(2)));
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        for (std::int64_t j = 0; j < in.k.dim(1) && (!causal_ || j <= i); ++j) {
-          add_scaled(o, h, i, gaussian_kernel(in.q, in.k, h, i, j, scale), in.v, j);
-        }
-      }
-    }
-    return o;
+    const auto row = [=, this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      return Row{each_key(keys_of(i, k.dim(1), causal_),
+                          [&](std::int64_t j) { return gaussian_kernel(q, k, h, i, j, scale); })};
+    };
+    return {in.q, in.k, row};
   }
 
  private:

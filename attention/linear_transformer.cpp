@@ -30,27 +30,15 @@ class LinearTransformer final : public Attention {
     return sums.numerator / (sums.denominator + static_cast<float>(eps_));  // [H,N,Dv]
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        double sum = 0;
-        std::vector<double> w(static_cast<std::size_t>(in.k.dim(1)), 0.0);
-        for (std::int64_t j = 0; j < in.k.dim(1) && (!causal_ || j <= i); ++j) {
-          double& weight = w[static_cast<std::size_t>(j)];
-          for (std::int64_t c = 0; c < in.q.dim(2); ++c) {
-            weight += phi(in.q(h, i, c)) * phi(in.k(h, j, c));
-          }
-          sum += weight;
-        }
-        const double divisor =
-            normalize_ ? sum + eps_ : std::sqrt(static_cast<double>(in.key_rows));
-        for (std::int64_t j = 0; j < in.k.dim(1); ++j) {
-          add_scaled(o, h, i, w[static_cast<std::size_t>(j)] / divisor, in.v, j);
-        }
-      }
-    }
-    return o;
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    const double root = std::sqrt(static_cast<double>(in.key_rows));
+    const auto row = [=, this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      std::vector<double> w = each_key(keys_of(i, k.dim(1), causal_), [&](std::int64_t j) {
+        return dot(q, k, h, i, j) / (normalize_ ? 1.0 : root);
+      });
+      return normalize_ ? over_sum(std::move(w), eps_) : Row{std::move(w)};
+    };
+    return {mapped(in.q, phi), mapped(in.k, phi), row, true};
   }
 
  private:

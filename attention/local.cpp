@@ -28,10 +28,10 @@ class Local final : public Attention {
     return engine::block_attention(x.q, x.k, x.v, std::move(lists), scaled_by_width(x.q, c)).o;
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    return plain_attention(in, [this](std::int64_t, std::int64_t i, std::int64_t j) {
-      return i / b_ == j / b_ && (!causal_ || j <= i) ? 1.0 : 0.0;
-    });
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    return softmax_weights(
+        in.q, in.k, causal_,
+        [this](std::int64_t, std::int64_t i, std::int64_t j) { return i / b_ == j / b_ ? 1 : 0; });
   }
 
  private:

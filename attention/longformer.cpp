@@ -62,21 +62,22 @@ class Longformer final : public Attention {
                            causal_, options);
   }
 
+  // Global queries have projections, and so values, of their own: then W alone says nothing of o.
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    const std::vector<double>& global = in.draws.at("global").data;
+    const bool any = std::any_of(global.begin(), global.end(), [](double g) { return g != 0; });
+    return any ? Weights() : window_weights(in);
+  }
+
   [[nodiscard]] Plain define(const PlainInputs& in) const override {
     const std::vector<double>& global = in.draws.at("global").data;
     const auto is_global = [&](std::int64_t i) { return global[static_cast<std::size_t>(i)] != 0; };
-    Plain o = plain_attention(in, [&](std::int64_t, std::int64_t i, std::int64_t j) {
-      const bool near = i - left() <= j && j <= i + right();
-      return (near || is_global(j)) && (!causal_ || j <= i) ? 1.0 : 0.0;
-    });
+    Plain o = weighted_sum(window_weights(in), in.v);
     if (std::none_of(global.begin(), global.end(), [](double g) { return g != 0; })) return o;
-    PlainInputs second = in;
-    second.q = plain_second(in, "qg");
-    second.k = plain_second(in, "kg");
-    second.v = plain_second(in, "vg");
-    const Plain full = plain_attention(second, [&](std::int64_t, std::int64_t i, std::int64_t j) {
-      return !causal_ || j <= i ? 1.0 : 0.0;
-    });
+    const auto all = [](std::int64_t, std::int64_t, std::int64_t) { return 1; };
+    const Plain full =
+        weighted_sum(softmax_weights(plain_second(in, "qg"), plain_second(in, "kg"), causal_, all),
+                     plain_second(in, "vg"));
     for (std::int64_t h = 0; h < o.dim(0); ++h) {
       for (std::int64_t i = 0; i < o.dim(1); ++i) {
         for (std::int64_t d = 0; is_global(i) && d < o.dim(2); ++d) o(h, i, d) = full(h, i, d);
@@ -126,6 +127,16 @@ class Longformer final : public Attention {
            "attention/longformer: tokens are global but there is no {}; set global=cls", name);
     }
     return engine::split_heads(linear(x.x, found->second.value(), {}), 1, heads_).front();
+  }
+
+  // The window of each token and the global tokens.
+  [[nodiscard]] Weights window_weights(const PlainInputs& in) const {
+    return softmax_weights(
+        in.q, in.k, causal_,
+        [this, global = in.draws.at("global").data](std::int64_t, std::int64_t i, std::int64_t j) {
+          const bool near = i - left() <= j && j <= i + right();
+          return near || global[static_cast<std::size_t>(j)] != 0 ? 1 : 0;
+        });
   }
 
   [[nodiscard]] Plain plain_second(const PlainInputs& in, const std::string& name) const {

@@ -50,21 +50,13 @@ class Performer final : public Attention {
     return s.numerator / s.denominator;                                             // [H,N,Dv]
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    const Plain q = features(in.q, in, true);
-    const Plain k = features(in.k, in, false);
-    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        const std::int64_t end = causal_ ? std::min(i + 1, k.dim(1)) : k.dim(1);
-        double sum = 0;
-        for (std::int64_t j = 0; j < end; ++j) sum += dot(q, k, h, i, j);
-        for (std::int64_t j = 0; j < end; ++j) {
-          add_scaled(o, h, i, dot(q, k, h, i, j) / sum, in.v, j);
-        }
-      }
-    }
-    return o;
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    const auto row = [this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      return over_sum(each_key(keys_of(i, k.dim(1), causal_),
+                               [&](std::int64_t j) { return dot(q, k, h, i, j); }),
+                      0);
+    };
+    return {features(in.q, in, true), features(in.k, in, false), row, true};
   }
 
  private:

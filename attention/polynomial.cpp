@@ -34,19 +34,15 @@ class Polynomial final : public Attention {
                                   .causal = causal_});  // [H,N,Dv]
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    const std::int64_t m = in.k.dim(1);
-    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        for (std::int64_t j = 0; j < m && (!causal_ || j <= i); ++j) {
-          const double s = dot(in.q, in.k, h, i, j) / std::sqrt(static_cast<double>(in.q.dim(2)));
-          const double w = factor(m) * std::pow(s, static_cast<double>(degree_));
-          add_scaled(o, h, i, w, in.v, j);
-        }
-      }
-    }
-    return o;
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    const double root = std::sqrt(static_cast<double>(in.q.dim(2)));
+    const auto row = [=, this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      return Row{each_key(keys_of(i, k.dim(1), causal_), [&](std::int64_t j) {
+        const double s = dot(q, k, h, i, j) / root;
+        return factor(k.dim(1)) * std::pow(s, static_cast<double>(degree_));
+      })};
+    };
+    return {in.q, in.k, row};
   }
 
  private:

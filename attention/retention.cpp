@@ -76,16 +76,21 @@ class Retention final : public Attention {
     return head_norm_ ? head_norm(o, static_cast<float>(kNormEps)) : o;
   }
 
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    const double root = std::sqrt(static_cast<double>(in.q.dim(2)));
+    const auto row = [=, this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      return Row{each_key(keys_of(i, k.dim(1), causal_), [&](std::int64_t j) {
+        const double decay = std::pow(gamma(h), static_cast<double>(std::abs(i - j)));
+        return decay * dot(q, k, h, i, j) / root;
+      })};
+    };
+    return {in.q, in.k, row, false, !head_norm_};
+  }
+
   [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
+    Plain o = weighted_sum(weights(in), in.v);
     for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        for (std::int64_t j = 0; j < in.k.dim(1) && (!causal_ || j <= i); ++j) {
-          const double decay = std::pow(gamma(h), static_cast<double>(std::abs(i - j)));
-          const double s = dot(in.q, in.k, h, i, j) / std::sqrt(static_cast<double>(in.q.dim(2)));
-          add_scaled(o, h, i, decay * s, in.v, j);
-        }
-        if (!head_norm_) continue;
+      for (std::int64_t i = 0; i < o.dim(1) && head_norm_; ++i) {
         const auto Dv = static_cast<double>(o.dim(2));
         const double rms = std::sqrt(dot(o, o, h, i, i) / Dv + kNormEps);
         for (std::int64_t d = 0; d < o.dim(2); ++d) o(h, i, d) /= rms;

@@ -4,7 +4,6 @@
 // measured, and O(N) in the tiled one (the default), which recomputes the weights in the backward.
 // Both forms are exact and equal. Dropout acts on the weights, as in the LRA and PyTorch models.
 
-#include <algorithm>
 #include <cmath>
 
 #include "attention/attention.h"
@@ -36,24 +35,14 @@ class Softmax final : public Attention {
     return matmul(dropout(A, c.dropout, c.call.of("weights")), x.v);  // [H,N,Dv]
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        const std::int64_t end = causal_ ? std::min(i + 1, in.k.dim(1)) : in.k.dim(1);
-        std::vector<double> s;
-        for (std::int64_t j = 0; j < end; ++j) {
-          s.push_back(dot(in.q, in.k, h, i, j) / std::sqrt(static_cast<double>(in.q.dim(2))));
-        }
-        const double largest = *std::max_element(s.begin(), s.end());
-        double sum = 0;
-        for (double& a : s) sum += (a = std::exp(a - largest));
-        for (std::int64_t j = 0; j < end; ++j) {
-          add_scaled(o, h, i, s[static_cast<std::size_t>(j)] / sum, in.v, j);
-        }
-      }
-    }
-    return o;
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    const double root = std::sqrt(static_cast<double>(in.q.dim(2)));
+    const auto row = [=, this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      return Row{plain_softmax(each_key(keys_of(i, k.dim(1), causal_), [&](std::int64_t j) {
+        return dot(q, k, h, i, j) / root;
+      }))};
+    };
+    return {in.q, in.k, row};
   }
 
  private:

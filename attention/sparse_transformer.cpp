@@ -50,15 +50,15 @@ class SparseTransformer final : public Attention {
     return merge({near, engine::block_attention(x.q, x.k, x.v, columns(n), options)});
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    return plain_attention(in, [this](std::int64_t, std::int64_t i, std::int64_t j) {
-      if (cls_ == 1 && (i == 0 || j == 0)) return 1.0;
-      if (causal_ && j > i) return 0.0;
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    return softmax_weights(in.q, in.k, false, [this](std::int64_t, std::int64_t i, std::int64_t j) {
+      if (cls_ == 1 && (i == 0 || j == 0)) return 1;
+      if (causal_ && j > i) return 0;
       i -= cls_;
       j -= cls_;
       const bool seen = pattern_ == "fixed" ? i / b_ == j / b_ || j % b_ == 0 || j % b_ >= b_ - c_
                                             : std::abs(i - j) < w_ || (i - j) % l_ == 0;
-      return seen ? 1.0 : 0.0;
+      return seen ? 1 : 0;
     });
   }
 

@@ -43,21 +43,16 @@ class Sparsemax final : public Attention {
                                   .causal = causal_});  // [H,N,Dv]
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        std::vector<double> s;
-        for (std::int64_t j = 0; j < in.k.dim(1) && (!causal_ || j <= i); ++j) {
-          s.push_back(dot(in.q, in.k, h, i, j) / std::sqrt(static_cast<double>(in.q.dim(2))));
-        }
-        const double tau = threshold(s);
-        for (std::size_t j = 0; j < s.size(); ++j) {
-          add_scaled(o, h, i, std::max(s[j] - tau, 0.0), in.v, static_cast<std::int64_t>(j));
-        }
-      }
-    }
-    return o;
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    const double root = std::sqrt(static_cast<double>(in.q.dim(2)));
+    const auto row = [=, this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      Row p{each_key(keys_of(i, k.dim(1), causal_),
+                     [&](std::int64_t j) { return dot(q, k, h, i, j) / root; })};
+      const double tau = threshold(p.w);
+      for (double& s : p.w) s = std::max(s - tau, 0.0);
+      return p;
+    };
+    return {in.q, in.k, row};
   }
 
  private:

@@ -81,21 +81,15 @@ class Synthesizer final : public Attention {
     return matmul(dropout(cast(w, x.v.dtype()), c.dropout, key), x.v);  // [H,N,Dv]
   }
 
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    Plain o({in.v.dim(0), in.v.dim(1), in.v.dim(2)});
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        std::vector<double> s;
-        for (std::int64_t j = 0; j < o.dim(1) && (!causal_ || j <= i); ++j) {
-          s.push_back(logit(in, h, i, j));
-        }
-        s = plain_softmax(s);
-        for (std::size_t j = 0; j < s.size(); ++j) {
-          add_scaled(o, h, i, s[j], in.v, static_cast<std::int64_t>(j));
-        }
-      }
-    }
-    return o;
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    const auto row = [&in, this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      const std::vector<double> a = factors(in, h, i);
+      const double root = std::sqrt(static_cast<double>(q.dim(2)));
+      return Row{plain_softmax(each_key(keys_of(i, k.dim(1), causal_), [&](std::int64_t j) {
+        return logit(in, a, h, i, j) + (dot_product_ ? dot(q, k, h, i, j) / root : 0);
+      }))};
+    };
+    return {in.q, in.k, row};
   }
 
  private:
@@ -107,18 +101,24 @@ class Synthesizer final : public Attention {
     return pad(slice(p, axis, 0, known), axis, 0, count - known);
   }
 
-  [[nodiscard]] double logit(const PlainInputs& in, std::int64_t h, std::int64_t i,
-                             std::int64_t j) const {
+  // Query i's side of the synthetic logits: relu(x_i W1)_h of dense.
+  [[nodiscard]] std::vector<double> factors(const PlainInputs& in, std::int64_t h,
+                                            std::int64_t i) const {
+    if (!has("dense")) return {};
+    const Plain& W1 = in.parameters.at("W1");
+    const std::int64_t D = in.parameters.at("W2").dim(0);
+    return each_key(D, [&](std::int64_t d) {
+      double hidden = 0;
+      for (std::int64_t e = 0; e < W1.dim(0); ++e) hidden += in.x(i, e) * W1(e, h * D + d);
+      return std::max(hidden, 0.0);
+    });
+  }
+
+  [[nodiscard]] double logit(const PlainInputs& in, const std::vector<double>& hidden,
+                             std::int64_t h, std::int64_t i, std::int64_t j) const {
     double s = 0;
-    if (has("dense")) {
-      const Plain& W1 = in.parameters.at("W1");
-      const Plain& W2 = in.parameters.at("W2");
-      for (std::int64_t d = 0; d < W2.dim(0); ++d) {
-        double hidden = 0;
-        for (std::int64_t e = 0; e < W1.dim(0); ++e)
-          hidden += in.x(i, e) * W1(e, h * W2.dim(0) + d);
-        s += std::max(hidden, 0.0) * W2(d, j);
-      }
+    for (std::size_t d = 0; d < hidden.size(); ++d) {
+      s += hidden[d] * in.parameters.at("W2")(static_cast<std::int64_t>(d), j);
     }
     if (kind_ == "factorized_random") {
       for (std::int64_t f = 0; f < kf_; ++f) {
@@ -127,7 +127,6 @@ class Synthesizer final : public Attention {
     } else if (has("random")) {
       s += in.parameters.at("Rnd")(h, i, j);
     }
-    if (dot_product_) s += dot(in.q, in.k, h, i, j) / std::sqrt(static_cast<double>(in.q.dim(2)));
     return s;
   }
 

@@ -81,14 +81,21 @@ class Transnormer final : public Attention {
     return weights_ == "relu" ? rms_norm_over_heads(o, eps) : o;
   }
 
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    if (diag_) return diag_weights(in);
+    const bool shifted = act_ == "1+elu";
+    const auto feature = [shifted](double x) { return attention::phi(x, shifted); };
+    const auto row = [this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      return Row{each_key(keys_of(i, k.dim(1), causal_),
+                          [&](std::int64_t j) { return dot(q, k, h, i, j); })};
+    };
+    return {mapped(in.q, feature), mapped(in.k, feature), row, true, false};
+  }
+
   [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        diag_ ? define_diag(in, h, i, o) : define_norm(in, h, i, o);
-      }
-    }
-    if (!diag_ || weights_ == "relu") rms_norm(o, eps_);
+    const Weights w = weights(in);
+    Plain o = weighted_sum(w, in.v);
+    if (!w.whole) rms_norm(o, eps_);
     return o;
   }
 
@@ -101,32 +108,21 @@ class Transnormer final : public Attention {
     return allow.defined() ? relu(s) * Value(allow) : relu(s);
   }
 
-  void define_norm(const PlainInputs& in, std::int64_t h, std::int64_t i, Plain& o) const {
-    const bool shifted = act_ == "1+elu";
-    for (std::int64_t j = 0; j < in.k.dim(1) && (!causal_ || j <= i); ++j) {
-      double w = 0;
-      for (std::int64_t c = 0; c < in.q.dim(2); ++c) {
-        w += attention::phi(in.q(h, i, c), shifted) * attention::phi(in.k(h, j, c), shifted);
-      }
-      add_scaled(o, h, i, w, in.v, j);
+  // Softmax or relu of the logits of i's own block, zeros elsewhere.
+  [[nodiscard]] Weights diag_weights(const PlainInputs& in) const {
+    if (weights_ == "softmax") {
+      return softmax_weights(in.q, in.k, causal_,
+                             [this](std::int64_t, std::int64_t i, std::int64_t j) {
+                               return i / chunk_ == j / chunk_ ? 1 : 0;
+                             });
     }
-  }
-
-  void define_diag(const PlainInputs& in, std::int64_t h, std::int64_t i, Plain& o) const {
-    const std::int64_t begin = i / chunk_ * chunk_;
-    const std::int64_t end = causal_ ? i + 1 : std::min(begin + chunk_, in.k.dim(1));
-    std::vector<double> w;
-    for (std::int64_t j = begin; j < end; ++j) {
-      w.push_back(dot(in.q, in.k, h, i, j) / std::sqrt(static_cast<double>(in.q.dim(2))));
-    }
-    const double largest = *std::max_element(w.begin(), w.end());
-    double sum = 0;
-    for (const double s : w) sum += std::exp(s - largest);
-    for (std::int64_t j = begin; j < end; ++j) {
-      const double s = w[static_cast<std::size_t>(j - begin)];
-      const double weight = weights_ == "relu" ? std::max(s, 0.0) : std::exp(s - largest) / sum;
-      add_scaled(o, h, i, weight, in.v, j);
-    }
+    const double root = std::sqrt(static_cast<double>(in.q.dim(2)));
+    const auto row = [=, this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      return Row{each_key(keys_of(i, k.dim(1), causal_), [&](std::int64_t j) {
+        return i / chunk_ == j / chunk_ ? std::max(dot(q, k, h, i, j) / root, 0.0) : 0.0;
+      })};
+    };
+    return {in.q, in.k, row, false, false};
   }
 
   std::string kind_ = "by_layer";

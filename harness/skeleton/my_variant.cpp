@@ -33,27 +33,15 @@ class MyVariantAttention final : public Attention {
     return sums.numerator / (sums.denominator + static_cast<float>(eps_));  // [H,N,Dv]
   }
 
-  // The same from the formula in the first lines, in double precision and for the real rows alone:
-  // what forward() and its gradients are checked against. Write it from the formula, not from the
-  // code above; it may be as slow as it likes.
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        std::vector<double> w(static_cast<std::size_t>(in.k.dim(1)), 0.0);
-        double sum = eps_;
-        for (std::int64_t j = 0; j < in.k.dim(1); ++j) {
-          for (std::int64_t c = 0; c < in.q.dim(2); ++c) {
-            w[static_cast<std::size_t>(j)] += phi(in.q(h, i, c)) * phi(in.k(h, j, c));
-          }
-          sum += w[static_cast<std::size_t>(j)];
-        }
-        for (std::int64_t j = 0; j < in.k.dim(1); ++j) {
-          add_scaled(o, h, i, w[static_cast<std::size_t>(j)] / sum, in.v, j);
-        }
-      }
-    }
-    return o;
+  // The same from the formula in the first lines, row by row in double precision and for the real
+  // rows alone: what forward() and its gradients are checked against and `lra diagnose` measures.
+  // Write it from the formula, not from the code above. With more than a matrix of weights times v,
+  // compute the result in define() instead (attention/attention.h).
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    const auto row = [this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      return over_sum(each_key(k.dim(1), [&](std::int64_t j) { return dot(q, k, h, i, j); }), eps_);
+    };
+    return {mapped(in.q, phi), mapped(in.k, phi), row, true};
   }
 
  private:

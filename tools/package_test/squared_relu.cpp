@@ -3,8 +3,6 @@
 // Time O(N D^2), state O(D^2) a head. The structure is that of Katharopoulos et al. 2020, arXiv
 // 2006.16236, eq. (5); a padded key weighs 0.
 
-#include <cmath>
-
 #include "attention/attention.h"
 #include "attention/kernel_attention.h"
 
@@ -27,25 +25,12 @@ class SquaredRelu final : public Attention {
     return sums.numerator / (sums.denominator + static_cast<float>(eps_));  // [H,N,Dv]
   }
 
-  // The same from the formula, in double precision: what forward() is checked against.
-  [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    Plain o({in.q.dim(0), in.q.dim(1), in.v.dim(2)});
-    for (std::int64_t h = 0; h < o.dim(0); ++h) {
-      for (std::int64_t i = 0; i < o.dim(1); ++i) {
-        std::vector<double> w(static_cast<std::size_t>(in.k.dim(1)), 0.0);
-        double sum = eps_;
-        for (std::int64_t j = 0; j < in.k.dim(1); ++j) {
-          for (std::int64_t c = 0; c < in.q.dim(2); ++c) {
-            w[static_cast<std::size_t>(j)] += phi(in.q(h, i, c)) * phi(in.k(h, j, c));
-          }
-          sum += w[static_cast<std::size_t>(j)];
-        }
-        for (std::int64_t j = 0; j < in.k.dim(1); ++j) {
-          add_scaled(o, h, i, w[static_cast<std::size_t>(j)] / sum, in.v, j);
-        }
-      }
-    }
-    return o;
+  // The same from the formula, row by row in double precision: what forward() is checked against.
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override {
+    const auto row = [this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
+      return over_sum(each_key(k.dim(1), [&](std::int64_t j) { return dot(q, k, h, i, j); }), eps_);
+    };
+    return {mapped(in.q, phi), mapped(in.k, phi), row, true};
   }
 
  private:
