@@ -112,6 +112,8 @@ std::vector<CurvePoint> load_curve(const Record& record) {
     const std::string where = fmt::format("{}:{}", file.string(), ++line);
     const json value = parse_json(std::string_view(text).substr(start, end - start), where);
     schema.require(value, where);
+    start = end + 1;
+    if (value["split"] == "diagnosis") continue;
     CurvePoint& point = curve.emplace_back();
     point.step = value["step"].get<std::int64_t>();
     point.split = value["split"].get<std::string>();
@@ -121,7 +123,6 @@ std::vector<CurvePoint> load_curve(const Record& record) {
     };
     point.loss = number("loss");
     point.accuracy = number("accuracy");
-    start = end + 1;
   }
   return curve;
 }

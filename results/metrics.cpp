@@ -1,5 +1,6 @@
 #include "results/metrics.h"
 
+#include <algorithm>
 #include <array>
 
 namespace lra::results {
@@ -11,6 +12,23 @@ constexpr auto kHigher = Better::higher;
 constexpr auto kLower = Better::lower;
 constexpr auto kNeither = Better::neither;
 constexpr double kMega = 1e-6;
+
+// A literal as a template argument.
+template <std::size_t N>
+struct Name {
+  constexpr Name(const char (&literal)[N]) { std::copy_n(literal, N, text); }  // NOLINT
+  char text[N];
+};
+
+// A mean of the attention's diagnostics.
+template <Name kName>
+constexpr Metric diagnosis(std::string_view alias, std::string_view title, std::string_view unit,
+                           double scale, int decimals) {
+  return {kName.text, alias, title, unit, kNeither, false, scale, decimals, [](const Record& r) {
+            const auto found = r.diagnosis.find(kName.text);
+            return found == r.diagnosis.end() ? Real() : Real(found->second);
+          }};
+}
 
 const std::array kMetrics{
     Metric{"accuracy", "test", "test accuracy", "%", kHigher, false, 100, 2,
@@ -51,6 +69,25 @@ const std::array kMetrics{
            [](const Record& r) { return r.time.seconds; }},
     Metric{"energy_joules", "energy", "training energy", "J", kLower, true, 1, -1,
            [](const Record& r) { return r.cost.energy_joules; }},
+    diagnosis<Name{"entropy_norm"}>("entropy", "row entropy / ln n", "", 1, 3),
+    diagnosis<Name{"n_eff"}>("", "effective support", "tokens", 1, -1),
+    diagnosis<Name{"n_eff_ratio"}>("support", "effective support / n", "%", 100, 1),
+    diagnosis<Name{"participation"}>("", "participation", "tokens", 1, -1),
+    diagnosis<Name{"max_weight"}>("", "largest weight", "", 1, -1),
+    diagnosis<Name{"top8_mass"}>("", "8 largest weights", "%", 100, 1),
+    diagnosis<Name{"top64_mass"}>("", "64 largest weights", "%", 100, 1),
+    diagnosis<Name{"local_mass_10"}>("", "weight within ±5 % of n", "%", 100, 1),
+    diagnosis<Name{"local_gain_10"}>("local", "the same over uniform", "", 1, 2),
+    diagnosis<Name{"mean_distance"}>("", "mean distance / n", "", 1, 3),
+    diagnosis<Name{"attention_span"}>("span", "required attention span", "tokens", 1, -1),
+    diagnosis<Name{"neg_mass"}>("negative", "negative mass", "%", 100, 1),
+    diagnosis<Name{"frobenius"}>("", "Frobenius norm", "", 1, -1),
+    diagnosis<Name{"fro_over_sqrt_n"}>("norm", "Frobenius norm / √n", "", 1, -1),
+    diagnosis<Name{"stable_rank"}>("", "stable rank", "", 1, -1),
+    diagnosis<Name{"dead_rows"}>("dead", "dead rows", "%", 100, 1),
+    diagnosis<Name{"zero_feature_rate"}>("zeros", "zero features", "%", 100, 1),
+    diagnosis<Name{"grad_max"}>("gradient", "largest gradient", "", 1, -1),
+    diagnosis<Name{"softmax_distance"}>("", "distance from softmax", "", 1, 3),
 };
 
 }  // namespace

@@ -268,6 +268,7 @@ Record from_json(const json& value, std::string_view where) {
   Record record;
   FieldReader reader(value);
   describe(reader, record);
+  set_diagnostics(record, value.at("diagnostics"));
   check_consistent(record, where);
   return record;
 }
@@ -300,6 +301,15 @@ Record parse_record(std::string_view text, std::string_view where) {
 void set_run_id(Record& record, std::string_view spec_json) {
   record.spec_sha256 = sha256_hex(spec_json);
   record.run_id = record.spec_sha256.substr(0, 16);
+}
+
+void set_diagnostics(Record& record, const json& diagnostics) {
+  record.diagnostics = {diagnostics.dump()};
+  record.diagnosis.clear();
+  if (!diagnostics.contains("mean")) return;
+  for (const auto& [name, value] : diagnostics["mean"].items()) {
+    if (value.is_number()) record.diagnosis[name] = value.get<double>();
+  }
 }
 
 void judge_division(Record& record, Count baseline_parameters) {

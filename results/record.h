@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -189,7 +190,8 @@ struct Record {
   TimePart time;
   Environment environment;
   FilesPart files;
-  JsonText diagnostics;  // attention diagnostics; {} if none
+  JsonText diagnostics;                     // of the attention; {} if none
+  std::map<std::string, double> diagnosis;  // its means by name, those that were measured
 
   std::filesystem::path file;  // where it was read from; not part of the JSON
 };
@@ -209,6 +211,9 @@ struct Record {
 
 // Sets the run id of a specification: spec_sha256 and its first 16 digits.
 void set_run_id(Record& record, std::string_view spec_json);
+
+// Sets `diagnostics` and `diagnosis`.
+void set_diagnostics(Record& record, const nlohmann::json& diagnostics);
 
 // Fills `division` from the parameters and the deviations: the 10 % rule.
 void judge_division(Record& record, Count baseline_parameters);

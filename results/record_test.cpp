@@ -40,7 +40,8 @@ void collect_paths(const json& value, const std::string& path, std::set<std::str
   if (value.is_array()) {
     for (const auto& item : value) collect_paths(item, path + "/*", out);
   }
-  if (!value.is_object() || path.ends_with("/options") || path == "/diagnostics") return;
+  if (!value.is_object() || path.ends_with("/options")) return;
+  if (path.starts_with("/diagnostics/mean") || path.starts_with("/diagnostics/layers")) return;
   for (const auto& [key, child] : value.items()) {
     out.insert(path + "/" + key);
     collect_paths(child, path + "/" + key, out);

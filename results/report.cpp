@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -69,6 +70,28 @@ std::string leaderboard_html(const std::vector<Record>& records, const ReportOpt
     out += "<h2>Speed, memory and time</h2>\n" + section(cost);
   }
   return out;
+}
+
+// What was measured of the attention, where it was.
+std::string attention_html(const std::vector<Record>& records, const ReportOptions& options) {
+  const auto measured = [](const Record& record) { return !record.diagnosis.empty(); };
+  std::vector<Record> kept;
+  std::copy_if(records.begin(), records.end(), std::back_inserter(kept), measured);
+  if (kept.empty()) return "";
+  TableOptions table = options.table;
+  table.columns = {"entropy", "n_eff",       "support", "span",  "local",    "negative",
+                   "norm",    "stable_rank", "dead",    "zeros", "gradient", "softmax_distance"};
+  table.sort.clear();
+  table.caption.clear();
+  table.with.clear();
+  table.delta.clear();
+  table.ladder = false;
+  return fmt::format(
+      "<h2>Attention in numbers</h2>\n<p class=\"small\">Means over layers, heads and rows of "
+      "validation examples, by the definition of each variant; of heads and layers in "
+      "<code>result.json</code>. A variant without an attention matrix has none.</p>\n"
+      "<div class=\"wide notes\">{}</div>\n",
+      html_table(build_table(kept, table)));
 }
 
 // Rungs of trivial predictors, and how often each model says the same.
@@ -272,6 +295,7 @@ std::string render_report(const std::vector<Record>& records,
                                          {"summary", summary_html(board, faults)},
                                          {"leaderboard", leaderboard_html(kept, options)},
                                          {"ladder", ladder_html(board)},
+                                         {"attention", attention_html(kept, options)},
                                          {"scaling", scaling_html(data["scaling"])},
                                          {"runs", runs_html(kept, options.folder)},
                                          {"environment", environment_html(kept)},

@@ -59,7 +59,10 @@ inline Record sample_record(const std::string& task = "listops",
   r.environment = {"Test CPU", "avx512_core", 2,    2, 8, "2.6.0", "2021.8", "GCC 12.2",
                    "0.1.0",    "0123abcdef",  false};
   r.files = {"metrics.jsonl", "model.safetensors", "spec.json"};
-  r.diagnostics = {R"({"entropy_norm":0.5})"};
+  r.diagnostics = {R"({"layers":[[{"entropy_norm":0.5}]],"matrix":"definition",)"
+                   R"("mean":{"entropy_norm":0.5,"neg_mass":null},"rows":32,"samples":64,)"
+                   R"("seconds":3.5,"step":4500})"};
+  r.diagnosis = {{"entropy_norm", 0.5}};
   return r;
 }
 
