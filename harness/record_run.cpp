@@ -117,6 +117,14 @@ void fill_baselines(Record& record, const RecordInputs& in) {
   }
 }
 
+void fill_diagnostics(Record& record, const RunState& state) {
+  if (state.diagnosis.empty()) return;
+  json diagnosis = state.diagnosis;
+  diagnosis["step"] = *record.accuracy.best_step;
+  diagnosis["seconds"] = state.diagnosis_seconds;
+  results::set_diagnostics(record, diagnosis);
+}
+
 void fill_speed(Record& record, const RecordInputs& in) {
   const StepSums& t = in.state.total;
   auto& speed = record.speed;
@@ -187,6 +195,8 @@ json RunState::to_json() const {
   return {{"step", step},
           {"started", started},
           {"eval_seconds", eval_seconds},
+          {"diagnosed", diagnosed},
+          {"diagnosis_seconds", diagnosis_seconds},
           {"val_accuracy", val_accuracy},
           {"best_accuracy", best_accuracy},
           {"best_step", best_step},
@@ -202,6 +212,8 @@ RunState RunState::from_json(const json& j) {
     j.at("step").get_to(state.step);
     j.at("started").get_to(state.started);
     j.at("eval_seconds").get_to(state.eval_seconds);
+    j.at("diagnosed").get_to(state.diagnosed);
+    j.at("diagnosis_seconds").get_to(state.diagnosis_seconds);
     j.at("val_accuracy").get_to(state.val_accuracy);
     j.at("best_accuracy").get_to(state.best_accuracy);
     j.at("best_step").get_to(state.best_step);
@@ -276,6 +288,7 @@ Record make_record(const RecordInputs& in, results::Status status, const std::st
   if (status == results::Status::completed) {
     fill_accuracy(record, in.state, in.spec, info);
     fill_baselines(record, in);
+    fill_diagnostics(record, in.state);
   }
   fill_speed(record, in);
   record.memory.peak_tensor_bytes = in.workers.meter()->peak_bytes();

@@ -48,13 +48,16 @@ struct RunState {
   std::int64_t lanes = 0;
   std::string started;
   double eval_seconds = 0;
+  std::int64_t diagnosed = -1;  // step of the last diagnosis
+  double diagnosis_seconds = 0;
   double val_accuracy = -1;
   double best_accuracy = -1;
   std::int64_t best_step = -1;
   StepSums total, window;      // of the run, and since the last line of metrics
   std::vector<float> step_ms;  // a sample of step times: at most 4,096, thinned evenly
   std::int64_t step_stride = 1;
-  std::array<Evaluation, 3> evaluations;  // final ones, by split
+  std::array<Evaluation, 3> evaluations;                // final ones, by split
+  nlohmann::json diagnosis = nlohmann::json::object();  // of the selected weights; {} if none
 
   void add(const BatchResult& result, double seconds);
   [[nodiscard]] nlohmann::json to_json() const;

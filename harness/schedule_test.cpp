@@ -141,14 +141,17 @@ TEST_CASE("schedule: a thread inside a job never works for another", "[unit]") {
     // Two at once for four threads: the two others take chunks, so that a job has to wait for them.
     jobs.push_back({{1, 0}, 1, [&, id] {
                       inside = id;
+                      Workers workers = Workers::in_this_arena();
                       for (int step = 0; step < 20; ++step) {
-                        tbb::parallel_for(
-                            0, 8,
-                            [&](int i) {
-                              if (inside != 0 && inside != id) ++strangers;
-                              work(std::chrono::microseconds(i == 0 ? 200 : 20));
-                            },
-                            tbb::simple_partitioner{});
+                        workers.execute([&] {
+                          tbb::parallel_for(
+                              0, 8,
+                              [&](int i) {
+                                if (inside != 0 && inside != id) ++strangers;
+                                work(std::chrono::microseconds(i == 0 ? 200 : 20));
+                              },
+                              tbb::simple_partitioner{});
+                        });
                       }
                       inside = 0;
                     }});

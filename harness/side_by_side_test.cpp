@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "engine/base/file.h"
-#include "harness/child.h"
 #include "tests/catch.h"
 
 using lra::harness::measure_side_by_side;
@@ -116,23 +115,4 @@ TEST_CASE("side by side: a stop leaves nothing half measured", "[unit]") {
     CHECK_FALSE(subject.result);
     CHECK(subject.failure.empty());
   }
-}
-
-TEST_CASE("child process: holds no lock of its parent, and answers", "[unit]") {
-  const Notes notes;
-  auto lock = lra::FileLock::try_lock(notes.file);
-  REQUIRE(lock);
-  lra::harness::Child child([](lra::harness::Channel& channel) {
-    channel.send("ready");
-    const auto asked = channel.receive();
-    channel.send(*asked);
-    static_cast<void>(channel.receive());
-  });
-  CHECK(child.channel().receive() == nlohmann::json("ready"));
-  lock.reset();
-  CHECK(lra::FileLock::try_lock(notes.file));
-  child.channel().send({{"question", 7}});
-  CHECK(child.channel().receive()->at("question") == 7);
-  const std::atomic<bool> stop{true};
-  CHECK_FALSE(child.channel().receive(&stop));
 }

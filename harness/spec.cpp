@@ -25,6 +25,7 @@ struct Settings {
   json task = json::object();
   json attention = json::object();
   json data = json::object();
+  json diagnostics = json::object();
   json run = json::object();
 };
 
@@ -52,22 +53,20 @@ Settings parse_settings(const std::vector<std::string>& settings) {
       result.attention[name] = value;
     } else if (part == "data") {
       result.data[name] = value;
+    } else if (part == "diagnostics") {
+      result.diagnostics[name] = value;
     } else {
       throw Error(ErrorKind::usage,
                   "--set: " + unknown_name_message("setting", key,
                                                    {"model.*", "train.*", "task.*", "attention.*",
-                                                    "data.*", "lanes"}));
+                                                    "data.*", "diagnostics.*", "lanes"}));
     }
   }
   return result;
 }
 
-json values_of(models::ModelConfig config) {
-  OptionTable table;
-  config.options(table);
-  return table.values();
-}
-json values_of(models::TrainConfig config) {
+template <class Config>
+json values_of(Config config) {
   OptionTable table;
   config.options(table);
   return table.values();
@@ -124,6 +123,7 @@ RunSpec resolve(const Request& request) {
   spec.train = base_train;
   assign(spec.model, settings.model, "--set model");
   assign(spec.train, settings.train, "--set train");
+  assign(spec.diagnostics, settings.diagnostics, "--set diagnostics");
   json chosen_task = preset_task;
   chosen_task.update(settings.task);
   spec.task_options = task_values(request.task, chosen_task);
@@ -166,6 +166,7 @@ json to_json(const RunSpec& spec) {
           {"seed", spec.seed},
           {"precision", spec.precision},
           {"lanes", spec.lanes},
+          {"diagnostics", values_of(spec.diagnostics)},
           {"deviations", spec.deviations}};
 }
 
@@ -188,6 +189,7 @@ RunSpec spec_from_json(const json& j, const std::string& where) {
     j.at("seed").get_to(spec.seed);
     j.at("precision").get_to(spec.precision);
     j.at("lanes").get_to(spec.lanes);
+    if (j.contains("diagnostics")) assign(spec.diagnostics, j["diagnostics"], where);
     j.at("deviations").get_to(spec.deviations);
     return spec;
   } catch (const json::exception& error) {
@@ -198,6 +200,7 @@ RunSpec spec_from_json(const json& j, const std::string& where) {
 std::string spec_digest(const RunSpec& spec) {
   json j = to_json(spec);
   j.erase("deviations");
+  j.erase("diagnostics");
   return sha256_hex(j.dump());
 }
 

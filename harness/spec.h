@@ -1,5 +1,5 @@
 #pragma once
-// What identifies a run: everything that its numbers depend on, and nothing else.
+// What identifies a run: everything that its numbers depend on; and what is measured of it.
 
 #include <array>
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/diagnose/settings.h"
 #include "models/config.h"
 
 namespace lra::harness {
@@ -26,6 +27,7 @@ struct RunSpec {
   std::int64_t seed = 0;
   std::string precision = "f32";        // resolved: f32 or bf16
   std::int64_t lanes = 0;               // 0: by the number of parameters
+  diagnose::Settings diagnostics;       // no part of the digest: they change no other number
   std::vector<std::string> deviations;  // from the preset and the protocol
 };
 
@@ -38,7 +40,8 @@ struct Request {
   std::int64_t seed = 0;
   std::string precision = "auto";
   std::vector<std::string> settings;  // KEY=VALUE with KEY one of model.*, train.*, task.*,
-                                      // attention.*, data.{seed,train,val,test}, lanes
+                                      // attention.*, data.{seed,train,val,test},
+                                      // diagnostics.*, lanes
 };
 
 // Fills in preset and defaults. Throws Error(usage, config) for unknown names and values.

@@ -5,16 +5,17 @@
 #include <cmath>
 #include <cstring>
 #include <ctime>
-#include <numeric>
 #include <optional>
 #include <utility>
 
 #include "attention/attention.h"
 #include "engine/base/file.h"
 #include "engine/runtime.h"
+#include "harness/diagnose/diagnose.h"
 #include "harness/measurement.h"
 #include "harness/record_run.h"
 #include "harness/safetensors.h"
+#include "harness/sample.h"
 #include "harness/training.h"
 #include "models/schedule.h"
 #include "tasks/protocol.h"
@@ -28,24 +29,10 @@ using engine::Shape;
 using engine::Tensor;
 using nlohmann::json;
 
+constexpr std::string_view kEvaluation = "evaluation sample";
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-// `wanted` examples (0: all) of a split, spread over it by a fixed shuffle: splits may be sorted.
-std::vector<std::size_t> sample_of(std::size_t size, std::int64_t wanted) {
-  std::vector<std::size_t> all(size);
-  std::iota(all.begin(), all.end(), 0);
-  if (wanted <= 0 || static_cast<std::size_t>(wanted) >= size) return all;
-  RandomStream random(RandomKey(0).of("evaluation sample"));
-  const auto count = static_cast<std::size_t>(wanted);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto left = static_cast<std::uint32_t>(size - i);
-    std::swap(all[i], all[i + random.below(left)]);
-  }
-  all.resize(count);
-  std::sort(all.begin(), all.end());
-  return all;
 }
 
 // Appends lines to metrics.jsonl; a continued run cuts off what came after its checkpoint.
@@ -94,6 +81,7 @@ class Run {
   void train_steps();
   void one_step();
   void evaluate_val();
+  void diagnose_if_due();
   void final_evaluation();
   void report(Progress::Phase phase);
   void log_training();
@@ -105,6 +93,7 @@ class Run {
   Workers& workers_;
   const tasks::Protocol protocol_;
   RunState state_;
+  diagnose::Settings diagnosis_settings_;
   StepSums logged_;  // the window of the last line of metrics
   std::optional<Training> training_;
   Tensor best_;  // weights of the best validation so far
@@ -117,6 +106,8 @@ void Run::open() {
   report(Progress::Phase::data);
   training_.emplace(spec_, open_data(spec_, options_), workers_);
   state_.lanes = static_cast<std::int64_t>(training_->lanes.size());
+  const std::int64_t sequences = spec_.train.steps * spec_.train.batch_size;
+  diagnosis_settings_ = diagnose::within_share(spec_.diagnostics, spec_.train.steps, sequences);
 }
 
 void Run::save_checkpoint() {
@@ -237,8 +228,9 @@ void Run::evaluate_val() {
   const auto start = Clock::now();
   const auto& val = training_->data.split(tasks::Split::val);
   if (val.size() == 0) return;
-  const Evaluation e = evaluate(workers_, *training_->model, val,
-                                sample_of(val.size(), spec_.train.eval_examples), spec_.seed);
+  const Evaluation e =
+      evaluate(workers_, *training_->model, val,
+               sample_of(val.size(), spec_.train.eval_examples, kEvaluation), spec_.seed);
   state_.val_accuracy = e.accuracy;
   if (selects(e.accuracy)) {
     state_.best_accuracy = e.accuracy;
@@ -253,7 +245,24 @@ void Run::evaluate_val() {
   state_.eval_seconds += seconds_since(start);
 }
 
+void Run::diagnose_if_due() {
+  const auto& val = training_->data.split(tasks::Split::val);
+  if (val.size() == 0 || state_.diagnosed == state_.step ||
+      !diagnose::is_due(diagnosis_settings_, state_.step, spec_.train.steps)) {
+    return;
+  }
+  const auto start = Clock::now();
+  const diagnose::Diagnosis d =
+      diagnose::diagnose(workers_, *training_->model, val, diagnosis_settings_, spec_.seed);
+  json line = d.mean().to_json();
+  line.update({{"split", "diagnosis"}, {"step", state_.step}, {"samples", d.samples}});
+  metrics_->add(line);
+  state_.diagnosed = state_.step;
+  state_.diagnosis_seconds += seconds_since(start);
+}
+
 void Run::train_steps() {
+  diagnose_if_due();
   while (state_.step < spec_.train.steps && !stopped()) {
     one_step();
     const bool last = state_.step == spec_.train.steps;
@@ -263,6 +272,7 @@ void Run::train_steps() {
       report(Progress::Phase::evaluation);
       evaluate_val();
     }
+    diagnose_if_due();
     if (seconds_since(last_report_) > options_.report_seconds) report(Progress::Phase::training);
     if (seconds_since(last_checkpoint_) > options_.checkpoint_seconds) save_checkpoint();
   }
@@ -281,10 +291,11 @@ void Run::final_evaluation() {
     if (data.size() == 0) continue;
     // The training split is measured on as many examples as the test split has; the others on all
     // that the protocol counts.
-    auto indices = sample_of(data.size(), 0);
+    auto indices = sample_of(data.size(), 0, kEvaluation);
     if (split == tasks::Split::train) {
       indices = sample_of(
-          data.size(), static_cast<std::int64_t>(training_->data.split(tasks::Split::test).size()));
+          data.size(), static_cast<std::int64_t>(training_->data.split(tasks::Split::test).size()),
+          kEvaluation);
     } else {
       const auto all = static_cast<std::int64_t>(data.size());
       indices.resize(static_cast<std::size_t>(tasks::evaluated_examples(
@@ -294,6 +305,13 @@ void Run::final_evaluation() {
         evaluate(workers_, *training_->model, data, indices, spec_.seed);
   }
   state_.eval_seconds += seconds_since(start);
+  const auto& val = training_->data.split(tasks::Split::val);
+  if (diagnosis_settings_.samples == 0 || val.size() == 0) return;
+  const auto begin = Clock::now();
+  state_.diagnosis =
+      diagnose::diagnose(workers_, *training_->model, val, diagnosis_settings_, spec_.seed)
+          .to_json();
+  state_.diagnosis_seconds += seconds_since(begin);
 }
 
 results::Record Run::execute() {

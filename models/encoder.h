@@ -49,11 +49,13 @@ class EncoderLayer {
   // x [N, E] -> [N, E]; rows from pass.length on are padding.
   [[nodiscard]] Value operator()(const Value& x, const Pass& pass) const;
   [[nodiscard]] const attention::Attention& attention() const { return *attention_; }
-  // The heads that the attention of this layer sees for the layer's input x.
+  [[nodiscard]] attention::Input input() const { return input_; }
+  // The heads that the attention of this layer sees for the layer's input x, and with what context;
+  // not for Input::block.
   [[nodiscard]] attention::Heads heads(const Value& x, const Pass& pass) const;
+  [[nodiscard]] attention::Context context(const Pass& pass) const;
 
  private:
-  [[nodiscard]] attention::Context context(const Pass& pass) const;
   [[nodiscard]] Value mixed(const Value& h, const Value& residual, const Pass& pass) const;
   [[nodiscard]] Value feed_forward(const Value& h, const Value& residual, const Pass& pass) const;
   [[nodiscard]] attention::Heads project(const Value& h, const Pass& pass) const;

@@ -159,6 +159,77 @@ TEST_CASE("train: a diverging run is recorded and exits 4", "[run]") {
   CHECK(lra::read_json(fs::path(folder / "x") / "result.json")["status"] == "diverged");
 }
 
+TEST_CASE("diagnose: the same model with and without, and from the folder what the record says",
+          "[run]") {
+  const Folder folder("diagnose");
+  REQUIRE(run(tiny(folder / "with", {"--set", "diagnostics.every=5"}), folder).code == 0);
+  REQUIRE(run(tiny(folder / "without", {"--set", "diagnostics.samples=0"}), folder).code == 0);
+  CHECK(model_of(folder, "with") == model_of(folder, "without"));
+  std::vector<int> steps;
+  std::ifstream metrics(fs::path(folder / "with") / "metrics.jsonl");
+  for (std::string line; std::getline(metrics, line);) {
+    const auto value = nlohmann::json::parse(line);
+    if (value["split"] != "diagnosis") continue;
+    steps.push_back(value["step"]);
+    CHECK(value["entropy_norm"] > 0.1);
+    CHECK(value["neg_mass"] == 0);
+  }
+  CHECK(steps == std::vector<int>{0, 5, 10, 12});
+  const fs::path with = folder / "with";
+  const auto record = lra::read_json(with / "result.json");
+  const auto without = lra::read_json(fs::path(folder / "without") / "result.json");
+  CHECK(without["diagnostics"] == nlohmann::json::object());
+  CHECK(record["spec_sha256"] == without["spec_sha256"]);
+  CHECK(record["accuracy"] == without["accuracy"]);
+
+  const auto diagnose = [&](const std::string& name, std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"diagnose", folder / name});
+    return run(more, folder);
+  };
+  const auto samples = std::to_string(record["diagnostics"]["samples"].get<int>());
+  const Outcome again = diagnose("with", {"--samples", samples, "--json"});
+  INFO(again.err);
+  REQUIRE(again.code == 0);
+  for (const char* part : {"mean", "layers", "step", "matrix"}) {
+    CHECK(nlohmann::json::parse(again.out)[part] == record["diagnostics"][part]);
+  }
+  REQUIRE(diagnose("without", {"--samples", samples, "--save"}).code == 0);
+  const auto saved = lra::read_json(fs::path(folder / "without") / "result.json");
+  CHECK(saved["diagnostics"]["mean"] == record["diagnostics"]["mean"]);
+  const Outcome table =
+      run({"table", folder / "with", "--columns", "entropy,span,negative"}, folder);
+  CHECK(table.code == 0);
+  CHECK_THAT(table.out, ContainsSubstring("row entropy"));
+
+  // A folder without a run, without weights, with weights of another version.
+  const auto refused = [&](const std::string& message) {
+    const Outcome o = diagnose("with");
+    INFO(o.err);
+    CHECK(o.code == 3);
+    CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
+    CHECK_THAT(o.err, ContainsSubstring(message));
+  };
+  std::string weights = lra::read_file(with / "model.safetensors");
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    std::string text = weights;
+    text.replace(text.find(from), from.size(), to);
+    lra::write_file_atomic(with / "model.safetensors", text);
+  };
+  changed("lra-model/1", "lra-model/9");
+  refused("weights of another version; got format lra-model/9");
+  changed(record["spec_sha256"].get<std::string>(), std::string(64, '0'));
+  refused("weights of another version or run");
+  changed("layers.0.ff1.bias", "layers.9.ff1.bias");
+  refused("layers.0.ff1.bias: got none");
+  lra::write_file_atomic(with / "model.safetensors", weights.substr(0, weights.size() / 2));
+  refused("model.safetensors");
+  fs::remove(with / "model.safetensors");
+  refused("no model.safetensors");
+  fs::remove(with / "spec.json");
+  refused("no spec.json");
+  CHECK(diagnose("nowhere").code == 2);
+}
+
 TEST_CASE("wrong use: exit 2 and one line with near matches", "[run]") {
   const Folder folder("usage");
   const auto check = [&](const std::vector<std::string>& arguments, const std::string& message) {

@@ -21,6 +21,7 @@ void add_bench(CLI::App& app, Action& action);
 void add_check(CLI::App& app, Action& action);
 void add_run(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
+void add_diagnose(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
 void add_new(CLI::App& app, Action& action);
 void add_study(CLI::App& app, Action& action);

@@ -101,7 +101,7 @@ void add_train(CLI::App& app, Action& action) {
   command
       ->add_option("--set", a->request.settings,
                    "KEY=VALUE: model.*, train.*, task.*, attention.*, data.{seed,train,val,test}, "
-                   "lanes (repeatable)")
+                   "diagnostics.{every,samples,rows,share}, lanes (repeatable)")
       ->type_name("KEY=VALUE");
   command->add_option("--checkpoint-seconds", a->checkpoint_seconds, "between checkpoints")
       ->check(CLI::NonNegativeNumber)

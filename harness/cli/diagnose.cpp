@@ -1,0 +1,107 @@
+// lra diagnose: the attention of a trained model in numbers.
+
+#include "harness/diagnose/diagnose.h"
+
+#include <fmt/core.h>
+
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "harness/cli/cli.h"
+#include "harness/saved_run.h"
+#include "harness/trainer.h"
+
+namespace lra::harness::cli {
+namespace {
+
+struct DiagnoseArguments {
+  std::string run, data;
+  diagnose::Settings settings;
+  int threads = 0;
+  bool save = false;
+  bool json = false;
+};
+
+constexpr std::size_t kMostHeads = 8;  // columns of the table; beyond, one a layer
+
+std::string shown(const std::optional<double>& value) {
+  return value ? fmt::format("{:.4g}", *value) : "unavailable";
+}
+
+void print_table(const SavedRun& run, const diagnose::Diagnosis& d, const std::string& data) {
+  fmt::print("{} / {}{}, step {}: {} validation examples, at most {} rows of each\n{}\n",
+             run.spec.task, run.spec.attention,
+             run.spec.attention_options.empty() ? "" : " " + run.spec.attention_options.dump(),
+             run.record.accuracy.best_step.value_or(run.spec.train.steps), d.samples, d.rows, data);
+  if (!d.matrix) fmt::print("{} has no attention matrix\n", run.spec.attention);
+  std::vector<std::pair<std::string, diagnose::Measures>> columns{{"mean", d.mean()}};
+  const std::size_t heads = d.heads.empty() ? 0 : d.heads.front().size();
+  for (std::size_t l = 0; l < d.heads.size(); ++l) {
+    if (d.heads.size() * heads > kMostHeads) {
+      columns.emplace_back(fmt::format("layer {}", l), d.layer(l));
+      continue;
+    }
+    for (std::size_t h = 0; h < heads; ++h) {
+      columns.emplace_back(fmt::format("{}.{}", l, h), d.heads[l][h]);
+    }
+  }
+  fmt::print("{:<18}", "layer.head");
+  for (const auto& [name, measures] : columns) fmt::print(" {:>11}", name);
+  fmt::print("\n");
+  for (std::size_t f = 0; f < diagnose::kFields; ++f) {
+    const diagnose::Field field = diagnose::field_at(f);
+    fmt::print("{:<18}", diagnose::field_name(field));
+    for (const auto& [name, measures] : columns) fmt::print(" {:>11}", shown(measures[field]));
+    fmt::print("\n");
+  }
+}
+
+int diagnose_run(const DiagnoseArguments& a) {
+  Workers workers(a.threads);
+  SavedRun run = load_run(a.run, workers);
+  RunOptions options;
+  options.data = a.data;
+  const tasks::TaskData data = open_data(run.spec, options);
+  const auto& val = data.split(tasks::Split::val);
+  if (val.size() == 0) fail(ErrorKind::data, "{}: no validation examples", run.spec.task);
+  if (a.save && data.sha256 != run.record.task.data_sha256.value_or(data.sha256)) {
+    fail(ErrorKind::data, "{}: trained on other data; give them with --data to use --save", a.run);
+  }
+  const diagnose::Diagnosis d =
+      diagnose::diagnose(workers, *run.model, val, a.settings, run.spec.seed);
+  nlohmann::json json = d.to_json();
+  json["step"] = run.record.accuracy.best_step.value_or(run.spec.train.steps);
+  if (a.json) {
+    fmt::print("{}\n", json.dump(2));
+  } else {
+    print_table(run, d, data.description);
+  }
+  if (a.save) {
+    results::set_diagnostics(run.record, json);
+    write_json(std::filesystem::path(a.run) / "result.json", results::to_json(run.record));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_diagnose(CLI::App& app, Action& action) {
+  auto* command = app.add_subcommand(
+      "diagnose", "the attention of a trained model: concentration, locality, norms, gradients");
+  auto a = std::make_shared<DiagnoseArguments>();
+  command->add_option("RUN_DIR", a->run, "folder of a completed run")
+      ->required()
+      ->check(CLI::ExistingDirectory);
+  command->add_option("--data", a->data, "folder or archive with the official data");
+  command->add_option("--samples", a->settings.samples, "validation examples")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000000}))
+      ->capture_default_str();
+  command->add_option("--rows", a->settings.rows, "rows of each, evenly spaced")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
+      ->capture_default_str();
+  command->add_option("--threads", a->threads, "0: all cores")->check(CLI::Range(0, 4096));
+  command->add_flag("--save", a->save, "put it into result.json, for tables and reports");
+  command->add_flag("--json", a->json, "print JSON");
+  command->callback([a, &action] { action = [a] { return diagnose_run(*a); }; });
+}
+
+}  // namespace lra::harness::cli
