@@ -193,6 +193,8 @@ TEST_CASE("diagnose: the same model with and without, and from the folder what t
   for (const char* part : {"mean", "layers", "step", "matrix"}) {
     CHECK(nlohmann::json::parse(again.out)[part] == record["diagnostics"][part]);
   }
+  REQUIRE(diagnose("with", {"--samples", samples, "--save"}).code == 0);
+  CHECK(lra::read_json(with / "result.json")["diagnostics"] == record["diagnostics"]);
   REQUIRE(diagnose("without", {"--samples", samples, "--save"}).code == 0);
   const auto saved = lra::read_json(fs::path(folder / "without") / "result.json");
   CHECK(saved["diagnostics"]["mean"] == record["diagnostics"]["mean"]);

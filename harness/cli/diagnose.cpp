@@ -76,6 +76,8 @@ int diagnose_run(const DiagnoseArguments& a) {
     print_table(run, d, data.description);
   }
   if (a.save) {
+    const auto before = nlohmann::json::parse(run.record.diagnostics.text);
+    if (before.contains("seconds")) json["seconds"] = before["seconds"];  // those of the training
     results::set_diagnostics(run.record, json);
     write_json(std::filesystem::path(a.run) / "result.json", results::to_json(run.record));
   }
