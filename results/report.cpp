@@ -162,6 +162,37 @@ std::string scaling_html(const json& groups) {
              rows);
 }
 
+// A table a study: kernels down, values of the swept setting across.
+std::string studies_html(const std::vector<StudyRecord>& studies) {
+  std::string out;
+  for (const auto& study : studies) {
+    std::set<double> places;
+    std::map<std::string, std::map<double, const StudyPoint*>> kernels;
+    for (const auto& point : study.points) {
+      places.insert(point.x);
+      kernels[point.kernel][point.x] = &point;
+    }
+    std::string heads = "<th class=\"text\">kernel</th>";
+    for (const double x : places) {
+      heads += fmt::format("<th>{} = {:g}</th>", html_escape(study.swept), x);
+    }
+    std::string rows;
+    for (const auto& [kernel, points] : kernels) {
+      rows += "<tr>" + cell(kernel);
+      for (const double x : places) {
+        const auto found = points.find(x);
+        rows += number_cell(found == points.end() ? Real() : found->second->value, 3);
+      }
+      rows += "</tr>\n";
+    }
+    out +=
+        fmt::format("<p class=\"small\">{}, mode {}, seed {}. {} Source: {}.</p>\n{}",
+                    html_escape(study.quantity), html_escape(study.mode), study.seed,
+                    html_escape(study.caveat), html_escape(study.source), table_html(heads, rows));
+  }
+  return out;
+}
+
 std::string link_to(const Record& record, const fs::path& folder) {
   if (record.file.empty()) return "—";
   const fs::path run = fs::absolute(record.file).parent_path();
@@ -280,11 +311,12 @@ bool report_has_pictures() { return find_embedded(embedded::report_files(), "d3.
 
 std::string render_report(const std::vector<Record>& records,
                           const std::vector<BenchRecord>& benches,
+                          const std::vector<StudyRecord>& studies,
                           const std::vector<FileFault>& faults, const ReportOptions& options) {
-  const auto kept =
-      records.empty() && !benches.empty() ? records : select_records(records, options.table);
+  const bool no_runs = records.empty() && !(benches.empty() && studies.empty());
+  const auto kept = no_runs ? records : select_records(records, options.table);
   const Leaderboard board = build_leaderboard(kept, options.table.baseline);
-  const json data = report_data(kept, benches, options);
+  const json data = report_data(kept, benches, studies, options);
   std::string data_text = data.dump();
   // `</script>` in a label must not end the element.
   for (std::size_t at = 0; (at = data_text.find('<', at)) != std::string::npos;) {
@@ -297,6 +329,7 @@ std::string render_report(const std::vector<Record>& records,
                                          {"ladder", ladder_html(board)},
                                          {"attention", attention_html(kept, options)},
                                          {"scaling", scaling_html(data["scaling"])},
+                                         {"studies", studies_html(studies)},
                                          {"runs", runs_html(kept, options.folder)},
                                          {"environment", environment_html(kept)},
                                          {"data", data_text},

@@ -9,6 +9,7 @@
 
 #include "results/bench_record.h"
 #include "results/load.h"
+#include "results/study_record.h"
 #include "results/table.h"
 
 namespace lra::results {
@@ -23,16 +24,18 @@ struct ReportOptions {
 // pictures.
 [[nodiscard]] bool report_has_pictures();
 
-// The page. The same input gives the same bytes. Throws as build_table(), but benches alone will
-// do.
+// The page. The same input gives the same bytes. Throws as build_table(), but benches or studies
+// alone will do.
 [[nodiscard]] std::string render_report(const std::vector<Record>& records,
                                         const std::vector<BenchRecord>& benches,
+                                        const std::vector<StudyRecord>& studies,
                                         const std::vector<FileFault>& faults,
                                         const ReportOptions& options);
 
 // What the page's pictures are drawn from, as it stands in the page.
 [[nodiscard]] nlohmann::json report_data(const std::vector<Record>& records,
                                          const std::vector<BenchRecord>& benches,
+                                         const std::vector<StudyRecord>& studies,
                                          const ReportOptions& options);
 
 // Draws every picture of a page into FOLDER/NAME.svg, by running the page's own drawing code in the

@@ -228,6 +228,31 @@ json labels_json(const Leaderboard& board, const std::vector<std::string>& label
   return list;
 }
 
+json studies_json(const std::vector<StudyRecord>& studies) {
+  json out = json::array();
+  for (const auto& study : studies) {
+    std::map<std::string, json> kernels;
+    for (const auto& point : study.points) {
+      json& points = kernels.try_emplace(point.kernel, json::array()).first->second;
+      points.push_back({{"x", point.x},
+                        {"trials", point.trials},
+                        {"value", number(point.value)},
+                        {"low", number(point.low)},
+                        {"high", number(point.high)},
+                        {"reference", number(point.reference)}});
+    }
+    json lines = json::array();
+    for (auto& [kernel, points] : kernels) {
+      lines.push_back({{"kernel", kernel}, {"points", std::move(points)}});
+    }
+    out.push_back({{"mode", study.mode},
+                   {"swept", study.swept},
+                   {"quantity", study.quantity},
+                   {"lines", std::move(lines)}});
+  }
+  return out;
+}
+
 // Tasks that have a picture, the average first.
 json tasks_json(const Leaderboard& board) {
   std::map<std::string, std::string, TaskBefore> titles;
@@ -245,9 +270,9 @@ json tasks_json(const Leaderboard& board) {
 }  // namespace
 
 json report_data(const std::vector<Record>& records, const std::vector<BenchRecord>& benches,
-                 const ReportOptions& options) {
-  const auto kept =
-      records.empty() && !benches.empty() ? records : select_records(records, options.table);
+                 const std::vector<StudyRecord>& studies, const ReportOptions& options) {
+  const bool no_runs = records.empty() && !(benches.empty() && studies.empty());
+  const auto kept = no_runs ? records : select_records(records, options.table);
   const Leaderboard board = build_leaderboard(kept, options.table.baseline);
   const auto labels = entry_labels(board.entries);
   std::vector<const Record*> order;
@@ -262,7 +287,8 @@ json report_data(const std::vector<Record>& records, const std::vector<BenchReco
           {"points", points_json(board, labels)},
           {"references", references_json(board)},
           {"curves", curves_json(order, labels_by_run(board, labels))},
-          {"scaling", std::move(scaling)}};
+          {"scaling", std::move(scaling)},
+          {"studies", studies_json(studies)}};
 }
 
 }  // namespace lra::results

@@ -38,6 +38,21 @@ struct Folder {
   ~Folder() { fs::remove_all(path); }
 };
 
+// Two kernels over n = 30, 480; one has a reference and misses a value.
+results::StudyRecord sample_study() {
+  results::StudyRecord study;
+  study.mode = "theory";
+  study.swept = "n";
+  study.quantity = "success rate";
+  study.source = "a source <&>";
+  study.caveat = "A caveat.";
+  study.points = {{"linear", 30, 20, 0.8, 0.6, 0.9, {}},
+                  {"linear", 480, 20, 0.125, 0.0, 0.2, {}},
+                  {"softmax", 30, 20, 0.9, 0.7, 0.97, 0.95},
+                  {"softmax", 480, 20, {}, {}, {}, 0.99}};
+  return study;
+}
+
 std::string fixture_page(const fs::path& folder = kFixture) {
   const auto runs = results::load_records({kFixture}, results::OnFault::refuse);
   const auto benches = results::load_benches({kFixture}, results::OnFault::refuse);
@@ -45,7 +60,7 @@ std::string fixture_page(const fs::path& folder = kFixture) {
   options.title = "Fixture <&>";
   options.folder = folder;
   options.table.with = {"lra2021"};
-  return results::render_report(runs.records, benches.records, {}, options);
+  return results::render_report(runs.records, benches.records, {sample_study()}, {}, options);
 }
 
 // Output of a shell command; empty if it cannot run or fails.
@@ -88,11 +103,16 @@ TEST_CASE("report: the page is complete in itself and the same each time", "[uni
 TEST_CASE("report: the data of its pictures", "[unit]") {
   const auto runs = results::load_records({kFixture}, results::OnFault::refuse);
   const auto benches = results::load_benches({kFixture}, results::OnFault::refuse);
-  const auto data = results::report_data(runs.records, benches.records, {});
+  const auto data = results::report_data(runs.records, benches.records, {sample_study()}, {});
   CHECK(data["tasks"][0]["task"] == "average");
   CHECK(data["tasks"][1]["task"] == "listops");
   CHECK(data["curves"].size() == 24);
   CHECK(data["scaling"].size() == 2);
+  REQUIRE(data["studies"].size() == 1);
+  CHECK(data["studies"][0]["lines"][0]["kernel"] == "linear");
+  CHECK(data["studies"][0]["lines"][0]["points"][1]["value"] == 0.125);
+  CHECK(data["studies"][0]["lines"][1]["points"][1]["value"].is_null());
+  CHECK(data["studies"][0]["lines"][1]["points"][1]["reference"] == 0.99);
   const auto& line = data["scaling"][0]["lines"][0];
   CHECK(line["label"] == "cosFormer");
   CHECK(line["timeExponent"].get<double>() == Approx(1.02));
@@ -111,11 +131,20 @@ TEST_CASE("report: the data of its pictures", "[unit]") {
   CHECK(of("listops", "Transformer (bf16)")["low"].get<double>() == Approx(34.52).epsilon(1e-3));
 }
 
+TEST_CASE("report: a study is shown, beside runs or alone", "[unit]") {
+  for (const std::string& page :
+       {fixture_page(), results::render_report({}, {}, {sample_study()}, {}, ReportOptions{})}) {
+    CHECK_THAT(page, ContainsSubstring("<th>n = 30</th><th>n = 480</th>"));
+    CHECK_THAT(page, ContainsSubstring("<td data-value=\"0.9\">0.900</td><td>—</td>"));
+    CHECK_THAT(page, ContainsSubstring("A caveat. Source: a source &lt;&amp;&gt;."));
+  }
+}
+
 TEST_CASE("report: text of records cannot break out of the page", "[unit]") {
   Record record = sample_record();
   record.attention.label = "</script><script>alert(1)</script>";
   const std::string page = results::render_report(
-      {record}, {}, {{"x/result.json", "x/result.json: <b>cut</b>"}}, ReportOptions{});
+      {record}, {}, {}, {{"x/result.json", "x/result.json: <b>cut</b>"}}, ReportOptions{});
   CHECK_THAT(page, !ContainsSubstring("<script>alert") && !ContainsSubstring("<b>cut"));
   CHECK_THAT(page, ContainsSubstring("Skipped: x/result.json: &lt;b&gt;cut"));
   CHECK(count(page, "</script>") == count(page, "<script"));
@@ -130,7 +159,7 @@ TEST_CASE("report: pictures are saved as SVG", "[run]") {
   const fs::path page = folder.path / "report.html";
   lra::write_file_atomic(page, fixture_page());
   const auto files = results::save_pictures(page, folder.path / "pictures");
-  CHECK(files.size() == 26);
+  CHECK(files.size() == 27);
   for (const auto& file : files) {
     const std::string svg = lra::read_file(file);
     INFO(file);
@@ -180,6 +209,6 @@ TEST_CASE("report: sorting, filtering and drawing work in a browser", "[run]") {
   const std::string checks = dom.substr(at, dom.find("</pre>", at) - at);
   INFO(checks);
   CHECK_THAT(checks, !ContainsSubstring("FAILED"));
-  CHECK(count(checks, "passed: ") == 9);
+  CHECK(count(checks, "passed: ") == 10);
 #endif
 }

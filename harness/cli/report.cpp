@@ -15,16 +15,20 @@ void write_report(const std::vector<std::string>& places, const std::filesystem:
   const std::vector<std::filesystem::path> paths(places.begin(), places.end());
   const auto benches = results::load_benches(paths, results::OnFault::skip);
   const auto is_result = [](const std::string& name) { return name == "result.json"; };
-  results::LoadedRecords records;  // none in a folder of benches
-  if (benches.records.empty() || !results::find_files(paths, is_result).empty()) {
+  const auto studies = results::load_studies(paths, results::OnFault::skip);
+  results::LoadedRecords records;  // none in a folder of benches or studies
+  if ((benches.records.empty() && studies.records.empty()) ||
+      !results::find_files(paths, is_result).empty()) {
     records = results::load_records(paths, results::OnFault::skip);
   }
   auto faults = records.faults;
   faults.insert(faults.end(), benches.faults.begin(), benches.faults.end());
+  faults.insert(faults.end(), studies.faults.begin(), studies.faults.end());
   results::ReportOptions options;
   options.table = table;
   options.folder = out.has_parent_path() ? out.parent_path() : ".";
-  write_file_atomic(out, results::render_report(records.records, benches.records, faults, options));
+  write_file_atomic(out, results::render_report(records.records, benches.records, studies.records,
+                                                faults, options));
 }
 
 void add_report(CLI::App& app, Action& action) {

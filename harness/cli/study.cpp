@@ -160,7 +160,10 @@ void add_study(CLI::App& app, Action& action) {
       ->capture_default_str();
   sub->add_option("--seed", a->seed, "of all draws")->capture_default_str();
   sub->add_option("--threads", a->threads, "0: all cores")->check(CLI::Range(0, 4096));
-  sub->add_option("--json", a->json, "file to write; the same bytes for any number of threads");
+  sub->add_option(
+      "--json", a->json,
+      "file to write; the same bytes for any number of threads; lra report shows it if it "
+      "is named separation.json or separation-NAME.json");
   sub->add_option("--csv", a->csv, "file to write");
   sub->add_option("--svg", a->svg, "file to draw the chart to");
   sub->callback([a, &action] { action = [a] { return separation(*a); }; });

@@ -8,7 +8,7 @@ function lraPictures(d3, data) {
   // A model (an attention) has a colour; its labels in one picture (options, precisions, ...) have
   // line patterns.
   const models = [...new Set(data.labels.map((item) => item.model))];
-  const color = (p) => d3.schemeTableau10[models.indexOf(p.model) % 10];
+  const color = (p) => d3.schemeTableau10[(p.color ?? models.indexOf(p.model)) % 10];
   const dash = (p, drawn) => {
     const own = drawn.filter((item) => item.model === p.model).map((item) => item.label);
     return ["none", "6 3", "2 3", "8 3 2 3"][own.indexOf(p.label) % 4];
@@ -65,19 +65,22 @@ function lraPictures(d3, data) {
 
   // LRA's figure: accuracy over speed, memory as area.
   function bubble(svg, points, title, references) {
-    const height = 460;
     if (points.length === 0) return empty(svg, title);
     const x = scale("Log", paddedLog(points.map((p) => p.speed), 1.5), [70, WIDTH - 190]);
-    const y = scale("Linear", padded(points.map((p) => p.accuracy), 0.35, 6), [height - 55, 40]).nice();
+    const bottom = 405;
+    const y = scale("Linear", padded(points.map((p) => p.accuracy), 0.35, 6), [bottom, 40]).nice();
+    const [low, high] = y.domain();
+    const near = references.filter((r) => r.accuracy > low && r.accuracy < high);
+    const height = bottom + 55 + 14 * near.length;
     const memory = d3.max(points, (p) => p.memory);
     const radius = scale("Sqrt", [0, memory], [0, 36]);
     frame(svg, height, 40, x, y, {
       title, xTitle: "training tokens a second (without padding), log scale →",
       yTitle: "test accuracy (%) →", xTicks: logTicks(x), xFormat: shownNumber});
-    const [low, high] = y.domain();
-    const near = spread(references.filter((r) => r.accuracy > low && r.accuracy < high)
-      .map((r) => ({...r, y: y(r.accuracy)})), 12);
-    near.forEach((r) => {
+    near.forEach((r, i) => {
+      // Beneath the picture, where no bubble or label lies.
+      svg.append("text").attr("x", 74).attr("y", bottom + 58 + 14 * i).attr("font-size", 10)
+        .attr("fill", "#555").text(`dotted line: ${r.title} ${r.accuracy.toFixed(1)}`);
       svg.append("line").attr("x1", 70).attr("x2", WIDTH - 190).attr("y1", y(r.accuracy))
         .attr("y2", y(r.accuracy)).attr("stroke", "#999").attr("stroke-dasharray", "2 3");
     });
@@ -90,10 +93,6 @@ function lraPictures(d3, data) {
         .append("title").text(`${p.label}: ${p.accuracy.toFixed(2)} %, ` +
           `${shownNumber(p.speed)} tokens/s, ${p.memory.toFixed(0)} MB` +
           (p.standIn ? ", stand-in data" : "") + (p.shared ? ", timed beside other runs" : ""));
-    });
-    near.forEach((r) => {
-      halo(svg.append("text").attr("x", 74).attr("y", r.y - 3).attr("font-size", 10)
-        .attr("fill", "#555").text(`${r.title} ${r.accuracy.toFixed(1)}`));
     });
     spread(points.map((p) => ({p, y: y(p.accuracy)})), 14).forEach(({p, y: at}) => {
       const edge = x(p.speed) + radius(p.memory);  // where its label begins
@@ -168,7 +167,8 @@ function lraPictures(d3, data) {
     });
   }
 
-  // Lines over a shared x: [{model, label, detail, points: [{x, y, tip}]}].
+  // Lines over a shared x: [{model, label, detail, points: [{x, y, tip}]}]. `color`, a number, stands
+  // in for that of the model.
   function lines(svg, series, options) {
     const drawn = series.filter((s) => s.points.length > 0);
     if (drawn.length === 0) return empty(svg, options.title);
@@ -177,21 +177,21 @@ function lraPictures(d3, data) {
     const xs = drawn.flatMap((s) => s.points.map((p) => p.x));
     const ys = drawn.flatMap((s) => s.points.map((p) => p.y));
     const right = WIDTH - 260;
-    const x = options.log ? scale("Log", paddedLog(xs, 1.15), [70, right])
-      : scale("Linear", [0, d3.max(xs)], [70, right]);
-    const y = options.log ? scale("Log", paddedLog(ys, 1.3), [height - 55, 40])
+    const x = options.logX ? scale("Log", paddedLog(xs, 1.15), [70, right])
+      : scale("Linear", [Math.min(0, d3.min(xs)), d3.max(xs)], [70, right]);
+    const y = options.logY ? scale("Log", paddedLog(ys, 1.3), [height - 55, 40])
       : scale("Linear", padded(ys, 0.08, 0), [height - 55, 40]).nice();
     frame(svg, height, 40, x, y, {
-      ...options, xTicks: options.log ? [...new Set(xs)].sort((a, b) => a - b) : undefined,
-      yTicks: options.log ? logTicks(y) : undefined,
-      xFormat: options.log ? d3.format(",") : shownNumber, yFormat: shownNumber});
+      ...options, xTicks: options.logX ? [...new Set(xs)].sort((a, b) => a - b) : undefined,
+      yTicks: options.logY ? logTicks(y) : undefined,
+      xFormat: options.logX ? d3.format(",") : shownNumber, yFormat: shownNumber});
     const path = d3.line().x((p) => x(p.x)).y((p) => y(p.y));
     drawn.forEach((s) => {
       svg.append("path").attr("d", path(s.points)).attr("fill", "none")
         .attr("stroke", color(s)).attr("stroke-width", 2).attr("stroke-opacity", 0.85)
         .attr("stroke-dasharray", dash(s, entries));
       s.points.forEach((p) => {
-        svg.append("circle").attr("cx", x(p.x)).attr("cy", y(p.y)).attr("r", options.log ? 3.5 : 2)
+        svg.append("circle").attr("cx", x(p.x)).attr("cy", y(p.y)).attr("r", options.logX ? 3.5 : 2)
           .attr("fill", color(s)).append("title").text(p.tip);
       });
     });
@@ -239,13 +239,29 @@ function lraPictures(d3, data) {
     const title = `${group.mode}, ${group.preset}, ${group.precision}, batch ${group.batch}`;
     add(`scaling-time-${group.id}`, "scaling", `Time of a step over the sequence length: ${group.title}.`,
       (svg, hidden) => lines(svg, series("ms", "timeExponent", "ms", hidden),
-        {title, log: true, xTitle: "sequence length n (log scale)",
+        {title, logX: true, logY: true, xTitle: "sequence length n (log scale)",
           yTitle: "median step (ms, log scale)"}));
     add(`scaling-memory-${group.id}`, "scaling",
       `Peak tensor memory over the sequence length: ${group.title}.`,
       (svg, hidden) => lines(svg, series("memory", "memoryExponent", "MB", hidden),
-        {title, log: true, xTitle: "sequence length n (log scale)",
+        {title, logX: true, logY: true, xTitle: "sequence length n (log scale)",
           yTitle: "peak tensors (MB, log scale)"}));
+  });
+  data.studies.forEach((study, i) => {
+    const xs = study.lines.flatMap((line) => line.points.map((p) => p.x));
+    const logX = d3.min(xs) > 0 && d3.max(xs) >= 8 * d3.min(xs);
+    const shown = (value) => (value === null ? "?" : value.toFixed(3));
+    const series = (key, ending) => study.lines.map((line, at) => ({model: line.kernel, color: at,
+      label: line.kernel + ending, points: line.points.filter((p) => p[key] !== null)
+        .map((p) => ({x: p.x, y: p[key], tip: `${line.kernel}${ending}, ${study.swept} = ${p.x}: ` +
+          shown(p[key]) + (ending ? "" : ` (${shown(p.low)} to ${shown(p.high)})`)}))}));
+    add(`study-${i + 1}-${study.mode}`, "studies",
+      `${study.quantity} over ${study.swept}, mode ${study.mode}` +
+        (study.lines.some((line) => line.points.some((p) => p.reference !== null))
+          ? "; dashed: what the kernel's family can reach." : "."),
+      (svg) => lines(svg, [...series("value", ""), ...series("reference", ", reference")],
+        {title: `Separation: ${study.mode}`, logX, yTitle: study.quantity,
+          xTitle: study.swept + (logX ? " (log scale)" : "")}));
   });
   return pictures;
 }
