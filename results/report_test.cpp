@@ -168,6 +168,8 @@ TEST_CASE("report: pictures are saved as SVG", "[run]") {
                         !ContainsSubstring("undefined"));
     CHECK(count(svg, "<circle") > 1);
   }
+  const std::string study = lra::read_file(folder.path / "pictures" / "study-1-theory.svg");
+  CHECK_THAT(study, ContainsSubstring(">0.8</text>") && !ContainsSubstring("800m"));
   const std::string bubble = lra::read_file(folder.path / "pictures" / "bubble-listops.svg");
   CHECK(count(bubble, "<circle") == 7);  // six entries and the scale
   CHECK_THAT(bubble, ContainsSubstring("most frequent label given the first token 36.4"));

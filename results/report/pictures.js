@@ -15,6 +15,8 @@ function lraPictures(d3, data) {
   };
   const short = (text, length) => (text.length <= length ? text : text.slice(0, length - 1) + "…");
   const shownNumber = d3.format(".3~s");
+  // SI prefixes for large numbers only: 0.8 is no "800m".
+  const tickNumber = (value) => (Math.abs(value) < 1e4 ? d3.format(",.4~r") : shownNumber)(value);
   const scale = (kind, domain, range) => d3[`scale${kind}`]().domain(domain).range(range);
 
   function frame(svg, height, margin, x, y, options) {
@@ -184,7 +186,7 @@ function lraPictures(d3, data) {
     frame(svg, height, 40, x, y, {
       ...options, xTicks: options.logX ? [...new Set(xs)].sort((a, b) => a - b) : undefined,
       yTicks: options.logY ? logTicks(y) : undefined,
-      xFormat: options.logX ? d3.format(",") : shownNumber, yFormat: shownNumber});
+      xFormat: options.logX ? d3.format(",") : shownNumber, yFormat: tickNumber});
     const path = d3.line().x((p) => x(p.x)).y((p) => y(p.y));
     drawn.forEach((s) => {
       svg.append("path").attr("d", path(s.points)).attr("fill", "none")
