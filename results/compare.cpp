@@ -238,7 +238,7 @@ std::string markdown(const Comparison& comparison, bool all) {
               : fmt::format("{} %", format_number(100 * (after / before - 1), 1, true));
     std::string noise = change.beyond_noise ? "**beyond**: " : "within: ";
     noise += change.test;
-    if (change.p) noise += fmt::format(", p = {:.3f}", *change.p);
+    if (change.p) noise += ", " + format_p(*change.p);
     if (change.seeds > 0) noise += fmt::format(", {} seeds", change.seeds);
     out +=
         fmt::format("| {} | {} | {}{} | {} | {} | {} | {} |\n", change.configuration, change.task,

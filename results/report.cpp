@@ -317,6 +317,8 @@ std::string render_report(const std::vector<Record>& records,
   const auto kept = no_runs ? records : select_records(records, options.table);
   const Leaderboard board = build_leaderboard(kept, options.table.baseline);
   const json data = report_data(kept, benches, studies, options);
+  auto all_faults = faults;
+  for (const json& fault : data["faults"]) all_faults.push_back({{}, fault.get<std::string>()});
   std::string data_text = data.dump();
   // `</script>` in a label must not end the element.
   for (std::size_t at = 0; (at = data_text.find('<', at)) != std::string::npos;) {
@@ -324,7 +326,7 @@ std::string render_report(const std::vector<Record>& records,
   }
   return fill(report_file("page.html"), {{"title", html_escape(options.title)},
                                          {"css", std::string(report_file("page.css"))},
-                                         {"summary", summary_html(board, faults)},
+                                         {"summary", summary_html(board, all_faults)},
                                          {"leaderboard", leaderboard_html(kept, options)},
                                          {"ladder", ladder_html(board)},
                                          {"attention", attention_html(kept, options)},

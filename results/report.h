@@ -32,7 +32,8 @@ struct ReportOptions {
                                         const std::vector<FileFault>& faults,
                                         const ReportOptions& options);
 
-// What the page's pictures are drawn from, as it stands in the page.
+// What the page's pictures are drawn from, as it stands in the page; `faults` are messages of
+// damaged learning curves, which are left out.
 [[nodiscard]] nlohmann::json report_data(const std::vector<Record>& records,
                                          const std::vector<BenchRecord>& benches,
                                          const std::vector<StudyRecord>& studies,

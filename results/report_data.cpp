@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "engine/base/error.h"
 #include "results/leaderboard.h"
 #include "results/metrics.h"
 #include "results/report.h"
@@ -125,12 +126,19 @@ std::map<std::string, std::string> labels_by_run(const Leaderboard& board,
   return by_run;
 }
 
+// A damaged curve is left out and named in `faults`.
 json curves_json(const std::vector<const Record*>& records,
-                 const std::map<std::string, std::string>& labels) {
+                 const std::map<std::string, std::string>& labels, json& faults) {
   json curves = json::array();
   for (const auto* record : records) {
+    std::vector<CurvePoint> curve;
+    try {
+      curve = load_curve(*record);
+    } catch (const Error& error) {
+      faults.push_back(error.what());
+    }
     json points = json::array();
-    for (const auto& point : load_curve(*record)) {
+    for (const auto& point : curve) {
       points.push_back(
           {{"step", point.step},
            {"split", point.split},
@@ -282,13 +290,12 @@ json report_data(const std::vector<Record>& records, const std::vector<BenchReco
            std::pair(b->run_id, machine_of(b->environment));
   });
   json scaling = scaling_json(benches);
-  return {{"tasks", tasks_json(board)},
-          {"labels", labels_json(board, labels, scaling)},
-          {"points", points_json(board, labels)},
-          {"references", references_json(board)},
-          {"curves", curves_json(order, labels_by_run(board, labels))},
-          {"scaling", std::move(scaling)},
-          {"studies", studies_json(studies)}};
+  json faults = json::array();
+  json curves = curves_json(order, labels_by_run(board, labels), faults);
+  return {{"tasks", tasks_json(board)},           {"labels", labels_json(board, labels, scaling)},
+          {"points", points_json(board, labels)}, {"references", references_json(board)},
+          {"curves", std::move(curves)},          {"faults", std::move(faults)},
+          {"scaling", std::move(scaling)},        {"studies", studies_json(studies)}};
 }
 
 }  // namespace lra::results

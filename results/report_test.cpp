@@ -140,6 +140,16 @@ TEST_CASE("report: a study is shown, beside runs or alone", "[unit]") {
   }
 }
 
+TEST_CASE("report: a damaged learning curve is named and the page goes on", "[unit]") {
+  const Folder folder;
+  Record record = sample_record();
+  record.file = folder.path / "result.json";
+  lra::write_file_atomic(folder.path / "metrics.jsonl", "{\"step\": \"x\"}\n");
+  const std::string page = results::render_report({record}, {}, {}, {}, ReportOptions{});
+  CHECK_THAT(page, ContainsSubstring("Skipped: ") && ContainsSubstring("metrics.jsonl:1: /"));
+  CHECK_THAT(page, ContainsSubstring("\"curves\":[]"));
+}
+
 TEST_CASE("report: text of records cannot break out of the page", "[unit]") {
   Record record = sample_record();
   record.attention.label = "</script><script>alert(1)</script>";

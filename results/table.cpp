@@ -123,6 +123,8 @@ Table build_table(const std::vector<Record>& records, const TableOptions& option
                      options);
 }
 
+std::string format_p(double p) { return p < 0.0005 ? "p < 0.001" : fmt::format("p = {:.3f}", p); }
+
 std::string format_number(double value, int decimals, bool sign) {
   return format_number_like(value, value, decimals, sign);
 }

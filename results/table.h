@@ -125,6 +125,9 @@ struct Table {
 [[nodiscard]] std::string format_number_like(double value, double reference, int decimals,
                                              bool sign = false);
 
+// "p = 0.042", or "p < 0.001" where three decimals would show none.
+[[nodiscard]] std::string format_p(double p);
+
 // Mark 0 is "a", 25 "z", 26 "aa".
 [[nodiscard]] std::string mark_letter(std::size_t index);
 

@@ -151,7 +151,7 @@ class Builder {
       out.value = 100 * cell.versus->test.mean_difference;
       out.n = cell.versus->test.n;
       out.sign = true;
-      if (cell.versus->test.p_t) out.suffix = fmt::format("p = {:.3f}", *cell.versus->test.p_t);
+      if (cell.versus->test.p_t) out.suffix = format_p(*cell.versus->test.p_t);
     } else if (column.kind == Kind::agreement) {
       const auto found = cell.agreement.find(column.name);
       if (found != cell.agreement.end()) out.value = 100 * found->second;

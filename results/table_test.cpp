@@ -83,6 +83,9 @@ TEST_CASE("table: numbers keep three digits or fixed decimals", "[unit]") {
   CHECK(format_number(0, -1) == "0.00");
   CHECK(results::format_number_like(0.0636, 9.04, -1) == "0.06");
   CHECK(results::format_number_like(1234, 256789, -1) == "1,000");
+  CHECK(results::format_p(0.0416) == "p = 0.042");
+  CHECK(results::format_p(0.0005) == "p = 0.001");
+  CHECK(results::format_p(0.00049) == "p < 0.001");
   CHECK(results::mark_letter(0) == "a");
   CHECK(results::mark_letter(27) == "ab");
 }
