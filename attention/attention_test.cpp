@@ -314,12 +314,7 @@ std::vector<std::string> reference_kernels(const std::string& name, std::int64_t
   setup.type = type;
   const Probe probe(name, json::object(), setup);
   static_cast<void>(probe.run(probe.inputs(), probe.upstream()));
-  std::vector<std::string> found;
-  for (const auto& compiled : engine::primitives::compiled()) {
-    if (!compiled.implementation.starts_with("ref")) continue;
-    found.push_back(compiled.operation + " " + compiled.implementation + " " + compiled.shapes);
-  }
-  return found;
+  return engine::primitives::reference_kernels();
 }
 
 void check_kernels(std::int64_t n) {

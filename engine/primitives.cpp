@@ -727,6 +727,15 @@ std::vector<Compiled> compiled() {
   return compiled_list();
 }
 
+std::vector<std::string> reference_kernels() {
+  std::vector<std::string> found;
+  for (const Compiled& c : compiled()) {
+    if (c.implementation.find("ref") == std::string::npos) continue;
+    found.push_back(c.operation + " " + c.implementation + " " + c.shapes);
+  }
+  return found;
+}
+
 void forget_compiled() {
   const std::scoped_lock lock(compiled_mutex);
   compiled_list().clear();

@@ -112,6 +112,9 @@ struct Compiled {
   std::string shapes;
 };
 [[nodiscard]] std::vector<Compiled> compiled();
+// Those of them that a reference kernel serves, as text: a single one costs more than a whole
+// layer.
+[[nodiscard]] std::vector<std::string> reference_kernels();
 void forget_compiled();
 
 // Floating-point operations of the products that this thread has executed.

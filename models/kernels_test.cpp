@@ -49,13 +49,8 @@ std::vector<std::string> reference_kernels(const std::string& attention, std::in
   const engine::ParameterScope scope(model.parameters(), {});
   static_cast<void>(model.logits(ids, {}, Pass()));
 
-  std::vector<std::string> found;
-  for (const auto& compiled : engine::primitives::compiled()) {
-    if (!compiled.implementation.starts_with("ref")) continue;
-    found.push_back(compiled.operation + " " + compiled.implementation + " " + compiled.shapes);
-  }
   CHECK(engine::primitives::compiled().size() > 5);
-  return found;
+  return engine::primitives::reference_kernels();
 }
 
 void check_kernels(std::int64_t n) {

@@ -81,20 +81,11 @@ BenchRecord bench_from_json(const json& value, std::string_view where) {
 
 LoadedBenches load_benches(const std::vector<fs::path>& places, OnFault on_fault) {
   LoadedBenches loaded;
-  const auto is_bench = [](const std::string& name) {
-    return name == "bench.json" || (name.starts_with("bench-") && name.ends_with(".json"));
-  };
-  for (const auto& file : find_files(places, is_bench)) {
-    if (!is_bench(file.filename().string())) continue;  // a place that is another kind of file
-    try {
-      BenchRecord record = bench_from_json(read_json(file), file.string());
-      record.file = file;
-      loaded.records.push_back(std::move(record));
-    } catch (const Error& error) {
-      if (on_fault == OnFault::refuse) throw;
-      loaded.faults.push_back({file, error.what()});
-    }
-  }
+  loaded.faults = read_each(find_series(places, "bench"), on_fault, [&](const fs::path& file) {
+    BenchRecord record = bench_from_json(read_json(file), file.string());
+    record.file = file;
+    loaded.records.push_back(std::move(record));
+  });
   return loaded;
 }
 

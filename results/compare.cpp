@@ -34,10 +34,7 @@ using Groups = std::map<Group, BySeed, GroupBefore>;
 std::string configuration_of(const Record& record) {
   std::string text = record.attention.label;
   if (record.attention.options.text != "{}") text += " " + record.attention.options.text;
-  text += fmt::format(", {}", record.preset);
-  if (record.protocol != record.preset) text += fmt::format(", protocol {}", record.protocol);
-  if (!record.deviations.empty()) text += fmt::format(" [{}]", fmt::join(record.deviations, "; "));
-  return text + ", " + record.precision;
+  return text + ", " + setting_of(record);
 }
 
 // Of several runs of one seed (of several machines) the first by machine and run id counts.

@@ -23,7 +23,7 @@ std::string LoadedRecords::fault_summary() const {
 }
 
 std::vector<fs::path> find_files(const std::vector<fs::path>& places,
-                                 bool (*accept)(const std::string& name)) {
+                                 const std::function<bool(const std::string&)>& accept) {
   std::map<fs::path, fs::path> found;  // canonical path -> path as given
   for (const auto& place : places) {
     std::error_code code;
@@ -49,6 +49,29 @@ std::vector<fs::path> find_files(const std::vector<fs::path>& places,
   return files;
 }
 
+std::vector<fs::path> find_series(const std::vector<fs::path>& places, const std::string& stem) {
+  const auto of_series = [&stem](const std::string& name) {
+    return name == stem + ".json" || (name.starts_with(stem + "-") && name.ends_with(".json"));
+  };
+  std::vector<fs::path> files = find_files(places, of_series);
+  std::erase_if(files, [&](const fs::path& file) { return !of_series(file.filename().string()); });
+  return files;
+}
+
+std::vector<FileFault> read_each(const std::vector<fs::path>& files, OnFault on_fault,
+                                 const std::function<void(const fs::path&)>& read) {
+  std::vector<FileFault> faults;
+  for (const auto& file : files) {
+    try {
+      read(file);
+    } catch (const Error& error) {
+      if (on_fault == OnFault::refuse) throw;
+      faults.push_back({file, error.what()});
+    }
+  }
+  return faults;
+}
+
 LoadedRecords load_records(const std::vector<fs::path>& places, OnFault on_fault) {
   LoadedRecords loaded;
   const auto files =
@@ -60,22 +83,17 @@ LoadedRecords load_records(const std::vector<fs::path>& places, OnFault on_fault
     fail(ErrorKind::data, "results: no result.json under {}", fmt::join(names, ", "));
   }
   std::map<std::pair<std::string, std::string>, fs::path> seen;  // run id and machine
-  for (const auto& file : files) {
-    try {
-      Record record = parse_record(read_file(file), file.string());
-      record.file = file;
-      const auto [first, fresh] =
-          seen.emplace(std::pair(record.run_id, machine_of(record.environment)), file);
-      if (!fresh) {
-        fail(ErrorKind::data, "{}: run {} of the same machine stands in {} already", file.string(),
-             record.run_id, first->second.string());
-      }
-      loaded.records.push_back(std::move(record));
-    } catch (const Error& error) {
-      if (on_fault == OnFault::refuse) throw;
-      loaded.faults.push_back({file, error.what()});
+  loaded.faults = read_each(files, on_fault, [&](const fs::path& file) {
+    Record record = parse_record(read_file(file), file.string());
+    record.file = file;
+    const auto [first, fresh] =
+        seen.emplace(std::pair(record.run_id, machine_of(record.environment)), file);
+    if (!fresh) {
+      fail(ErrorKind::data, "{}: run {} of the same machine stands in {} already", file.string(),
+           record.run_id, first->second.string());
     }
-  }
+    loaded.records.push_back(std::move(record));
+  });
   return loaded;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,15 @@ struct LoadedRecords {
 // Files under the places whose name `accept` takes, sorted, each once. A place that is a file is
 // taken whatever its name. Throws Error(io) for a place that does not exist.
 [[nodiscard]] std::vector<std::filesystem::path> find_files(
-    const std::vector<std::filesystem::path>& places, bool (*accept)(const std::string& name));
+    const std::vector<std::filesystem::path>& places,
+    const std::function<bool(const std::string& name)>& accept);
+// Files STEM.json and STEM-*.json under the places; a place that is another file is passed over.
+[[nodiscard]] std::vector<std::filesystem::path> find_series(
+    const std::vector<std::filesystem::path>& places, const std::string& stem);
+
+// Calls read(file) for each file; what it throws as Error is a fault of that file.
+[[nodiscard]] std::vector<FileFault> read_each(
+    const std::vector<std::filesystem::path>& files, OnFault on_fault,
+    const std::function<void(const std::filesystem::path& file)>& read);
 
 }  // namespace lra::results

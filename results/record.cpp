@@ -1,5 +1,7 @@
 #include "results/record.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cmath>
@@ -329,6 +331,13 @@ void judge_division(Record& record, Count baseline_parameters) {
   }
   for (const auto& deviation : record.deviations) division.reasons.push_back(deviation);
   division.name = division.reasons.empty() ? Division::apples_to_apples : Division::free_for_all;
+}
+
+std::string setting_of(const Record& record) {
+  std::string text = record.preset;
+  if (record.protocol != record.preset) text += fmt::format(", protocol {}", record.protocol);
+  if (!record.deviations.empty()) text += fmt::format(" [{}]", fmt::join(record.deviations, "; "));
+  return text + ", " + record.precision;
 }
 
 std::string machine_of(const Environment& environment) {

@@ -221,6 +221,10 @@ void judge_division(Record& record, Count baseline_parameters);
 // Identity of the machine for tables: CPU, ISA, cores and threads in one line.
 [[nodiscard]] std::string machine_of(const Environment& environment);
 
+// What a run was made with besides its attention: "nystromformer, protocol exact [train.steps: 300
+// instead of 5000], f32".
+[[nodiscard]] std::string setting_of(const Record& record);
+
 // The text of a shipped schema: "result", "bench", "leaderboard", "published", "metrics".
 [[nodiscard]] std::string_view schema_text(std::string_view name);
 

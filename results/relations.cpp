@@ -23,13 +23,6 @@ struct CellRuns {
   std::map<std::int64_t, const Record*> runs;
 };
 
-std::string setting_of(const Record& record) {
-  std::string text = fmt::format("{}, {}", record.task.name, record.preset);
-  if (record.protocol != record.preset) text += fmt::format(", protocol {}", record.protocol);
-  if (!record.deviations.empty()) text += fmt::format(" [{}]", fmt::join(record.deviations, "; "));
-  return text + ", " + record.precision;
-}
-
 // The label and those options in which the variant's cells differ.
 std::string cell_name(const CellRuns& cell, const std::vector<CellRuns>& all) {
   std::vector<std::string> parts;
@@ -121,7 +114,8 @@ std::vector<RelationGroup> relate(const std::vector<Record>& records,
   std::map<std::pair<std::string, std::string>, std::vector<CellRuns>> groups;
   for (const auto& record : records) {
     if (record.status != Status::completed || !record.accuracy.value.test) continue;
-    auto& cells = groups[{setting_of(record), record.task.data_sha256.value_or("")}];
+    auto& cells = groups[{record.task.name + ", " + setting_of(record),
+                          record.task.data_sha256.value_or("")}];
     const json options = json::parse(record.attention.options.text);
     auto cell = std::find_if(cells.begin(), cells.end(), [&](const CellRuns& c) {
       return c.name == record.attention.name && c.options == options;

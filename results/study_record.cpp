@@ -48,21 +48,11 @@ StudyRecord study_from_json(const json& value, std::string_view where) {
 
 LoadedStudies load_studies(const std::vector<fs::path>& places, OnFault on_fault) {
   LoadedStudies loaded;
-  const auto is_study = [](const std::string& name) {
-    return name == "separation.json" ||
-           (name.starts_with("separation-") && name.ends_with(".json"));
-  };
-  for (const auto& file : find_files(places, is_study)) {
-    if (!is_study(file.filename().string())) continue;  // a place that is another kind of file
-    try {
-      StudyRecord record = study_from_json(read_json(file), file.string());
-      record.file = file;
-      loaded.records.push_back(std::move(record));
-    } catch (const Error& error) {
-      if (on_fault == OnFault::refuse) throw;
-      loaded.faults.push_back({file, error.what()});
-    }
-  }
+  loaded.faults = read_each(find_series(places, "separation"), on_fault, [&](const fs::path& file) {
+    StudyRecord record = study_from_json(read_json(file), file.string());
+    record.file = file;
+    loaded.records.push_back(std::move(record));
+  });
   return loaded;
 }
 

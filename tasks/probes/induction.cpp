@@ -48,10 +48,6 @@ class Induction final : public probes::ProbeTask {
   [[nodiscard]] double chance() const override { return 1 / static_cast<double>(A_); }
 
  private:
-  [[nodiscard]] std::array<std::int64_t, 3> default_counts() const override {
-    return {50000, 2000, 2000};
-  }
-
   std::int64_t A_ = 16;
   std::int64_t N_ = 256;
 };

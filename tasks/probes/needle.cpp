@@ -134,10 +134,6 @@ class Needle final : public probes::ProbeTask {
     return static_cast<Token>(static_cast<unsigned char>(c) + 1);
   }
   [[nodiscard]] std::int64_t haystack() const { return N_ - kQuestion - (D_ + 1) * kNeedle; }
-  [[nodiscard]] std::array<std::int64_t, 3> default_counts() const override {
-    return {50000, 2000, 2000};
-  }
-
   std::int64_t N_ = 1024;
   std::int64_t D_ = 4;
 };

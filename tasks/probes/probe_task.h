@@ -37,7 +37,9 @@ class ProbeTask : public Task {
   [[nodiscard]] virtual double chance() const = 0;
 
  protected:
-  [[nodiscard]] virtual std::array<std::int64_t, 3> default_counts() const = 0;
+  [[nodiscard]] virtual std::array<std::int64_t, 3> default_counts() const {
+    return {50000, 2000, 2000};
+  }
 };
 
 // K of 0..n-1 without replacement, each draw in proportion to the weights that are left.

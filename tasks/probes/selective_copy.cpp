@@ -67,10 +67,6 @@ class SelectiveCopy final : public probes::ProbeTask {
   [[nodiscard]] double chance() const override { return 1 / static_cast<double>(A_ - 2); }
 
  private:
-  [[nodiscard]] std::array<std::int64_t, 3> default_counts() const override {
-    return {50000, 2000, 2000};
-  }
-
   std::int64_t L_ = 4096;
   std::int64_t M_ = 16;
   std::int64_t A_ = 16;
