@@ -43,6 +43,10 @@ struct Plain {
   }
 };
 
+// The tensor's values; of [..., N, C] only the first n rows of each.
+[[nodiscard]] Plain to_plain(const engine::Tensor& tensor);
+[[nodiscard]] Plain first_rows(const engine::Tensor& tensor, std::int64_t n);
+
 // What a definition holds constant, in the order of its calls: recorded by a first evaluation,
 // given back to later ones at shifted inputs.
 struct HeldValues {

@@ -15,13 +15,6 @@ constexpr double kParameterNoise = 0.1;  // initial zeros and identities would h
 
 float bf16_value(float x) { return engine::to_float(engine::to_bfloat16(x)); }
 
-Plain to_plain(const Tensor& tensor) {
-  Plain plain(tensor.shape());
-  const std::vector<float> values = tensor.to_floats();
-  std::copy(values.begin(), values.end(), plain.data.begin());
-  return plain;
-}
-
 Tensor as_f32(const Tensor& tensor) { return Tensor::from(tensor.shape(), tensor.to_floats()); }
 
 }  // namespace
@@ -168,18 +161,7 @@ Probe::Result Probe::run(const Tensors& inputs, const Tensor& upstream) const {
 Plain Probe::real_rows(const std::string& name, const Tensor& tensor) const {
   if (parameters_.find(name) != nullptr) return to_plain(tensor);
   const std::int64_t real = name == "k" || name == "v" ? setup_.key_length : setup_.length;
-  Shape shape = tensor.shape();
-  const std::int64_t rows = shape[-2];
-  const std::int64_t columns = shape[-1];
-  shape.set(-2, real);
-  Plain plain(shape);
-  const std::vector<float> values = tensor.to_floats();
-  const std::int64_t outer = shape.rank() == 3 ? shape[0] : 1;
-  for (std::int64_t o = 0; o < outer; ++o) {
-    std::copy_n(values.begin() + o * rows * columns, real * columns,
-                plain.data.begin() + o * real * columns);
-  }
-  return plain;
+  return first_rows(tensor, real);
 }
 
 PlainInputs Probe::plain(const Tensors& inputs, const std::map<std::string, Tensor>& draws) const {

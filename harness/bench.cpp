@@ -165,7 +165,7 @@ class Bench {
   std::int64_t steps_ = 0;
 };
 
-// Of the workers' time in one more step, how much is spent in matrix products.
+// Of the workers' time in a step (of the warm-up), how much is spent in matrix products.
 double matmul_share(Bench& bench, std::int64_t flops) {
   engine::profile::reset();
   engine::profile::enable(true);
@@ -226,7 +226,7 @@ BenchResult bench_point(const BenchOptions& options, std::int64_t n) {
   Bench bench(options, n);
   std::int64_t flops = 0;
   bench.step(&flops);  // compiles the primitives
-  bench.step(&flops);
+  result.point.matmul_share = matmul_share(bench, flops);
   std::vector<double> times;
   double total = 0;
   engine::profile::reset();
@@ -240,7 +240,6 @@ BenchResult bench_point(const BenchOptions& options, std::int64_t n) {
     result.profile = engine::profile::entries();
     result.profiled_seconds = total;
   }
-  result.point.matmul_share = matmul_share(bench, flops);
   bench.finish(times, flops, result);
   return result;
 }

@@ -87,18 +87,20 @@ Estimate estimate(const RunSpec& spec, int threads) {
   const auto lanes = spec.lanes > 0 ? spec.lanes : default_lanes(trial.parameters);
   const auto tokens = static_cast<double>(n * sequences);
   const auto steps = static_cast<double>(spec.train.steps);
-  const double evaluations =
-      spec.train.eval_every > 0 ? steps / static_cast<double>(spec.train.eval_every) : 1;
-  const auto examples = static_cast<double>(spec.train.eval_examples);
   Estimate result;
   result.seconds = tokens / *trial.point.tokens_per_second *
                    (steps * static_cast<double>(spec.train.batch_size) +
-                    kInferenceShare * evaluations * examples);
+                    kInferenceShare * evaluated_examples(spec));
   // A run also keeps its best weights so far, and both sequences of a pair are in flight together.
   result.memory = {fixed_bytes(trial.parameters, kCopies + 1 + lanes, spec.precision),
                    sequences * sequence_bytes(trial, o)};
   result.known = true;
   return result;
+}
+
+double evaluated_examples(const RunSpec& spec) {
+  return static_cast<double>(spec.train.steps) / static_cast<double>(spec.train.eval_every) *
+         static_cast<double>(spec.train.eval_examples);
 }
 
 Estimate estimate_bench(const BenchOptions& options, std::int64_t n) {

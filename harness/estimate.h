@@ -21,7 +21,10 @@ struct Estimate {
 // process; call it before this process has started threads. 0 threads: all cores.
 [[nodiscard]] Estimate estimate(const RunSpec& spec, int threads);
 
-// The same for a point of a bench: seconds of warm-up and measuring.
+// How many validation examples a run evaluates while it trains.
+[[nodiscard]] double evaluated_examples(const RunSpec& spec);
+
+// As estimate() for a point of a bench: seconds of warm-up and measuring.
 [[nodiscard]] Estimate estimate_bench(const BenchOptions& options, std::int64_t n);
 
 // Estimates of many runs, which are kept in a file, so that a continued suite does not wait for

@@ -161,11 +161,9 @@ class SuiteExecution {
     const RunSpec& spec = suite_.runs[run].spec;
     const Measurement& m = *measurements_[run];
     const auto steps = static_cast<double>(spec.train.steps);
-    const double evaluated = steps / static_cast<double>(spec.train.eval_every) *
-                             static_cast<double>(spec.train.eval_examples);
     return steps * static_cast<double>(spec.train.batch_size) /
                m.train.per_second(m.train.examples).value_or(1) +
-           evaluated / m.infer.per_second(m.infer.examples).value_or(1);
+           evaluated_examples(spec) / m.infer.per_second(m.infer.examples).value_or(1);
   }
 
   void check_memory(const Estimate& cost) const {

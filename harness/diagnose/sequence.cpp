@@ -16,21 +16,6 @@ using engine::Value;
 
 constexpr int kPowerIterations = 20;
 
-// The first n rows of each head of [H, N, D], or of [N, E].
-Plain real_rows(const Tensor& tensor, std::int64_t n) {
-  engine::Shape shape = tensor.shape();
-  const std::int64_t rows = shape[-2];
-  const std::int64_t columns = shape[-1];
-  shape.set(-2, n);
-  Plain plain(shape);
-  const std::vector<float> values = tensor.to_floats();
-  for (std::int64_t o = 0; o < shape.numel() / (n * columns); ++o) {
-    std::copy_n(values.begin() + o * rows * columns, n * columns,
-                plain.data.begin() + o * n * columns);
-  }
-  return plain;
-}
-
 double zero_rate(const Plain& x, std::int64_t h) {
   const std::int64_t size = x.dim(1) * x.dim(2);
   const double* begin = x.row(h, 0);
@@ -103,7 +88,7 @@ void measure_gradients(const attention::Attention& attention, const attention::H
   std::vector<Plain> gradients;
   for (const Value* leaf : {&leaves.q, &leaves.k}) {
     const Tensor& gradient = leaf->gradient()->value();
-    if (gradient.defined()) gradients.push_back(real_rows(gradient, x.length));
+    if (gradient.defined()) gradients.push_back(attention::first_rows(gradient, x.length));
     if (shared) break;
   }
   for (std::size_t h = 0; h < heads.size() && !gradients.empty(); ++h) {
@@ -206,10 +191,8 @@ Probe::Probe(const models::Model& model, std::int64_t rows, std::uint64_t seed)
     const std::string prefix = fmt::format("layers.{}.attention.", l);
     for (const auto& entry : model.parameters().entries()) {
       if (!entry.name.starts_with(prefix)) continue;
-      Plain plain(entry.shape);
-      const std::vector<float> values = model.parameters().tensor(entry).to_floats();
-      std::copy(values.begin(), values.end(), plain.data.begin());
-      parameters_[l][entry.name.substr(prefix.size())] = std::move(plain);
+      parameters_[l][entry.name.substr(prefix.size())] =
+          attention::to_plain(model.parameters().tensor(entry));
     }
   }
 }
@@ -235,15 +218,11 @@ SequenceMeasures Probe::measure(std::span<const std::uint16_t> ids, std::uint64_
     static_cast<void>(attention::attend(layer.attention(), x, context));  // for its draws
 
     attention::PlainInputs in;
-    in.q = real_rows(x.q.tensor(), x.length);
-    in.k = real_rows(x.k.tensor(), x.key_length);
-    in.x = real_rows(x.x.tensor(), x.length);
+    in.q = attention::first_rows(x.q.tensor(), x.length);
+    in.k = attention::first_rows(x.k.tensor(), x.key_length);
+    in.x = attention::first_rows(x.x.tensor(), x.length);
     in.parameters = parameters_[l];
-    for (const auto& [name, draw] : draws) {
-      Plain& plain = in.draws[name] = Plain(draw.shape());
-      const std::vector<float> values = draw.to_floats();
-      std::copy(values.begin(), values.end(), plain.data.begin());
-    }
+    for (const auto& [name, draw] : draws) in.draws[name] = attention::to_plain(draw);
     in.rows = x.q.dim(1);
     in.key_rows = x.k.dim(1);
     const attention::Weights weights = layer.attention().weights(in);
