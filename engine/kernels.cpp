@@ -54,47 +54,48 @@ void add_row(const float* x, BFloat16* y, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) y[i] = to_bfloat16(to_float(y[i]) + x[i]);
 }
 
-constexpr std::int64_t kDropoutBlock = 512;  // 16-bit draws made at once: 64 Philox blocks
+// The draws of dropout: 32 generators xoshiro128++ side by side (Blackman and Vigna 2021,
+// arXiv 1805.01407), whose states are the Philox blocks that a key and a counter give. A block of
+// elements has states of its own, so that it depends on nothing before it.
+constexpr std::size_t kDropoutLanes = 32;
+constexpr std::int64_t kDropoutBlock = 8192;  // elements of one state
+constexpr std::int64_t kDropoutDraws = 512;   // 16-bit draws made at once
 
-// 512 16-bit random numbers for block `block` of a key: Philox4x32-10 on 64 counters side by side.
-LRA_SIMD void philox_16(std::uint64_t key, std::uint64_t block, std::uint16_t* out) {
-  constexpr int kLanes = kDropoutBlock / 8;
-  std::array<std::uint32_t, kLanes> c0;
-  std::array<std::uint32_t, kLanes> c1;
-  std::array<std::uint32_t, kLanes> c2;
-  std::array<std::uint32_t, kLanes> c3;
-  const std::uint64_t first = block * kLanes;
-  for (int i = 0; i < kLanes; ++i) {
-    const auto u = static_cast<std::size_t>(i);
-    c0[u] = static_cast<std::uint32_t>(first + u);
-    c1[u] = static_cast<std::uint32_t>((first + u) >> 32U);
-    c2[u] = 0;
-    c3[u] = 0;
+using DropoutState = std::array<std::array<std::uint32_t, kDropoutLanes>, 4>;
+
+DropoutState dropout_state(std::uint64_t key, std::uint64_t block) {
+  DropoutState s;
+  for (std::size_t i = 0; i < kDropoutLanes; ++i) {
+    const std::uint64_t counter = block * kDropoutLanes + i;
+    const auto words = philox(
+        {static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32U), 0, 0},
+        key);
+    for (std::size_t w = 0; w < 4; ++w) s[w][i] = words[w];
   }
-  auto k0 = static_cast<std::uint32_t>(key);
-  auto k1 = static_cast<std::uint32_t>(key >> 32U);
-  for (int round = 0; round < 10; ++round) {
-    for (std::size_t i = 0; i < kLanes; ++i) {
-      const std::uint64_t p0 = std::uint64_t{0xD2511F53U} * c0[i];
-      const std::uint64_t p1 = std::uint64_t{0xCD9E8D57U} * c2[i];
-      c0[i] = static_cast<std::uint32_t>(p1 >> 32U) ^ c1[i] ^ k0;
-      c1[i] = static_cast<std::uint32_t>(p1);
-      c2[i] = static_cast<std::uint32_t>(p0 >> 32U) ^ c3[i] ^ k1;
-      c3[i] = static_cast<std::uint32_t>(p0);
+  return s;
+}
+
+constexpr std::uint32_t rotated(std::uint32_t x, unsigned bits) {
+  return (x << bits) | (x >> (32U - bits));
+}
+
+LRA_SIMD void draw_16(DropoutState& state, std::uint16_t* out) {
+  DropoutState s = state;
+  for (std::int64_t j = 0; j < kDropoutDraws; j += 2 * kDropoutLanes) {
+    for (std::size_t i = 0; i < kDropoutLanes; ++i) {
+      const std::uint32_t r = rotated(s[0][i] + s[3][i], 7) + s[0][i];
+      const std::uint32_t t = s[1][i] << 9U;
+      s[2][i] ^= s[0][i];
+      s[3][i] ^= s[1][i];
+      s[1][i] ^= s[2][i];
+      s[0][i] ^= s[3][i];
+      s[2][i] ^= t;
+      s[3][i] = rotated(s[3][i], 11);
+      out[j + static_cast<std::int64_t>(i)] = static_cast<std::uint16_t>(r);
+      out[j + static_cast<std::int64_t>(kDropoutLanes + i)] = static_cast<std::uint16_t>(r >> 16U);
     }
-    k0 += 0x9E3779B9U;
-    k1 += 0xBB67AE85U;
   }
-  for (std::size_t i = 0; i < kLanes; ++i) {
-    out[i] = static_cast<std::uint16_t>(c0[i]);
-    out[kLanes + i] = static_cast<std::uint16_t>(c0[i] >> 16U);
-    out[2 * kLanes + i] = static_cast<std::uint16_t>(c1[i]);
-    out[3 * kLanes + i] = static_cast<std::uint16_t>(c1[i] >> 16U);
-    out[4 * kLanes + i] = static_cast<std::uint16_t>(c2[i]);
-    out[5 * kLanes + i] = static_cast<std::uint16_t>(c2[i] >> 16U);
-    out[6 * kLanes + i] = static_cast<std::uint16_t>(c3[i]);
-    out[7 * kLanes + i] = static_cast<std::uint16_t>(c3[i] >> 16U);
-  }
+  state = s;
 }
 
 LRA_SIMD void keep_f32(const float* x, float* y, const std::uint16_t* draw, std::uint32_t limit,
@@ -181,11 +182,15 @@ void dropout(const Tensor& x, const Tensor& y, double p, RandomKey key) {
   const profile::Scope scope("dropout");
   const auto limit = static_cast<std::uint32_t>(std::lround(p * 65536.0));
   const float scale = limit >= 65536U ? 0.0F : 65536.0F / static_cast<float>(65536U - limit);
-  std::array<std::uint16_t, kDropoutBlock> draw;
+  std::array<std::uint16_t, kDropoutDraws> draw;
+  DropoutState state;
   const std::int64_t n = x.numel();
-  for (std::int64_t begin = 0; begin < n; begin += kDropoutBlock) {
-    philox_16(key.value(), static_cast<std::uint64_t>(begin / kDropoutBlock), draw.data());
-    const std::int64_t count = std::min(kDropoutBlock, n - begin);
+  for (std::int64_t begin = 0; begin < n; begin += kDropoutDraws) {
+    if (begin % kDropoutBlock == 0) {
+      state = dropout_state(key.value(), static_cast<std::uint64_t>(begin / kDropoutBlock));
+    }
+    draw_16(state, draw.data());
+    const std::int64_t count = std::min(kDropoutDraws, n - begin);
     if (x.dtype() == DType::bf16) {
       keep_bf16(x.bf16() + begin, y.bf16() + begin, draw.data(), limit, scale, count);
     } else {
