@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <type_traits>
@@ -75,22 +76,18 @@ DropoutState dropout_state(std::uint64_t key, std::uint64_t block) {
   return s;
 }
 
-constexpr std::uint32_t rotated(std::uint32_t x, unsigned bits) {
-  return (x << bits) | (x >> (32U - bits));
-}
-
 LRA_SIMD void draw_16(DropoutState& state, std::uint16_t* out) {
   DropoutState s = state;
   for (std::int64_t j = 0; j < kDropoutDraws; j += 2 * kDropoutLanes) {
     for (std::size_t i = 0; i < kDropoutLanes; ++i) {
-      const std::uint32_t r = rotated(s[0][i] + s[3][i], 7) + s[0][i];
+      const std::uint32_t r = std::rotl(s[0][i] + s[3][i], 7) + s[0][i];
       const std::uint32_t t = s[1][i] << 9U;
       s[2][i] ^= s[0][i];
       s[3][i] ^= s[1][i];
       s[1][i] ^= s[2][i];
       s[0][i] ^= s[3][i];
       s[2][i] ^= t;
-      s[3][i] = rotated(s[3][i], 11);
+      s[3][i] = std::rotl(s[3][i], 11);
       out[j + static_cast<std::int64_t>(i)] = static_cast<std::uint16_t>(r);
       out[j + static_cast<std::int64_t>(kDropoutLanes + i)] = static_cast<std::uint16_t>(r >> 16U);
     }

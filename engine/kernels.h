@@ -28,9 +28,9 @@ void embed_backward(const Tensor& dy, std::span<const std::int32_t> ids, const T
                     const Tensor& dpositions);
 
 // y = x keep / (1 - p), keep drawn per element with 16 bits (p is rounded to 2^-16) by xoshiro128++
-// from states that Philox makes of the key, one for 8192 elements: Philox itself for every draw
-// took a fifth of a step. Applying it to dy with the same key is the backward. y may be x. (oneDNN
-// has dropout from 3.6.)
+// from states that Philox makes of the key, new ones every 8192 elements: Philox itself for every
+// draw took a fifth of a step. Applying it to dy with the same key is the backward. y may be x.
+// (oneDNN has dropout from 3.6.)
 void dropout(const Tensor& x, const Tensor& y, double p, RandomKey key);
 
 // y = sin(x) or cos(x) in f32 (not in oneDNN).
