@@ -95,15 +95,42 @@ LRA_SIMD void draw_16(DropoutState& state, std::uint16_t* out) {
   state = s;
 }
 
-LRA_SIMD void keep_f32(const float* x, float* y, const std::uint16_t* draw, std::uint32_t limit,
+LRA_SIMD void keep_f32(const float* x, float* y, const std::uint16_t* draw, std::uint16_t limit,
                        float scale, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) y[i] = draw[i] >= limit ? x[i] * scale : 0.0F;
 }
 LRA_SIMD void keep_bf16(const BFloat16* x, BFloat16* y, const std::uint16_t* draw,
-                        std::uint32_t limit, float scale, std::int64_t n) {
+                        std::uint16_t limit, float scale, std::int64_t n) {
+  // Two loops, of 32-bit and of 16-bit elements. A NaN needs no care in the rounding: the low half
+  // of a product with a bf16 NaN is 0, so that no carry leaves it.
+  std::array<std::uint16_t, kDropoutDraws> scaled;
   for (std::int64_t i = 0; i < n; ++i) {
-    y[i] = to_bfloat16(draw[i] >= limit ? to_float(x[i]) * scale : 0.0F);
+    const auto bits = std::bit_cast<std::uint32_t>(to_float(x[i]) * scale);
+    scaled[static_cast<std::size_t>(i)] =
+        static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
   }
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::uint16_t bits = scaled[static_cast<std::size_t>(i)];
+    y[i].bits = draw[i] >= limit ? bits : std::uint16_t{0};
+  }
+}
+
+// kept = x mask, mask = 1 or 0 (may be null).
+LRA_SIMD void mask_f32(const float* x, float* kept, float* mask, const std::uint16_t* draw,
+                       std::uint16_t limit, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) kept[i] = draw[i] >= limit ? x[i] : 0.0F;
+  if (mask == nullptr) return;
+  for (std::int64_t i = 0; i < n; ++i) mask[i] = draw[i] >= limit ? 1.0F : 0.0F;
+}
+LRA_SIMD void mask_bf16(const BFloat16* x, BFloat16* kept, BFloat16* mask,
+                        const std::uint16_t* draw, std::uint16_t limit, std::int64_t n) {
+  constexpr std::uint16_t kOne = 0x3F80;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::uint16_t bits = x[i].bits;
+    kept[i].bits = draw[i] >= limit ? bits : std::uint16_t{0};
+  }
+  if (mask == nullptr) return;
+  for (std::int64_t i = 0; i < n; ++i) mask[i].bits = draw[i] >= limit ? kOne : std::uint16_t{0};
 }
 
 LRA_SIMD void softmax_row_backward(const float* y, const float* dy, float* dx, std::int64_t n) {
@@ -175,25 +202,57 @@ void embed_backward(const Tensor& dy, std::span<const std::int32_t> ids, const T
   });
 }
 
-void dropout(const Tensor& x, const Tensor& y, double p, RandomKey key) {
-  const profile::Scope scope("dropout");
-  const auto limit = static_cast<std::uint32_t>(std::lround(p * 65536.0));
-  const float scale = limit >= 65536U ? 0.0F : 65536.0F / static_cast<float>(65536U - limit);
+namespace {
+
+// Draws below it are dropped: p 2^16, at most 2^16 - 1, so that something is kept.
+std::uint16_t dropout_limit(double p) {
+  return static_cast<std::uint16_t>(std::min(std::lround(p * 65536.0), 65535L));
+}
+
+// Calls f(begin, count, draws) for pieces of n elements.
+template <class F>
+void for_draws(std::int64_t n, RandomKey key, F f) {
   std::array<std::uint16_t, kDropoutDraws> draw;
   DropoutState state;
-  const std::int64_t n = x.numel();
   for (std::int64_t begin = 0; begin < n; begin += kDropoutDraws) {
     if (begin % kDropoutBlock == 0) {
       state = dropout_state(key.value(), static_cast<std::uint64_t>(begin / kDropoutBlock));
     }
     draw_16(state, draw.data());
-    const std::int64_t count = std::min(kDropoutDraws, n - begin);
-    if (x.dtype() == DType::bf16) {
-      keep_bf16(x.bf16() + begin, y.bf16() + begin, draw.data(), limit, scale, count);
-    } else {
-      keep_f32(x.f32() + begin, y.f32() + begin, draw.data(), limit, scale, count);
-    }
+    f(begin, std::min(kDropoutDraws, n - begin), draw.data());
   }
+}
+
+}  // namespace
+
+double dropout_share(double p) { return 1.0 - dropout_limit(p) / 65536.0; }
+
+void dropout(const Tensor& x, const Tensor& y, double p, RandomKey key) {
+  const profile::Scope scope("dropout");
+  const std::uint16_t limit = dropout_limit(p);
+  const auto scale = static_cast<float>(1.0 / dropout_share(p));
+  for_draws(x.numel(), key, [&](std::int64_t begin, std::int64_t count, const std::uint16_t* draw) {
+    if (x.dtype() == DType::bf16) {
+      keep_bf16(x.bf16() + begin, y.bf16() + begin, draw, limit, scale, count);
+    } else {
+      keep_f32(x.f32() + begin, y.f32() + begin, draw, limit, scale, count);
+    }
+  });
+}
+
+void dropout_mask(const Tensor& x, const Tensor& kept, const Tensor& mask, double p,
+                  RandomKey key) {
+  const profile::Scope scope("dropout");
+  const std::uint16_t limit = dropout_limit(p);
+  for_draws(x.numel(), key, [&](std::int64_t begin, std::int64_t count, const std::uint16_t* draw) {
+    if (x.dtype() == DType::bf16) {
+      mask_bf16(x.bf16() + begin, kept.bf16() + begin,
+                mask.defined() ? mask.bf16() + begin : nullptr, draw, limit, count);
+    } else {
+      mask_f32(x.f32() + begin, kept.f32() + begin, mask.defined() ? mask.f32() + begin : nullptr,
+               draw, limit, count);
+    }
+  });
 }
 
 namespace {

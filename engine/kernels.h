@@ -27,11 +27,16 @@ void embed(const Tensor& table, const Tensor& positions, std::span<const std::in
 void embed_backward(const Tensor& dy, std::span<const std::int32_t> ids, const Tensor& dtable,
                     const Tensor& dpositions);
 
-// y = x keep / (1 - p), keep drawn per element with 16 bits (p is rounded to 2^-16) by xoshiro128++
-// from states that Philox makes of the key, new ones every 8192 elements: Philox itself for every
-// draw took a fifth of a step. Applying it to dy with the same key is the backward. y may be x.
-// (oneDNN has dropout from 3.6.)
+// y = x mask / (1 - p), the mask (1 or 0) drawn per element with 16 bits (p is rounded to 2^-16 and
+// below 1) by xoshiro128++ from states that Philox makes of the key, new ones every 8192 elements:
+// Philox itself for every draw took a fifth of a step. Applying it to dy with the same key is the
+// backward. y may be x. (oneDNN has dropout from 3.6.)
 void dropout(const Tensor& x, const Tensor& y, double p, RandomKey key);
+// The same mask apart: kept = x mask and, if defined, mask, both of x's type and without rounding;
+// kept may be x. The caller divides by dropout_share(p), 1 - p as it is rounded, where that costs
+// less than once an element.
+void dropout_mask(const Tensor& x, const Tensor& kept, const Tensor& mask, double p, RandomKey key);
+[[nodiscard]] double dropout_share(double p);
 
 // y = sin(x) or cos(x) in f32 (not in oneDNN).
 void sine(const Tensor& x, const Tensor& y);

@@ -16,6 +16,7 @@ namespace {
 using primitives::accumulate;
 using primitives::apply;
 using primitives::Binary;
+using primitives::narrowed;
 using primitives::PostOp;
 using primitives::transposed;
 using primitives::Unary;
@@ -75,19 +76,33 @@ void mask_block(const Tensor& w, std::int64_t key_begin, std::int64_t query_begi
   }
 }
 
-// The largest Euclidean norm of the first n rows of x [*, C].
-double largest_norm(const Tensor& x, std::int64_t n) {
-  double largest = 0;
-  const std::int64_t C = x.dim(-1);
-  for (std::int64_t i = 0; i < n; ++i) {
-    float sum = 0;
-    for (std::int64_t c = 0; c < C; ++c) {
-      const float v = x.dtype() == DType::bf16 ? to_float(x.bf16()[i * C + c]) : x.f32()[i * C + c];
-      sum += v * v;
+// Products with [V, 1] give the sums of the weights along with the weighted sums, and [V, 1] with
+// [g, -d] gives V g^T - d: a column more in a product costs less than a pass over its result. In
+// bf16 d is the sum of two columns, and zeros fill up to what an AMX tile holds of a row.
+std::int64_t widened(std::int64_t columns, DType type) {
+  constexpr std::int64_t kTile = 32;
+  return type == DType::bf16 ? (columns + 2 + kTile - 1) / kTile * kTile : columns + 1;
+}
+
+// [x, column] with column [rows] or undefined for ones, in x's type: [rows, widened].
+Tensor widen(const Tensor& x, const Tensor& column) {
+  const std::int64_t rows = x.dim(0);
+  const std::int64_t C = x.dim(1);
+  const Tensor wide = Tensor::zeros({rows, widened(C, x.dtype())}, x.dtype());
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const float value = column.defined() ? column.f32()[i] : 1.0F;
+    if (x.dtype() == DType::bf16) {
+      BFloat16* row = wide.bf16() + i * wide.dim(1);
+      std::copy_n(x.bf16() + i * C, C, row);
+      row[C] = to_bfloat16(value);
+      row[C + 1] = column.defined() ? to_bfloat16(value - to_float(row[C])) : row[C];
+    } else {
+      float* row = wide.f32() + i * wide.dim(1);
+      std::copy_n(x.f32() + i * C, C, row);
+      row[C] = value;
     }
-    largest = sum > largest || std::isnan(sum) ? sum : largest;
   }
-  return std::sqrt(largest);
+  return wide;
 }
 
 // One head of the forward pass and of the backward pass. Tensors are [n, D] of this head.
@@ -95,6 +110,7 @@ struct Head {
   Tensor q;  // scaled
   Tensor k, v;
   SoftmaxAttentionOptions options;
+  Tensor wide;  // [V, 1] widened, without dropout
   bool shifted = false;
   Tensor shift;  // [1, N] row maxima if shifted
   RandomKey dropout;
@@ -106,8 +122,13 @@ struct Head {
   void find_shift();
   [[nodiscard]] Tensor weights(std::int64_t query_begin, std::int64_t t, std::int64_t key_begin,
                                std::int64_t b) const;
-  [[nodiscard]] Tensor drop(const Tensor& w, std::int64_t query_begin,
-                            std::int64_t key_begin) const;
+  // kept = w mask; the scale 1/(1 - p) of dropout goes into the denominators.
+  void drop(const Tensor& w, const Tensor& kept, const Tensor& mask, std::int64_t query_begin,
+            std::int64_t key_begin) const;
+  [[nodiscard]] bool dropping() const { return options.dropout > 0; }
+  [[nodiscard]] float share() const {
+    return static_cast<float>(kernels::dropout_share(options.dropout));
+  }
 };
 
 Tensor columns(const Tensor& row, std::int64_t begin, std::int64_t count) {
@@ -130,18 +151,16 @@ Tensor Head::weights(std::int64_t query_begin, std::int64_t t, std::int64_t key_
   return w;
 }
 
-Tensor Head::drop(const Tensor& w, std::int64_t query_begin, std::int64_t key_begin) const {
-  if (options.dropout == 0) return w;
-  Tensor kept(w.shape(), w.dtype());
-  kernels::dropout(w, kept, options.dropout,
-                   dropout.of(static_cast<std::uint64_t>(query_begin))
-                       .of(static_cast<std::uint64_t>(key_begin)));
-  return kept;
+void Head::drop(const Tensor& w, const Tensor& kept, const Tensor& mask, std::int64_t query_begin,
+                std::int64_t key_begin) const {
+  kernels::dropout_mask(w, kept, mask, options.dropout,
+                        dropout.of(static_cast<std::uint64_t>(query_begin))
+                            .of(static_cast<std::uint64_t>(key_begin)));
 }
 
 void Head::find_shift() {
-  const double bound =
-      largest_norm(q, q.dim(0)) * largest_norm(k, std::min(options.keys, k.dim(0)));
+  const double bound = kernels::largest_row_norm(q) *
+                       kernels::largest_row_norm(k.slice(0, std::min(options.keys, k.dim(0))));
   shifted = !(bound <= kSafeLogit);
   if (!shifted) return;
   shift = Tensor::full({1, q.dim(0)}, -std::numeric_limits<float>::max());
@@ -164,13 +183,19 @@ void Head::find_shift() {
   }
 }
 
-// x [D, t] / l [1, t], transposed into rows of `to` [t, D]; l = 0 gives 0.
+// The sums l of the weights times the share that dropout keeps; not 0, so that 0 / l is 0.
+Tensor denominators(const Tensor& l, float share) {
+  Tensor result(l.shape(), DType::f32);
+  primitives::unary(Unary::clip, l, result, std::numeric_limits<float>::min(),
+                    std::numeric_limits<float>::max());
+  if (share != 1.0F) primitives::unary(Unary::linear, result, result, share, 0.0F);
+  return result;
+}
+
+// x [D, t] / l [1, t], transposed into rows of `to` [t, D].
 void store_transposed(const Tensor& x, const Tensor& l, const Tensor& to) {
   const Tensor divided(x.shape(), DType::f32);
-  Tensor floor(l.shape(), DType::f32);
-  primitives::unary(Unary::clip, l, floor, std::numeric_limits<float>::min(),
-                    std::numeric_limits<float>::max());
-  primitives::binary(Binary::div, x, floor, divided);
+  primitives::binary(Binary::div, x, l, divided);
   primitives::copy(transposed(view(divided)), view(to));
 }
 
@@ -181,62 +206,71 @@ void forward_head(const Head& head, const Tensor& o, const Tensor& l) {
   for (std::int64_t i = 0; i < blocks.tiles(); ++i) {
     const std::int64_t begin = blocks.tile_begin(i);
     const std::int64_t t = blocks.tile_size(i);
-    const Tensor sum = Tensor::zeros({Dv, t});
-    const Tensor total = columns(l, begin, t);
-    total.zero();
+    const Tensor sums = Tensor::zeros({Dv + 1, t});  // [V, 1]^T e^S^T
+    const Tensor sum = sums.slice(0, Dv);
+    const Tensor total = sums.slice(Dv, 1);
     const std::array<PostOp, 1> add{accumulate()};
     for (std::int64_t j = 0; j < blocks.blocks(i); ++j) {
       const std::int64_t key_begin = blocks.block_begin(j);
       const std::int64_t b = head.block_size(key_begin);
       const Tensor w = head.weights(begin, t, key_begin, b);
-      primitives::matmul(view(ops::ones(b, w.dtype()), Shape{1, b}), view(w), view(total), add);
-      primitives::matmul(transposed(view(head.v.slice(key_begin, b))),
-                         view(head.drop(w, begin, key_begin)), view(sum), add);
+      if (head.dropping()) {  // the sum is that of all weights
+        primitives::matmul(view(ops::ones(b, w.dtype()), Shape{1, b}), view(w), view(total), add);
+        head.drop(w, w, {}, begin, key_begin);
+        primitives::matmul(transposed(view(head.v.slice(key_begin, b))), view(w), view(sum), add);
+      } else {
+        const View v = view(head.wide.slice(key_begin, b));
+        primitives::matmul(transposed(narrowed(v, 1, 0, Dv + 1)), view(w), view(sums), add);
+      }
     }
-    store_transposed(sum, total, o.slice(begin, t));
+    std::copy_n(total.f32(), t, columns(l, begin, t).f32());
+    store_transposed(sum, denominators(total, head.share()), o.slice(begin, t));
   }
 }
 
-// What the backward of a tile needs of the output's gradient: g = dO / l [t, Dv], d = delta / l.
+// What the backward of a tile needs of the output's gradient, with s the share that dropout keeps
+// and delta = sum_c dO_c o_c.
 struct TileGradient {
-  Tensor g, d;
+  Tensor g;     // dO / (s l) [t, Dv]
+  Tensor d;     // delta / l [1, t]; with the minus sign where there is no dropout
+  Tensor wide;  // [g, -delta / l] widened, without dropout
 };
-TileGradient tile_gradient(const Tensor& dy, const Tensor& o, const Tensor& l) {
+TileGradient tile_gradient(const Head& head, const Tensor& dy, const Tensor& o, const Tensor& l) {
   const std::int64_t t = dy.dim(0);
-  const Tensor column = l.reshaped({t, 1});
-  TileGradient result{Tensor(dy.shape(), dy.dtype()), Tensor({1, t}, DType::f32)};
-  Tensor floor(column.shape(), DType::f32);
-  primitives::unary(Unary::clip, column, floor, std::numeric_limits<float>::min(),
-                    std::numeric_limits<float>::max());
-  primitives::binary(Binary::div, dy, floor, result.g);
+  const float share = head.share();
+  TileGradient result{Tensor(dy.shape(), dy.dtype()), Tensor({1, t}, DType::f32), {}};
+  primitives::binary(Binary::div, dy, denominators(l.reshaped({t, 1}), share), result.g);
   const Tensor product(dy.shape(), dy.dtype());
   primitives::binary(Binary::mul, result.g, o, product);
+  const std::array<PostOp, 1> scale{apply(Unary::linear, head.dropping() ? share : -1.0F)};
   primitives::matmul(view(product), view(ops::ones(dy.dim(1), dy.dtype()), Shape{dy.dim(1), 1}),
-                     view(result.d, Shape{t, 1}));
+                     view(result.d, Shape{t, 1}), scale);
+  if (!head.dropping()) result.wide = widen(result.g, result.d);
   return result;
 }
 
-// dS^T = e^S^T o (V dO^T - delta) / l for a block, [b, t]; also adds to dV.
+// dS^T = e^S^T o (mask o V dO^T / s - delta) / l for a block, [b, t]; also adds to dV.
 Tensor score_gradient(const Head& head, const TileGradient& tile, std::int64_t begin,
                       std::int64_t key_begin, const Tensor& dv) {
   const std::int64_t t = tile.g.dim(0);
   const std::int64_t b = head.block_size(key_begin);
   const std::array<PostOp, 1> add{accumulate()};
   const Tensor w = head.weights(begin, t, key_begin, b);
-  primitives::matmul(view(head.drop(w, begin, key_begin)), view(tile.g),
-                     view(dv.slice(key_begin, b)), add);
   Tensor ds({b, t}, w.dtype());
-  const View v = view(head.v.slice(key_begin, b));
-  const View g = transposed(view(tile.g));
-  if (head.options.dropout == 0) {
-    const std::array<PostOp, 2> post{apply(Binary::sub, view(tile.d)), apply(Binary::mul, view(w))};
-    primitives::matmul(v, g, view(ds), post);
-  } else {
-    primitives::matmul(v, g, view(ds));
-    ds = head.drop(ds, begin, key_begin);
-    primitives::binary(Binary::sub, ds, tile.d, ds);
-    primitives::binary(Binary::mul, ds, w, ds);
+  if (!head.dropping()) {
+    primitives::matmul(view(w), view(tile.g), view(dv.slice(key_begin, b)), add);
+    const std::array<PostOp, 1> post{apply(Binary::mul, view(w))};
+    primitives::matmul(view(head.wide.slice(key_begin, b)), transposed(view(tile.wide)), view(ds),
+                       post);
+    return ds;
   }
+  const Tensor mask(w.shape(), w.dtype());
+  const Tensor& kept = ds;  // until dV has it
+  head.drop(w, kept, mask, begin, key_begin);
+  primitives::matmul(view(kept), view(tile.g), view(dv.slice(key_begin, b)), add);
+  const std::array<PostOp, 3> post{apply(Binary::mul, view(mask)), apply(Binary::sub, view(tile.d)),
+                                   apply(Binary::mul, view(w))};
+  primitives::matmul(view(head.v.slice(key_begin, b)), transposed(view(tile.g)), view(ds), post);
   return ds;
 }
 
@@ -254,7 +288,7 @@ void backward_head(const Head& head, const Tensor& o, const Tensor& l, const Ten
     const std::int64_t begin = blocks.tile_begin(i);
     const std::int64_t t = blocks.tile_size(i);
     const TileGradient tile =
-        tile_gradient(dy.slice(begin, t), o.slice(begin, t), columns(l, begin, t));
+        tile_gradient(head, dy.slice(begin, t), o.slice(begin, t), columns(l, begin, t));
     const Tensor dq = Tensor::zeros({D, t});
     for (std::int64_t j = 0; j < blocks.blocks(i); ++j) {
       const std::int64_t key_begin = blocks.block_begin(j);
@@ -311,10 +345,12 @@ Value softmax_attention(const Value& q, const Value& k, const Value& v,
             head_of(k.tensor(), h),
             head_of(v.tensor(), h),
             options,
+            {},
             false,
             {},
             options.key.of(static_cast<std::uint64_t>(h))};
     head.find_shift();
+    if (!head.dropping()) head.wide = widen(head.v, {});
     forward_head(head, head_of(o, h), l.slice(h, 1));
   }
   return Tape::record(o, {&q, &k, &v},

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/base/error.h"
+#include "engine/kernels.h"
 #include "engine/memory.h"
 #include "engine/op_cases.h"
 #include "engine/ops/arithmetic.h"
@@ -17,11 +18,34 @@ constexpr std::int64_t H = 2;
 constexpr std::int64_t D = 3;
 constexpr std::int64_t Dv = 4;
 
+// What dropout multiplies the weights of a head by, [M, N]: drawn per block of keys and queries.
+Array dropout_factors(std::int64_t h, std::int64_t M, std::int64_t N,
+                      const SoftmaxAttentionOptions& o) {
+  Array factors(Shape{M, N});
+  for (std::int64_t q = 0; q < N; q += o.query_tile) {
+    for (std::int64_t k = 0; k < M; k += o.key_block) {
+      const Tensor block =
+          Tensor::full({std::min(o.key_block, M - k), std::min(o.query_tile, N - q)}, 1);
+      kernels::dropout(block, block, o.dropout,
+                       o.key.of(static_cast<std::uint64_t>(h))
+                           .of(static_cast<std::uint64_t>(q))
+                           .of(static_cast<std::uint64_t>(k)));
+      for (std::int64_t j = 0; j < block.dim(0); ++j) {
+        for (std::int64_t i = 0; i < block.dim(1); ++i) {
+          factors.at({k + j, q + i}) = static_cast<double>(block.f32()[j * block.dim(1) + i]);
+        }
+      }
+    }
+  }
+  return factors;
+}
+
 // o_i = sum_j softmax_j(scale q_i . k_j) v_j over the keys that query i may see.
 Array attention_definition(const Array& q, const Array& k, const Array& v,
                            const SoftmaxAttentionOptions& o) {
   Array y(Shape{H, q.shape[1], Dv});
   for (std::int64_t h = 0; h < H; ++h) {
+    const Array factors = dropout_factors(h, k.shape[1], q.shape[1], o);
     for (std::int64_t i = 0; i < q.shape[1]; ++i) {
       const std::int64_t end = o.causal ? std::min(o.keys, i + 1) : o.keys;
       std::vector<double> logits;
@@ -34,7 +58,7 @@ Array attention_definition(const Array& q, const Array& k, const Array& v,
       double total = 0;
       for (double& logit : logits) total += (logit = std::exp(logit - top));
       for (std::int64_t j = 0; j < end; ++j) {
-        const double weight = logits[static_cast<std::size_t>(j)] / total;
+        const double weight = logits[static_cast<std::size_t>(j)] / total * factors.at({j, i});
         for (std::int64_t d = 0; d < Dv; ++d) y.at({h, i, d}) += weight * v.at({h, j, d});
       }
     }
@@ -84,6 +108,12 @@ bool register_all() {
     o.query_tile = 256;
     o.key_block = 512;
     add("one tile" + suffix, 7, 8, o);
+    for (SoftmaxAttentionOptions dropping : {o, options(5, causal)}) {
+      dropping.dropout = 0.3;
+      dropping.key = RandomKey(4);
+      const bool tiles = dropping.key_block < 8;
+      add((tiles ? "dropout, tiles" : "dropout") + suffix, 7, 8, dropping);
+    }
   }
   return true;
 }
