@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <type_traits>
+#include <vector>
 
 #include "engine/ops/fast_math.h"
 #include "engine/profile.h"
@@ -253,6 +254,90 @@ void dropout_mask(const Tensor& x, const Tensor& kept, const Tensor& mask, doubl
                draw, limit, count);
     }
   });
+}
+
+namespace {
+
+// Rows of `bytes` bytes, whose number the compiler knows unless it is 0.
+template <std::size_t bytes>
+void swap_axes_of(const std::byte* x, std::byte* y, std::int64_t A, std::int64_t B,
+                  std::size_t row_bytes) {
+  const std::size_t row = bytes > 0 ? bytes : row_bytes;
+  const auto copy = [&](std::int64_t a, std::int64_t b) {
+    std::memcpy(y + static_cast<std::size_t>(b * A + a) * row,
+                x + static_cast<std::size_t>(a * B + b) * row, row);
+  };
+  // The longer axis outside: the shorter one is a few streams that are read or written in turns.
+  if (A >= B) {
+    for (std::int64_t a = 0; a < A; ++a) {
+      for (std::int64_t b = 0; b < B; ++b) copy(a, b);
+    }
+  } else {
+    for (std::int64_t b = 0; b < B; ++b) {
+      for (std::int64_t a = 0; a < A; ++a) copy(a, b);
+    }
+  }
+}
+
+}  // namespace
+
+void swap_axes(const Tensor& x, const Tensor& y) {
+  const profile::Scope scope("row permutation");
+  const std::size_t row = static_cast<std::size_t>(x.dim(2)) * size_of(x.dtype());
+  const auto swap = row == 16    ? swap_axes_of<16>
+                    : row == 32  ? swap_axes_of<32>
+                    : row == 64  ? swap_axes_of<64>
+                    : row == 128 ? swap_axes_of<128>
+                                 : swap_axes_of<0>;
+  swap(x.raw(), y.raw(), x.dim(0), x.dim(1), row);
+}
+
+namespace {
+
+constexpr std::int64_t kSumRows = 64;  // rows of a partial sum: rounding grows with their number
+
+// sum += the rows of x [rows, C], four at a time.
+template <class T>
+inline void add_rows(const T* x, float* sum, std::int64_t rows, std::int64_t C) {
+  std::int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    const T* a = x + r * C;
+    for (std::int64_t c = 0; c < C; ++c) {
+      sum[c] +=
+          (to_float(a[c]) + to_float(a[C + c])) + (to_float(a[2 * C + c]) + to_float(a[3 * C + c]));
+    }
+  }
+  for (; r < rows; ++r) {
+    for (std::int64_t c = 0; c < C; ++c) sum[c] += to_float(x[r * C + c]);
+  }
+}
+LRA_SIMD void add_rows_f32(const float* __restrict x, float* __restrict sum, std::int64_t rows,
+                           std::int64_t C) {
+  add_rows(x, sum, rows, C);
+}
+LRA_SIMD void add_rows_bf16(const BFloat16* __restrict x, float* __restrict sum, std::int64_t rows,
+                            std::int64_t C) {
+  add_rows(x, sum, rows, C);
+}
+
+}  // namespace
+
+void column_sums(const Tensor& x, bool accumulate, float* sum) {
+  const profile::Scope scope("column sums");
+  const std::int64_t C = x.dim(-1);
+  const std::int64_t R = C > 0 ? x.numel() / C : 0;
+  std::vector<float> part(static_cast<std::size_t>(C));
+  if (!accumulate) std::fill_n(sum, C, 0.0F);
+  for (std::int64_t r = 0; r < R; r += kSumRows) {
+    std::fill(part.begin(), part.end(), 0.0F);
+    const std::int64_t rows = std::min(kSumRows, R - r);
+    if (x.dtype() == DType::bf16) {
+      add_rows_bf16(x.bf16() + r * C, part.data(), rows, C);
+    } else {
+      add_rows_f32(x.f32() + r * C, part.data(), rows, C);
+    }
+    add_f32(part.data(), sum, C);
+  }
 }
 
 namespace {

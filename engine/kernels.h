@@ -38,6 +38,14 @@ void dropout(const Tensor& x, const Tensor& y, double p, RandomKey key);
 void dropout_mask(const Tensor& x, const Tensor& kept, const Tensor& mask, double p, RandomKey key);
 [[nodiscard]] double dropout_share(double p);
 
+// y [B, A, D] = x [A, B, D] with the first two axes exchanged: a permutation of rows, which
+// oneDNN's reorder makes in an order that reads the cache lines of long tensors several times.
+void swap_axes(const Tensor& x, const Tensor& y);
+
+// sum[c] (+)= the sum over the rows of x [R, C], in f32. oneDNN 2.6 has a reference kernel only,
+// and a product with ones takes four times as long.
+void column_sums(const Tensor& x, bool accumulate, float* sum);
+
 // y = sin(x) or cos(x) in f32 (not in oneDNN).
 void sine(const Tensor& x, const Tensor& y);
 void cosine(const Tensor& x, const Tensor& y);

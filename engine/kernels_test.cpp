@@ -128,6 +128,78 @@ TEST_CASE("zero_rows: the rows from n on of every matrix, and only those", "[uni
   }
 }
 
+TEST_CASE("swap_axes: every row once, long axis first or last, any width", "[unit]") {
+  for (const DType type : {DType::f32, DType::bf16}) {
+    for (const std::int64_t D : {1, 3, 8, 16, 32, 33, 64}) {
+      for (const auto& [A, B] : {std::pair<int, int>{5, 2}, {2, 5}, {1, 7}, {4, 4}, {0, 3}}) {
+        const Tensor x = uniform({A, B, D}, 1, -1, 1, type);
+        const Tensor y({B, A, D}, type);
+        kernels::swap_axes(x, y);
+        const Array from = to_array(x);
+        const Array to = to_array(y);
+        bool equal = true;
+        for (std::int64_t a = 0; a < A; ++a) {
+          for (std::int64_t b = 0; b < B; ++b) {
+            for (std::int64_t d = 0; d < D; ++d)
+              equal = equal && to.at({b, a, d}) == from.at({a, b, d});
+          }
+        }
+        CHECK(equal);
+      }
+    }
+  }
+}
+
+TEST_CASE("column_sums: any number of rows and columns, added or anew", "[unit]") {
+  for (const DType type : {DType::f32, DType::bf16}) {
+    for (const std::int64_t R : {0, 1, 3, 4, 63, 64, 65, 1000}) {
+      for (const std::int64_t C : {1, 5, 16, 40}) {
+        const Tensor x = uniform({R, C}, 1, -1, 1, type);
+        const std::vector<float> values = x.to_floats();
+        std::vector<double> expected(static_cast<std::size_t>(C), 0.0);
+        for (std::size_t i = 0; i < values.size(); ++i) {
+          expected[i % static_cast<std::size_t>(C)] += double{values[i]};
+        }
+        const Tensor sum = Tensor::full({C}, 2);
+        kernels::column_sums(x, false, sum.f32());
+        CHECK(error(to_array(sum).values, expected, 1) <= 1e-5);
+        kernels::column_sums(x, true, sum.f32());
+        for (double& e : expected) e *= 2;
+        CHECK(error(to_array(sum).values, expected, 1) <= 2e-5);
+      }
+    }
+  }
+  // Rounding grows with the partial sums, not with the rows: 2^20 times 0.1 in f32.
+  const Tensor many = Tensor::full({1 << 20, 1}, 0.1F);
+  float sum = 0;
+  kernels::column_sums(many, false, &sum);
+  CHECK(sum == Approx((1 << 20) * double{0.1F}).epsilon(1e-3));
+}
+
+TEST_CASE("dropout_mask: dropout's mask without its scale, exactly", "[unit]") {
+  for (const DType type : {DType::f32, DType::bf16}) {
+    const Tensor x = uniform({9001}, 1, 1, 2, type);
+    const Tensor scaled({9001}, type);
+    const Tensor kept({9001}, type);
+    const Tensor mask({9001}, type);
+    kernels::dropout(x, scaled, 0.3, RandomKey(2));
+    kernels::dropout_mask(x, kept, mask, 0.3, RandomKey(2));
+    const std::vector<float> from = x.to_floats();
+    bool equal = true;
+    const std::vector<float> s = scaled.to_floats();
+    const std::vector<float> k = kept.to_floats();
+    const std::vector<float> m = mask.to_floats();
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      equal = equal && m[i] == (s[i] != 0 ? 1.0F : 0.0F) && k[i] == from[i] * m[i];
+    }
+    CHECK(equal);
+    kernels::dropout_mask(x, x, Tensor(), 0.3, RandomKey(2));
+    CHECK(identical(x, kept));
+  }
+  CHECK(kernels::dropout_share(0.25) == 0.75);
+  CHECK(kernels::dropout_share(0.9999999) > 0);
+}
+
 TEST_CASE("embed: rows of the table plus positions, zero rows behind", "[unit]") {
   const Tensor table = Tensor::from({3, 2}, std::vector<float>{1, 2, 10, 20, 100, 200});
   const Tensor positions = Tensor::from({3, 2}, std::vector<float>{0.5F, 0, 0.25F, 0, 9, 9});

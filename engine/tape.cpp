@@ -15,6 +15,7 @@ void GradNode::add(Tensor contribution) {
     fail(ErrorKind::shape, "tape: a gradient of shape {} was added to a value of shape {}",
          contribution.shape().text(), shape_.text());
   }
+  if (std::exchange(placed_, false) && contribution.raw() == grad_.raw()) return;
   if (!grad_.defined() && !provide_ && contribution.dtype() == dtype_) {
     grad_ = std::move(contribution);
     return;
@@ -27,6 +28,13 @@ void GradNode::add(Tensor contribution) {
   } else {
     primitives::binary(primitives::Binary::add, to.tensor, contribution, to.tensor);
   }
+}
+
+Tensor GradNode::place() {
+  if (grad_.defined() || !provide_) return {};
+  grad_ = provide_();
+  placed_ = true;
+  return grad_;
 }
 
 GradNode::Target GradNode::target() {

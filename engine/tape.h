@@ -22,6 +22,10 @@ class GradNode {
   // Adds a contribution of the value's shape. The first one is taken over without a copy.
   void add(Tensor contribution);
 
+  // The memory that the first contribution will have if it is a slice of a larger gradient, for a
+  // rule that overwrites it and then add()s it; else undefined.
+  [[nodiscard]] Tensor place();
+
   // Where a backward rule may write its contribution itself: it must overwrite the target, or add
   // to it if `accumulate` is set. The target's type may be wider than the value's (f32 for
   // parameters).
@@ -42,6 +46,7 @@ class GradNode {
   Shape shape_;
   DType dtype_;
   Tensor grad_;
+  bool placed_ = false;              // place() was called: the next contribution is there already
   bool bound_ = false;               // grad_ belongs to someone else and holds a sum already
   std::function<Tensor()> provide_;  // part of a larger gradient, for slices
   std::function<void(Tensor)> backward_;

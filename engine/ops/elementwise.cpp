@@ -16,7 +16,7 @@ Value apply(Unary f, const Value& x, float alpha = 0, float beta = 0) {
   primitives::unary(f, x.tensor(), y, alpha, beta);
   const Tensor kept = primitives::unary_keeps_result(f, alpha) ? y : x.tensor();
   return Tape::record(std::move(y), {&x}, [=, gx = x.gradient()](const Tensor& dy) {
-    Tensor dx = ops::reuse(dy);
+    Tensor dx = ops::reuse(dy, gx);
     primitives::unary_backward(f, kept, dy, dx, alpha, beta);
     gx->add(std::move(dx));
   });
@@ -46,7 +46,7 @@ Value affine(const Value& x, float alpha, float beta) {
   Tensor y(x.shape(), x.dtype());
   primitives::unary(Unary::linear, x.tensor(), y, alpha, beta);
   return Tape::record(std::move(y), {&x}, [alpha, gx = x.gradient()](const Tensor& dy) {
-    Tensor dx = ops::reuse(dy);
+    Tensor dx = ops::reuse(dy, gx);
     primitives::unary(Unary::linear, dy, dx, alpha, 0.0F);
     gx->add(std::move(dx));
   });
@@ -69,7 +69,7 @@ Value elu_plus_one(const Value& x) {
   return Tape::record(y, {&x}, [y, gx = x.gradient()](const Tensor& dy) {
     Tensor slope(y.shape(), y.dtype());  // min(y, 1): e^x below 0, 1 above
     primitives::unary(Unary::clip, y, slope, 0.0F, 1.0F);
-    Tensor dx = ops::reuse(dy);
+    Tensor dx = ops::reuse(dy, gx);
     primitives::binary(primitives::Binary::mul, dy, slope, dx);
     gx->add(std::move(dx));
   });

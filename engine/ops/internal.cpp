@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "engine/kernels.h"
 #include "engine/memory.h"
 
 namespace lra::engine::ops {
@@ -29,8 +30,10 @@ Tensor cast(const Tensor& t, DType dtype) {
 
 namespace {
 
-// Sums the middle axis of t [outer, n, inner] by a product with ones; oneDNN 2.6's reduction over
-// an axis that is not the last is a reference kernel.
+constexpr std::int64_t kColumns = 16;  // fewer are summed faster by a product with ones
+
+// Sums the middle axis of t [outer, n, inner]; oneDNN 2.6's reduction over an axis that is not the
+// last is a reference kernel.
 Tensor sum_middle(const Tensor& t, std::int64_t outer, std::int64_t n, std::int64_t inner,
                   DType dtype, float scale) {
   std::array<primitives::PostOp, 1> scaled{primitives::apply(primitives::Unary::linear, scale, 0)};
@@ -40,6 +43,15 @@ Tensor sum_middle(const Tensor& t, std::int64_t outer, std::int64_t n, std::int6
     primitives::matmul(view(t, Shape{outer, n}), view(ones(n, t.dtype()), Shape{n, 1}),
                        view(result), post_ops);
     return result;
+  }
+  if (inner >= kColumns) {
+    Tensor result({outer, 1, inner}, DType::f32);
+    for (std::int64_t o = 0; o < outer; ++o) {
+      kernels::column_sums(t.reshaped({outer, n, inner}).slice(o, 1), false,
+                           result.f32() + o * inner);
+    }
+    if (scale != 1.0F) primitives::unary(primitives::Unary::linear, result, result, scale, 0);
+    return cast(result, dtype);
   }
   Tensor result({outer, 1, inner}, dtype);
   primitives::matmul(view(ones(n, t.dtype()), Shape{1, 1, n}), view(t, Shape{outer, n, inner}),
@@ -79,7 +91,42 @@ Tensor sum_to(const Tensor& t, const Shape& shape, DType dtype, float scale) {
   return result;
 }
 
+void add_column_sums(const Gradient& gradient, const Tensor& dy) {
+  if (gradient->dtype() == DType::f32) {
+    const GradNode::Target target = gradient->target();
+    kernels::column_sums(dy, target.accumulate, target.tensor.f32());
+    return;
+  }
+  const Tensor sums(gradient->shape(), DType::f32);
+  kernels::column_sums(dy, false, sums.f32());
+  gradient->add(cast(sums, gradient->dtype()));
+}
+
+// As the product of a column of ones with dy: half the time of a broadcast addition.
+void add_repeated(const Gradient& gradient, const Tensor& dy, int axis) {
+  const Shape& wide = gradient->shape();
+  const std::int64_t n = wide[axis];
+  const std::int64_t outer = wide.outer(axis);
+  const std::int64_t inner = wide.inner(axis);
+  if (wide.numel() == 0) return;
+  const GradNode::Target target = gradient->target();
+  const std::array<primitives::PostOp, 1> add{primitives::accumulate()};
+  const std::span<const primitives::PostOp> post_ops(add.data(), target.accumulate ? 1 : 0);
+  if (inner == 1) {
+    primitives::matmul(view(dy, Shape{outer, 1}), view(ones(n, dy.dtype()), Shape{1, n}),
+                       view(target.tensor, Shape{outer, n}), post_ops);
+  } else {
+    primitives::matmul(view(ones(n, dy.dtype()), Shape{1, n, 1}), view(dy, Shape{outer, 1, inner}),
+                       view(target.tensor, Shape{outer, n, inner}), post_ops);
+  }
+}
+
 Tensor reuse(const Tensor& dy) { return dy.unique() ? dy : Tensor(dy.shape(), dy.dtype()); }
+
+Tensor reuse(const Tensor& dy, const Gradient& gradient) {
+  Tensor place = dy.dtype() == gradient->dtype() ? gradient->place() : Tensor();
+  return place.defined() ? place : reuse(dy);
+}
 
 Shape with_rank(const Shape& shape, int rank) {
   std::array<std::int64_t, Shape::kMaxRank> dims{};

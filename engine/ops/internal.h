@@ -15,8 +15,17 @@ namespace lra::engine::ops {
 // Sums t over the axes in which `shape` (of equal rank) is 1; result in `dtype`, scaled.
 [[nodiscard]] Tensor sum_to(const Tensor& t, const Shape& shape, DType dtype, float scale = 1.0F);
 
+// Adds the sums over the rows of dy [R, C] into the gradient of a value [C].
+void add_column_sums(const Gradient& gradient, const Tensor& dy);
+
+// Adds dy, whose size along an axis is 1, to the gradient of a value that is longer there.
+void add_repeated(const Gradient& gradient, const Tensor& dy, int axis);
+
 // dy if nobody else refers to it, else a new tensor like it: where a rule may write its result.
 [[nodiscard]] Tensor reuse(const Tensor& dy);
+// Where a rule may write what it then add()s to the gradient of a value of dy's shape: its place in
+// the gradient of what the value is a slice of, else as above.
+[[nodiscard]] Tensor reuse(const Tensor& dy, const Gradient& gradient);
 
 // The shape of `shape` with ones in front up to `rank`.
 [[nodiscard]] Shape with_rank(const Shape& shape, int rank);

@@ -109,13 +109,7 @@ Value linear(const Value& x, const Value& w, const Value& bias, const LinearOpti
                          std::span(add.data(), target.accumulate ? 1 : 0));
     }
     if (gw) add_product(gw, transposed(view(kept_x, rows)), d);
-    if (gb) {
-      // The column sum as a product: oneDNN 2.6's reduction over rows is a reference kernel.
-      const GradNode::Target target = gb->target();
-      primitives::matmul(view(ops::ones(out[0], dy.dtype()), Shape{1, out[0]}), d,
-                         view(target.tensor, Shape{1, out[1]}),
-                         std::span(add.data(), target.accumulate ? 1 : 0));
-    }
+    if (gb) ops::add_column_sums(gb, dy.reshaped(out));
     if (gr) gr->add(std::move(dy));
   };
   return Tape::record(std::move(y), {&x, &w, &bias, &residual}, std::move(rule));

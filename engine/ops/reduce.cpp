@@ -15,14 +15,14 @@ Value scaled_sum(const Value& x, int axis, DType dtype, float scale) {
   shape.set(axis, 1);
   return Tape::record(
       ops::sum_to(x.tensor(), shape, dtype, scale), {&x},
-      [wide = x.shape(), type = x.dtype(), scale, gx = x.gradient()](const Tensor& dy) {
-        Tensor dx = ops::cast(expand_tensor(dy, wide), type);
+      [wide = x.shape(), at = x.shape().axis(axis), scale, gx = x.gradient()](const Tensor& given) {
+        Tensor dy = ops::cast(given, gx->dtype());
         if (scale != 1.0F) {
-          Tensor scaled(wide, type);
-          primitives::unary(primitives::Unary::linear, dx, scaled, scale, 0);
-          dx = scaled;
+          const Tensor scaled(dy.shape(), dy.dtype());
+          primitives::unary(primitives::Unary::linear, dy, scaled, scale, 0);
+          dy = scaled;
         }
-        gx->add(std::move(dx));
+        ops::add_repeated(gx, dy, at);
       });
 }
 

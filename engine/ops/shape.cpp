@@ -38,14 +38,22 @@ Value permute(const Value& x, std::initializer_list<int> axes) {
     fail(ErrorKind::shape, "permute: got axes ({}) for {}, expected each once",
          fmt::join(axes, ", "), x.shape().text());
   }
+  const auto permuted_copy = [](const Tensor& from, const std::vector<int>& by, const Tensor& to) {
+    if (by == std::vector<int>{1, 0, 2}) {
+      kernels::swap_axes(from, to);
+    } else {
+      primitives::copy(permuted(view(from), by), view(to));
+    }
+  };
   Tensor y(shape, x.dtype());
-  primitives::copy(permuted(view(x.tensor()), order), view(y));
-  return Tape::record(std::move(y), {&x},
-                      [inverse, from = x.shape(), gx = x.gradient()](const Tensor& dy) {
-                        Tensor dx(from, dy.dtype());
-                        primitives::copy(permuted(view(dy), inverse), view(dx));
-                        gx->add(std::move(dx));
-                      });
+  permuted_copy(x.tensor(), order, y);
+  return Tape::record(
+      std::move(y), {&x},
+      [inverse, permuted_copy, from = x.shape(), gx = x.gradient()](const Tensor& dy) {
+        Tensor dx(from, dy.dtype());
+        permuted_copy(dy, inverse, dx);
+        gx->add(std::move(dx));
+      });
 }
 
 Value transpose(const Value& x) {
