@@ -473,14 +473,6 @@ void scatter_add_rows(const Tensor& x, std::span<const std::int32_t> index, cons
 }
 
 namespace {
-LRA_SIMD void add_products(const float* __restrict w, const float* __restrict d,
-                           float* __restrict sum, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) sum[i] += w[i] * d[i];
-}
-LRA_SIMD void add_products_bf16(const BFloat16* __restrict w, const float* __restrict d,
-                                float* __restrict sum, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) sum[i] += to_float(w[i]) * d[i];
-}
 LRA_SIMD void difference(float* __restrict w, const float* __restrict d,
                          const float* __restrict mean, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) w[i] *= d[i] - mean[i];
@@ -490,19 +482,6 @@ LRA_SIMD void difference_bf16(BFloat16* __restrict w, const float* __restrict d,
   for (std::int64_t i = 0; i < n; ++i) w[i] = to_bfloat16(to_float(w[i]) * (d[i] - mean[i]));
 }
 }  // namespace
-
-void add_column_products(const Tensor& w, const Tensor& d, const Tensor& sum) {
-  const profile::Scope scope("softmax rows");
-  const std::int64_t t = w.dim(2);
-  for (std::int64_t r = 0; r < w.dim(0) * w.dim(1); ++r) {
-    float* to = sum.f32() + r / w.dim(1) * t;
-    if (w.dtype() == DType::bf16) {
-      add_products_bf16(w.bf16() + r * t, d.f32() + r * t, to, t);
-    } else {
-      add_products(w.f32() + r * t, d.f32() + r * t, to, t);
-    }
-  }
-}
 
 void weight_difference(const Tensor& w, const Tensor& d, const Tensor& mean) {
   const profile::Scope scope("softmax rows");

@@ -72,10 +72,8 @@ void column_maxima(const Tensor& x, const Tensor& y);
 // y[index[i], :] = x[i, :], of one type; index < 0 is skipped.
 void store_rows(const Tensor& x, std::span<const std::int32_t> index, const Tensor& y);
 
-// The two halves of a softmax's backward on transposed weights w [B, K, t] (f32 or bf16), d f32:
-// sum[b, :] += sum_r w[b, r, :] d[b, r, :], and w = w (d - mean[b, :]) in place. As primitives
-// these are four passes, and d would be rounded before the difference.
-void add_column_products(const Tensor& w, const Tensor& d, const Tensor& sum);
+// w = w (d - mean[b, :]) in place on transposed weights w [B, K, t] (f32 or bf16), d f32: the end
+// of a softmax's backward. As primitives these are two passes, and d would be rounded between them.
 void weight_difference(const Tensor& w, const Tensor& d, const Tensor& mean);
 
 // dx = y (dy - sum y dy) along the last axis, for a log-softmax dx = dy - e^y sum dy; all f32, dx

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/kernels.h"
+#include "engine/ops/attention_parts.h"
 #include "engine/ops/internal.h"
 
 namespace lra::engine {
@@ -21,8 +22,6 @@ using primitives::Unary;
 using primitives::View;
 using primitives::view;
 
-// Logits up to this magnitude need no shift: e^60 times any realistic length is far inside f32.
-constexpr double kSafeLogit = 60.0;
 constexpr std::int64_t kGroupElements = 64 * 1024;  // weights of a group, all in the cache at once
 
 // Consecutive (head, tile) pairs with equally many slabs.
@@ -40,9 +39,10 @@ class Call {
   [[nodiscard]] std::vector<Group> groups() const;
   void find_shift();
   void forward(const Group& group, const Tensor& o) const;
-  // dq, dk, dv are sums in f32, dq up to the scale.
-  void backward(const Group& group, const Tensor& dy, const Tensor& dlse, const Tensor& dq,
-                const Tensor& dk, const Tensor& dv) const;
+  // o [H, N, Dv] as forward left it; dq, dk, dv are sums in f32, dq up to the scale.
+  void backward(const Group& group, const Tensor& o, const Tensor& dy, const Tensor& dlse,
+                const Tensor& dq, const Tensor& dk, const Tensor& dv) const;
+  void prepare_backward() { wide_ = dropping() ? Tensor() : ops::widen(v_); }
   // [H, N, 1] from the items' normalisers.
   [[nodiscard]] Tensor log_normaliser() const;
   [[nodiscard]] const BlockAttentionOptions& options() const { return options_; }
@@ -67,12 +67,19 @@ class Call {
   // e^(K Q^T - shift) [count, K, t].
   [[nodiscard]] Tensor weights(const Group& group, std::int64_t u, const Tensor& q,
                                const Tensor& k) const;
-  void drop(const Group& group, std::int64_t u, const Tensor& w) const;
-  [[nodiscard]] Tensor dropped(const Group& group, std::int64_t u, const Tensor& w) const;
+  // kept = w mask, and mask if defined; the scale of dropout goes into the normalisers.
+  void drop(const Group& group, std::int64_t u, const Tensor& w, const Tensor& kept,
+            const Tensor& mask) const;
+  [[nodiscard]] bool dropping() const { return options_.dropout != 0; }
+  [[nodiscard]] Tensor mean(const Group& group, const std::vector<std::int32_t>& rows,
+                            const Tensor& g, const Tensor& o, const Tensor& dlse) const;
+  // 1 / (s l), with s the share that dropout keeps; 0 where nothing is seen.
+  [[nodiscard]] Tensor inverse(const Group& group) const;
 
   BlockLists lists_;
   BlockAttentionOptions options_;
   Tensor q_, k_, v_;  // q scaled
+  Tensor wide_;       // [V, 1] widened, without dropout
   Tensor shift_;      // [items, 1, t] row maxima, undefined if none are needed
   Tensor l_;          // [items, 1, t] sums of the weights
 };
@@ -88,12 +95,6 @@ Tensor gather(const Tensor& x, const std::vector<std::int32_t>& index, std::int6
 Tensor flipped(const Tensor& x, DType dtype) {
   Tensor y({x.dim(0), x.dim(2), x.dim(1)}, dtype);
   primitives::copy(transposed(view(x)), view(y));
-  return y;
-}
-
-Tensor reciprocal(const Tensor& l) {
-  Tensor y(l.shape(), DType::f32);
-  for (std::int64_t i = 0; i < l.numel(); ++i) y.f32()[i] = l.f32()[i] > 0 ? 1 / l.f32()[i] : 0;
   return y;
 }
 
@@ -197,26 +198,30 @@ Tensor Call::weights(const Group& group, std::int64_t u, const Tensor& q, const 
   return w;
 }
 
-// Dropout in place; drawn for each item and slab, whatever the grouping.
-void Call::drop(const Group& group, std::int64_t u, const Tensor& w) const {
+// Drawn for each item and slab, whatever the grouping.
+void Call::drop(const Group& group, std::int64_t u, const Tensor& w, const Tensor& kept,
+                const Tensor& mask) const {
   for (std::int64_t i = 0; i < group.count; ++i) {
     const auto item = static_cast<std::uint64_t>(group.first + i);
-    const Tensor part = w.slice(i, 1);
-    kernels::dropout(part, part, options_.dropout,
-                     options_.key.of(item).of(static_cast<std::uint64_t>(u)));
+    kernels::dropout_mask(w.slice(i, 1), kept.slice(i, 1),
+                          mask.defined() ? mask.slice(i, 1) : Tensor(), options_.dropout,
+                          options_.key.of(item).of(static_cast<std::uint64_t>(u)));
   }
 }
 
-Tensor Call::dropped(const Group& group, std::int64_t u, const Tensor& w) const {
-  if (options_.dropout == 0) return w;
-  Tensor kept = w.clone();
-  drop(group, u, kept);
-  return kept;
+Tensor Call::inverse(const Group& group) const {
+  const auto share = static_cast<float>(kernels::dropout_share(options_.dropout));
+  const Tensor l = l_.slice(group.first, group.count);
+  Tensor y(l.shape(), DType::f32);
+  for (std::int64_t i = 0; i < l.numel(); ++i) {
+    y.f32()[i] = l.f32()[i] > 0 ? 1 / (share * l.f32()[i]) : 0;
+  }
+  return y;
 }
 
 void Call::find_shift() {
   const double bound = kernels::largest_row_norm(q_) * kernels::largest_row_norm(k_);
-  if (bound <= kSafeLogit) return;
+  if (bound <= ops::kSafeLogit) return;
   constexpr float kLowest = -std::numeric_limits<float>::max();
   shift_ = Tensor::full({items(), 1, t()}, kLowest);
   const Tensor slab_maxima({t()}, DType::f32);
@@ -251,56 +256,71 @@ void Call::forward(const Group& group, const Tensor& o) const {
     const std::vector<std::int32_t> keys = key_index(group, u);
     const Tensor w = weights(group, u, q, gather(k_, keys, group.count));
     product(ones_row(K(), w.dtype()), view(w), l, u > 0);
-    product(transposed(view(gather(v_, keys, group.count))), view(dropped(group, u, w)), sum,
-            u > 0);
+    if (dropping()) drop(group, u, w, w, {});
+    product(transposed(view(gather(v_, keys, group.count))), view(w), sum, u > 0);
   }
   if (group.slabs == 0) return;
-  primitives::binary(Binary::mul, sum, reciprocal(l), sum);
+  primitives::binary(Binary::mul, sum, inverse(group), sum);
   kernels::store_rows(flipped(sum, o.dtype()), rows, o);
 }
 
-void Call::backward(const Group& group, const Tensor& dy, const Tensor& dlse, const Tensor& dq,
-                    const Tensor& dk, const Tensor& dv) const {
+// What dS subtracts, (sum_c dO_c o_c - d lse) / l [count, 1, t], of g = dO / (s l).
+Tensor Call::mean(const Group& group, const std::vector<std::int32_t>& rows, const Tensor& g,
+                  const Tensor& o, const Tensor& dlse) const {
+  const auto share = static_cast<float>(kernels::dropout_share(options_.dropout));
+  const Tensor products(g.shape(), g.dtype());
+  primitives::binary(Binary::mul, g, gather(o, rows, group.count), products);
+  Tensor sums({group.count, 1, t()}, DType::f32);
+  const std::array<PostOp, 1> post{apply(Unary::linear, share)};
+  primitives::matmul(view(products, Shape{group.count * t(), g.dim(2)}),
+                     view(ops::ones(g.dim(2), g.dtype()), Shape{g.dim(2), 1}),
+                     view(sums, Shape{group.count * t(), 1}), post);
+  if (dlse.defined()) {
+    const Tensor d = gather(dlse, rows, group.count).reshaped(sums.shape());
+    primitives::binary(Binary::mul, d, ops::scaled(inverse(group), share), d);
+    primitives::binary(Binary::sub, sums, d, sums);
+  }
+  return sums;
+}
+
+void Call::backward(const Group& group, const Tensor& o, const Tensor& dy, const Tensor& dlse,
+                    const Tensor& dq, const Tensor& dk, const Tensor& dv) const {
+  if (group.slabs == 0) return;
   const std::vector<std::int32_t> rows = query_index(group);
   const Tensor q = gather(q_, rows, group.count);
-  const Tensor inverse = reciprocal(l_.slice(group.first, group.count));
-  const Tensor g = gather(dy, rows, group.count);  // dO / l
-  primitives::binary(Binary::mul, g, inverse.reshaped({group.count, t(), 1}), g);
-  // What dS subtracts: (sum_j p_j dO . v_j - d lse) / l.
-  const Tensor mean = Tensor::zeros(inverse.shape());
-  std::vector<std::int32_t> keys;
-  Tensor k, w, dp;
-  const auto load = [&](std::int64_t u) {
-    keys = key_index(group, u);
-    k = gather(k_, keys, group.count);
-    w = weights(group, u, q, k);
-    dp = Tensor(w.shape(), DType::f32);
-    product(view(gather(v_, keys, group.count)), transposed(view(g)), dp, false);
-    if (options_.dropout != 0) drop(group, u, dp);
-  };
-  for (std::int64_t u = 0; u < group.slabs; ++u) {
-    load(u);
-    kernels::add_column_products(w, dp, mean);
-  }
-  if (dlse.defined()) {
-    const Tensor d = gather(dlse, rows, group.count);
-    primitives::binary(Binary::sub, mean, d.reshaped(mean.shape()), mean);
-  }
-  primitives::binary(Binary::mul, mean, inverse, mean);
-
+  const Tensor g = gather(dy, rows, group.count);
+  primitives::binary(Binary::mul, g, inverse(group).reshaped({group.count, t(), 1}), g);
+  const Tensor subtracted = mean(group, rows, g, o, dlse);
+  const Tensor wide_g = dropping() ? Tensor() : ops::widen(g, ops::scaled(subtracted, -1.0F));
   const Tensor dqt({group.count, q.dim(2), t()}, DType::f32);
   const Tensor dk_rows({group.count, K(), q.dim(2)}, DType::f32);
   const Tensor dv_rows({group.count, K(), g.dim(2)}, DType::f32);
   for (std::int64_t u = 0; u < group.slabs; ++u) {
-    if (group.slabs > 1) load(u);
-    product(view(dropped(group, u, w)), view(g), dv_rows, false);
-    kernels::weight_difference(w, dp, mean);  // w is dS now
-    product(view(w), view(q), dk_rows, false);
-    product(transposed(view(k)), view(w), dqt, u > 0);
+    const std::vector<std::int32_t> keys = key_index(group, u);
+    const Tensor k = gather(k_, keys, group.count);
+    const Tensor w = weights(group, u, q, k);
+    Tensor ds(w.shape(), w.dtype());
+    if (dropping()) {
+      const Tensor mask(w.shape(), w.dtype());
+      drop(group, u, w, ds, mask);
+      product(view(ds), view(g), dv_rows, false);
+      const Tensor dp(w.shape(), DType::f32);
+      const std::array<PostOp, 1> post{apply(Binary::mul, view(mask))};
+      primitives::matmul(view(gather(v_, keys, group.count)), transposed(view(g)), view(dp), post);
+      kernels::weight_difference(w, dp, subtracted);
+      ds = w;
+    } else {
+      product(view(w), view(g), dv_rows, false);
+      const std::array<PostOp, 1> post{apply(Binary::mul, view(w))};
+      primitives::matmul(view(gather(wide_, keys, group.count)), transposed(view(wide_g)), view(ds),
+                         post);
+    }
+    product(view(ds), view(q), dk_rows, false);
+    product(transposed(view(k)), view(ds), dqt, u > 0);
     kernels::scatter_add_rows(dk_rows, keys, dk);
     kernels::scatter_add_rows(dv_rows, keys, dv);
   }
-  if (group.slabs > 0) kernels::store_rows(flipped(dqt, DType::f32), rows, dq);
+  kernels::store_rows(flipped(dqt, DType::f32), rows, dq);
 }
 
 Tensor Call::log_normaliser() const {
@@ -328,25 +348,14 @@ void check(const Value& q, const Value& k, const Value& v, const BlockLists& lis
   }
 }
 
-Tensor scaled(const Tensor& x, float scale) {
-  if (scale == 1.0F) return x;
-  Tensor y(x.shape(), x.dtype());
-  primitives::unary(Unary::linear, x, y, scale, 0.0F);
-  return y;
-}
-
-void deliver(const Gradient& gradient, const Tensor& sum) {
-  if (gradient) gradient->add(ops::cast(sum, gradient->dtype()));
-}
-
 }  // namespace
 
 BlockAttention block_attention(const Value& q, const Value& k, const Value& v, BlockLists lists,
                                const BlockAttentionOptions& options) {
   check(q, k, v, lists);
   lists.finish(q.dim(1), k.dim(1));
-  auto call = std::make_shared<Call>(std::move(lists), options, scaled(q.tensor(), options.scale),
-                                     k.tensor(), v.tensor());
+  auto call = std::make_shared<Call>(
+      std::move(lists), options, ops::scaled(q.tensor(), options.scale), k.tensor(), v.tensor());
   call->find_shift();
   Tensor o =
       Tensor::zeros({q.dim(0), q.dim(1), v.dim(2)}, options.f32_result ? DType::f32 : q.dtype());
@@ -354,16 +363,17 @@ BlockAttention block_attention(const Value& q, const Value& k, const Value& v, B
 
   // The gradient of the normaliser arrives first, if at all: its node is the later one.
   auto dlse = std::make_shared<Tensor>();
-  auto rule = [call, dlse, sq = q.shape(), sk = k.shape(), sv = v.shape(), gq = q.gradient(),
+  auto rule = [call, o, dlse, sq = q.shape(), sk = k.shape(), sv = v.shape(), gq = q.gradient(),
                gk = k.gradient(), gv = v.gradient(), type = q.dtype()](const Tensor& given) {
     const Tensor dy = ops::cast(given, type);
     const Tensor dq = Tensor::zeros(sq);
     const Tensor dk = Tensor::zeros(sk);
     const Tensor dv = Tensor::zeros(sv);
-    for (const Group& group : call->groups()) call->backward(group, dy, *dlse, dq, dk, dv);
-    deliver(gq, scaled(dq, call->options().scale));
-    deliver(gk, dk);
-    deliver(gv, dv);
+    call->prepare_backward();
+    for (const Group& group : call->groups()) call->backward(group, o, dy, *dlse, dq, dk, dv);
+    ops::deliver(gq, dq, call->options().scale);
+    ops::deliver(gk, dk);
+    ops::deliver(gv, dv);
   };
   BlockAttention result{Tape::record(std::move(o), {&q, &k, &v}, std::move(rule)), {}};
   if (options.normaliser) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "engine/ops/attention_parts.h"
 #include "engine/ops/internal.h"
 #include "engine/profile.h"
 
@@ -152,13 +153,6 @@ Tensor head_of(const Tensor& x, std::int64_t h) {
   return x.slice(h, 1).reshaped({x.dim(1), x.dim(2)});
 }
 
-// Adds a sum in f32, scaled, to a gradient in its own type.
-void deliver(const Gradient& gradient, const Tensor& sum, float scale) {
-  if (!gradient) return;
-  if (scale != 1.0F) primitives::unary(primitives::Unary::linear, sum, sum, scale, 0.0F);
-  gradient->add(ops::cast(sum, gradient->dtype()));
-}
-
 }  // namespace
 
 Value row_attention(const Value& q, const Value& k, const Value& v, const Value& bias,
@@ -187,9 +181,9 @@ Value row_attention(const Value& q, const Value& k, const Value& v, const Value&
           attention.backward(heads[static_cast<std::size_t>(h)], head_of(dy, h), head_of(dq, h),
                              head_of(dk, h), head_of(dv, h), db);
         }
-        deliver(gq, dq, options.scale);
-        deliver(gk, dk, options.scale);
-        deliver(gv, dv, 1.0F);
+        ops::deliver(gq, dq, options.scale);
+        ops::deliver(gk, dk, options.scale);
+        ops::deliver(gv, dv, 1.0F);
         if (gb) gb->add(db);
       });
 }

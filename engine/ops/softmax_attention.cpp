@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/kernels.h"
+#include "engine/ops/attention_parts.h"
 #include "engine/ops/internal.h"
 
 namespace lra::engine {
@@ -22,9 +23,6 @@ using primitives::transposed;
 using primitives::Unary;
 using primitives::View;
 using primitives::view;
-
-// Logits up to this magnitude need no shift: e^60 times any realistic length is far inside f32.
-constexpr double kSafeLogit = 60.0;
 
 // One head's tensors and how they are cut.
 class Blocks {
@@ -74,35 +72,6 @@ void mask_block(const Tensor& w, std::int64_t key_begin, std::int64_t query_begi
   } else {
     mask_block(w.f32(), w.dim(0), w.dim(1), key_begin, query_begin, o, value);
   }
-}
-
-// Products with [V, 1] give the sums of the weights along with the weighted sums, and [V, 1] with
-// [g, -d] gives V g^T - d: a column more in a product costs less than a pass over its result. In
-// bf16 d is the sum of two columns, and zeros fill up to what an AMX tile holds of a row.
-std::int64_t widened(std::int64_t columns, DType type) {
-  constexpr std::int64_t kTile = 32;
-  return type == DType::bf16 ? (columns + 2 + kTile - 1) / kTile * kTile : columns + 1;
-}
-
-// [x, column] with column [rows] or undefined for ones, in x's type: [rows, widened].
-Tensor widen(const Tensor& x, const Tensor& column) {
-  const std::int64_t rows = x.dim(0);
-  const std::int64_t C = x.dim(1);
-  const Tensor wide = Tensor::zeros({rows, widened(C, x.dtype())}, x.dtype());
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const float value = column.defined() ? column.f32()[i] : 1.0F;
-    if (x.dtype() == DType::bf16) {
-      BFloat16* row = wide.bf16() + i * wide.dim(1);
-      std::copy_n(x.bf16() + i * C, C, row);
-      row[C] = to_bfloat16(value);
-      row[C + 1] = column.defined() ? to_bfloat16(value - to_float(row[C])) : row[C];
-    } else {
-      float* row = wide.f32() + i * wide.dim(1);
-      std::copy_n(x.f32() + i * C, C, row);
-      row[C] = value;
-    }
-  }
-  return wide;
 }
 
 // One head of the forward pass and of the backward pass. Tensors are [n, D] of this head.
@@ -161,7 +130,7 @@ void Head::drop(const Tensor& w, const Tensor& kept, const Tensor& mask, std::in
 void Head::find_shift() {
   const double bound = kernels::largest_row_norm(q) *
                        kernels::largest_row_norm(k.slice(0, std::min(options.keys, k.dim(0))));
-  shifted = !(bound <= kSafeLogit);
+  shifted = !(bound <= ops::kSafeLogit);
   if (!shifted) return;
   shift = Tensor::full({1, q.dim(0)}, -std::numeric_limits<float>::max());
   const Blocks blocks = cut();
@@ -245,7 +214,7 @@ TileGradient tile_gradient(const Head& head, const Tensor& dy, const Tensor& o, 
   const std::array<PostOp, 1> scale{apply(Unary::linear, head.dropping() ? share : -1.0F)};
   primitives::matmul(view(product), view(ops::ones(dy.dim(1), dy.dtype()), Shape{dy.dim(1), 1}),
                      view(result.d, Shape{t, 1}), scale);
-  if (!head.dropping()) result.wide = widen(result.g, result.d);
+  if (!head.dropping()) result.wide = ops::widen(result.g, result.d);
   return result;
 }
 
@@ -316,18 +285,6 @@ Tensor head_of(const Tensor& x, std::int64_t h) {
   return x.slice(h, 1).reshaped({x.dim(1), x.dim(2)});
 }
 
-Tensor scaled(const Tensor& x, float scale) {
-  Tensor y(x.shape(), x.dtype());
-  primitives::unary(Unary::linear, x, y, scale, 0.0F);
-  return y;
-}
-
-// The gradient in the value's type, added to its node.
-void deliver(const Gradient& gradient, const Tensor& sum, float scale) {
-  if (!gradient) return;
-  gradient->add(ops::cast(scale == 1.0F ? sum : scaled(sum, scale), gradient->dtype()));
-}
-
 }  // namespace
 
 Value softmax_attention(const Value& q, const Value& k, const Value& v,
@@ -335,7 +292,7 @@ Value softmax_attention(const Value& q, const Value& k, const Value& v,
   check(q, k, v, options);
   const std::int64_t H = q.dim(0);
   const std::int64_t N = q.dim(1);
-  const Tensor scaled_q = scaled(q.tensor(), options.scale);
+  const Tensor scaled_q = ops::scaled(q.tensor(), options.scale);
   Tensor o({H, N, v.dim(2)}, q.dtype());
   const Tensor l({H, N}, DType::f32);
   std::vector<Head> heads(static_cast<std::size_t>(H));
@@ -350,7 +307,7 @@ Value softmax_attention(const Value& q, const Value& k, const Value& v,
             {},
             options.key.of(static_cast<std::uint64_t>(h))};
     head.find_shift();
-    if (!head.dropping()) head.wide = widen(head.v, {});
+    if (!head.dropping()) head.wide = ops::widen(head.v);
     forward_head(head, head_of(o, h), l.slice(h, 1));
   }
   return Tape::record(o, {&q, &k, &v},
@@ -367,9 +324,9 @@ Value softmax_attention(const Value& q, const Value& k, const Value& v,
                         }
                         // q was scaled before the products: dS K is its gradient up to the scale,
                         // dS^T q is dK.
-                        deliver(gq, dq, options.scale);
-                        deliver(gk, dk, 1.0F);
-                        deliver(gv, dv, 1.0F);
+                        ops::deliver(gq, dq, options.scale);
+                        ops::deliver(gk, dk, 1.0F);
+                        ops::deliver(gv, dv, 1.0F);
                       });
 }
 
