@@ -1,10 +1,12 @@
 #pragma once
 // Included once by each plugin, in any of its files: LRA_PLUGIN(); states what it was built
-// against.
+// against, as text in the file that can be read before any of its code runs.
 
 #include "attention/version.h"
 
-#define LRA_PLUGIN()                                                                        \
-  extern "C" __attribute__((visibility("default"))) const char* lra_plugin_built_against(); \
-  extern "C" const char* lra_plugin_built_against() { return LRA_ATTENTION_INTERFACE; }     \
+#define LRA_PLUGIN_MARK "lra plugin interface: "
+
+#define LRA_PLUGIN()                                                                         \
+  extern "C" __attribute__((visibility("default"), used)) const char lra_plugin_interface[]; \
+  extern "C" const char lra_plugin_interface[] = LRA_PLUGIN_MARK LRA_ATTENTION_INTERFACE;    \
   static_assert(true, "ends in a semicolon")

@@ -2,27 +2,51 @@
 
 #include <dlfcn.h>
 
+#include <string>
 #include <string_view>
 
 #include "attention/attention.h"
-#include "attention/version.h"
+#include "attention/plugin.h"
+#include "engine/base/file.h"
 
 namespace lra::harness {
+
+namespace {
+
+// What a plugin's file says that it was built against; empty if it says nothing. From the bytes of
+// the file: to open the library is to run its initialisers, against whatever interface they expect.
+std::string interface_of(const std::string& file) {
+  const MappedFile map(file);
+  const std::string_view bytes(reinterpret_cast<const char*>(map.bytes().data()),
+                               map.bytes().size());
+  const std::string_view mark = LRA_PLUGIN_MARK;
+  const std::size_t at = bytes.find(mark);
+  if (at == std::string_view::npos) return {};
+  const std::string_view rest = bytes.substr(at + mark.size());
+  return std::string(rest.substr(0, rest.find('\0')));
+}
+
+}  // namespace
 
 void load_plugin(const std::string& path) {
   const std::size_t before = attention::registry().names().size();
   // A bare name would be searched for in the system's folders.
   const std::string file = path.find('/') == std::string::npos ? "./" + path : path;
-  void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) fail(ErrorKind::usage, "--plugin {}: {}", path, ::dlerror());
-  using Version = const char* (*)();
-  const auto version = reinterpret_cast<Version>(::dlsym(library, "lra_plugin_built_against"));
-  if (version == nullptr) {
+  std::string built_against;
+  try {
+    built_against = interface_of(file);
+  } catch (const Error& error) {
+    fail(ErrorKind::usage, "--plugin {}: {}", path, error.what());
+  }
+  if (built_against.empty()) {
     fail(ErrorKind::usage, "--plugin {}: not a plugin of lra: no LRA_PLUGIN(); in it", path);
   }
-  if (std::string_view(version()) != LRA_ATTENTION_INTERFACE) {
+  if (built_against != LRA_ATTENTION_INTERFACE) {
     fail(ErrorKind::usage, "--plugin {}: built against '{}', expected '{}'; build it again", path,
-         version(), LRA_ATTENTION_INTERFACE);
+         built_against, LRA_ATTENTION_INTERFACE);
+  }
+  if (::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
+    fail(ErrorKind::usage, "--plugin {}: {}", path, ::dlerror());
   }
   if (attention::registry().names().size() == before) {
     fail(ErrorKind::usage, "--plugin {}: registers no attention", path);

@@ -42,12 +42,18 @@ SUITE
 "$lra" --plugin "$plugin" run "$scratch/suite.json" --out "$scratch/suite"
 "$lra" table "$scratch/suite" | grep "Squared ReLU"
 
-# A plugin that was built against another version is refused in one line.
+# A plugin that was built against another version is refused in one line, before its code runs.
 mkdir -p "$scratch/old/attention"
 cp "$scratch/prefix/include/lra/attention/plugin.h" "$scratch/old/attention"
 sed 's/interface [0-9]*"/interface of long ago"/' \
   "$scratch/prefix/include/lra/attention/version.h" >"$scratch/old/attention/version.h"
-printf '#include "attention/plugin.h"\nLRA_PLUGIN();\n' >"$scratch/old/old.cpp"
+cat >"$scratch/old/old.cpp" <<'OLD'
+#include <cstdlib>
+
+#include "attention/plugin.h"
+LRA_PLUGIN();
+static const int ran = (std::abort(), 0);
+OLD
 c++ -std=c++20 -shared -fPIC -I "$scratch/old" -o "$scratch/libold.so" "$scratch/old/old.cpp"
 code=0
 "$lra" --plugin "$scratch/libold.so" list attention >/dev/null 2>"$scratch/refused" || code=$?
