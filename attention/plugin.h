@@ -6,7 +6,7 @@
 
 #define LRA_PLUGIN_MARK "lra plugin interface: "
 
-#define LRA_PLUGIN()                                                                         \
-  extern "C" __attribute__((visibility("default"), used)) const char lra_plugin_interface[]; \
-  extern "C" const char lra_plugin_interface[] = LRA_PLUGIN_MARK LRA_ATTENTION_INTERFACE;    \
+#define LRA_PLUGIN()                                                                      \
+  extern "C" __attribute__((visibility("default"))) const char lra_plugin_interface[];    \
+  extern "C" const char lra_plugin_interface[] = LRA_PLUGIN_MARK LRA_ATTENTION_INTERFACE; \
   static_assert(true, "ends in a semicolon")

@@ -48,6 +48,11 @@ void load_plugin(const std::string& path) {
   if (::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
     fail(ErrorKind::usage, "--plugin {}: {}", path, ::dlerror());
   }
+  try {
+    attention::registry().check();
+  } catch (const Error& error) {
+    fail(ErrorKind::usage, "--plugin {}: {}", path, error.what());
+  }
   if (attention::registry().names().size() == before) {
     fail(ErrorKind::usage, "--plugin {}: registers no attention", path);
   }

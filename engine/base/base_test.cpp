@@ -52,7 +52,15 @@ TEST_CASE("registry: unknown names list near matches", "[unit]") {
   CHECK(registry.at("linear") == 1);
   CHECK(registry.canonical("linear") == "linear_transformer");
   CHECK_THROWS_WITH(registry.at("sofmax"), ContainsSubstring("did you mean softmax?"));
-  CHECK_THROWS_AS(registry.add("softmax", 3), lra::Error);
+  CHECK(registry.names() == std::vector<std::string>{"linear_transformer", "softmax"});
+  CHECK(!registry.add("softmax", 3));
+  CHECK_THROWS_WITH(registry.at("linear"), ContainsSubstring("'softmax' is registered twice"));
+  for (const char* taken : {"a", "b"}) {
+    lra::Registry<int> aliased("task");
+    aliased.add("a", 1, {"b"});
+    CHECK(!aliased.add("c", 2, {taken}));
+    CHECK_THROWS_WITH(aliased.names(), ContainsSubstring("is registered twice"));
+  }
 }
 
 TEST_CASE("options: defaults, ranges, strings, unknown names", "[unit]") {

@@ -17,21 +17,28 @@ class Registry {
  public:
   explicit Registry(std::string kind) : kind_(std::move(kind)) {}
 
-  // Adds an entry under a name and, if given, aliases. Throws Error(config) on a duplicate name.
+  // Adds an entry under a name and, if given, aliases. A name that is there already is left alone
+  // and makes every later look-up throw: an initialiser that threw would end the program.
   bool add(const std::string& name, Entry entry, const std::vector<std::string>& aliases = {}) {
-    if (!entries_.emplace(name, std::move(entry)).second || aliases_.count(name) != 0) {
-      fail(ErrorKind::config, "registry: {} '{}' is registered twice", kind_, name);
+    if (aliases_.count(name) != 0 || !entries_.emplace(name, std::move(entry)).second) {
+      return refuse("'" + name + "'");
     }
     for (const auto& alias : aliases) {
       if (entries_.count(alias) != 0 || !aliases_.emplace(alias, name).second) {
-        fail(ErrorKind::config, "registry: {} alias '{}' is registered twice", kind_, alias);
+        return refuse("alias '" + alias + "'");
       }
     }
     return true;
   }
 
+  // Throws Error(config) if a name was registered twice; so do all below.
+  void check() const {
+    if (!problem_.empty()) throw Error(ErrorKind::config, problem_);
+  }
+
   // The entry of a name or an alias; nullptr if there is none.
   [[nodiscard]] const Entry* find(std::string_view name) const {
+    check();
     const auto alias = aliases_.find(name);
     const auto entry = entries_.find(alias == aliases_.end() ? name : alias->second);
     return entry == entries_.end() ? nullptr : &entry->second;
@@ -52,6 +59,7 @@ class Registry {
 
   // Registered names in alphabetical order, without aliases.
   [[nodiscard]] std::vector<std::string> names() const {
+    check();
     std::vector<std::string> result;
     result.reserve(entries_.size());
     for (const auto& [name, entry] : entries_) result.push_back(name);
@@ -59,7 +67,13 @@ class Registry {
   }
 
  private:
+  bool refuse(const std::string& what) {
+    if (problem_.empty()) problem_ = "registry: " + kind_ + " " + what + " is registered twice";
+    return false;
+  }
+
   std::string kind_;
+  std::string problem_;
   std::map<std::string, Entry, std::less<>> entries_;
   std::map<std::string, std::string, std::less<>> aliases_;
 };

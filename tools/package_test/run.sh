@@ -64,6 +64,19 @@ if [ $code != 2 ] || [ "$(wc -l <"$scratch/refused")" != 1 ] ||
   exit 1
 fi
 
+# So is one whose variant has a name that is taken.
+sed 's/squared_relu/softmax/' "$here/squared_relu.cpp" >"$scratch/taken.cpp"
+printf '#include "attention/plugin.h"\nLRA_PLUGIN();\n' >>"$scratch/taken.cpp"
+c++ -std=c++20 -shared -fPIC -DFMT_HEADER_ONLY -I "$scratch/prefix/include/lra" \
+  -o "$scratch/libtaken.so" "$scratch/taken.cpp"
+code=0
+"$lra" --plugin "$scratch/libtaken.so" list attention >/dev/null 2>"$scratch/refused" || code=$?
+cat "$scratch/refused"
+if [ $code != 2 ] || ! grep -q "'softmax' is registered twice" "$scratch/refused"; then
+  echo "package: a plugin with a name that is taken is not refused as it should be" >&2
+  exit 1
+fi
+
 # The skeleton of `lra new attention` builds and passes the generic checks as it is.
 "$lra" new attention fresh --plugin --out "$scratch/fresh"
 cmake -S "$scratch/fresh" -B "$scratch/fresh/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
