@@ -4,7 +4,8 @@
 // Time O(N^2 D), memory O(N): weights are computed in tiles and again in the backward. The exponent
 // is q.k - |q|^2/2 - |k|^2/2 with q and k times D^-1/4, and is cut at 0, which only rounding
 // exceeds. Ours: the norms enter the product as two further features, [q, -|q|^2/2, 1] and
-// [k, 1, -|k|^2/2], in f32 also in bf16 runs; the causal form.
+// [k, 1, -|k|^2/2], in f32 also in bf16 runs; the causal form. Dropout acts on the weights, as in
+// the authors' code.
 
 #include <cmath>
 
@@ -21,7 +22,7 @@ class Kernelized final : public Attention {
     t.flag("causal", causal_, "a query sees itself and what is before it");
   }
 
-  [[nodiscard]] Value forward(const Heads& x, const Context&) const override {
+  [[nodiscard]] Value forward(const Heads& x, const Context& c) const override {
     const float scale = std::pow(static_cast<float>(x.q.dim(2)), -0.25F);
     const Value q = cast(x.q, DType::f32) * scale;
     const Value k = cast(x.k, DType::f32) * scale;
@@ -29,10 +30,13 @@ class Kernelized final : public Attention {
     const Value one_k(Tensor::full({k.dim(0), k.dim(1), 1}, 1.0F));
     const Value a = engine::concat({q, -half_squares(q), one_q}, 2);  // [H,N,D+2]
     const Value b = engine::concat({k, one_k, -half_squares(k)}, 2);  // [H,M,D+2]
-    return engine::row_attention(a, b, x.v, {},
-                                 {.weights = {.rule = engine::RowRule::exp},
-                                  .keys = {x.key_length},
-                                  .causal = causal_});  // [H,N,Dv]
+    engine::RowAttentionOptions options;
+    options.weights.rule = engine::RowRule::exp;
+    options.keys = {x.key_length};
+    options.causal = causal_;
+    options.dropout = c.dropout;
+    options.key = c.call.of("weights");
+    return engine::row_attention(a, b, x.v, {}, options);  // [H,N,Dv]
   }
 
   [[nodiscard]] Weights weights(const PlainInputs& in) const override {

@@ -11,6 +11,7 @@
 
 #include "attention/attention.h"
 #include "attention/key_lists.h"
+#include "engine/ops/softmax_attention.h"
 
 namespace lra::attention {
 namespace {
@@ -51,7 +52,9 @@ class Linformer final : public Attention {
       V = project(F_, x.v);
     }
     // eq. (7)
-    return engine::block_attention(x.q, K, V, all_keys(x.length, r_), scaled_by_width(x.q, c)).o;
+    const auto o = scaled_by_width(x.q, c);
+    return engine::softmax_attention(
+        x.q, K, V, {.scale = o.scale, .keys = r_, .dropout = o.dropout, .key = o.key});
   }
 
   [[nodiscard]] Plain define(const PlainInputs& in) const override {

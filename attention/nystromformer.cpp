@@ -13,10 +13,10 @@
 #include <nlohmann/json.hpp>
 
 #include "attention/attention.h"
-#include "attention/key_lists.h"
 #include "attention/landmarks.h"
 #include "attention/layout.h"
 #include "attention/pseudo_inverse.h"
+#include "engine/ops/softmax_attention.h"
 
 namespace lra::attention {
 namespace {
@@ -43,24 +43,25 @@ class Nystromformer final : public Attention {
     return segments_.golden(Attention::golden_options(hyper), hyper);
   }
 
-  [[nodiscard]] Value forward(const Heads& x, const Context& c) const override {
+  [[nodiscard]] Value forward(const Heads& x, const Context&) const override {
     const std::int64_t n = x.length;
     const std::int64_t size = divide_up(segments_.length(n, x.q.dim(1)), m_);  // of a segment
-    const auto options = scaled_by_width(x.q, c);
+    const float scale = 1.0F / std::sqrt(static_cast<float>(x.q.dim(2)));
+    const auto attend = [&](const Value& q, const Value& k, const Value& v, std::int64_t keys,
+                            bool f32) {
+      return engine::softmax_attention(q, k, v, {.scale = scale, .keys = keys, .f32_result = f32});
+    };
     Value o;
     if (size == 1) {
-      o = engine::block_attention(x.q, x.k, x.v, all_keys(n, n), options).o;
+      o = attend(x.q, x.k, x.v, n, false);
     } else {
       const DType type = x.q.dtype();
-      const Value q = group_sums(x.q, n, size, m_) / static_cast<float>(size);       // [H,m,D]  q~
-      const Value k = group_sums(x.k, n, size, m_) / static_cast<float>(size);       // [H,m,D]  k~
-      const Value A = softmax(matmul(q, k, {.transpose_b = true}) * options.scale);  // [H,m,m]
-      auto exact = options;
-      exact.f32_result = true;
-      const Value Bv =
-          engine::block_attention(cast(q, type), x.k, x.v, all_keys(m_, n), exact).o;  // [H,m,Dv]
-      const Value ZBv = matmul(pseudo_inverse(A, iterations_), Bv);                    // [H,m,Dv]
-      o = engine::block_attention(x.q, cast(k, type), cast(ZBv, type), all_keys(n, m_), options).o;
+      const Value q = group_sums(x.q, n, size, m_) / static_cast<float>(size);  // [H,m,D]  q~
+      const Value k = group_sums(x.k, n, size, m_) / static_cast<float>(size);  // [H,m,D]  k~
+      const Value A = softmax(matmul(q, k, {.transpose_b = true}) * scale);     // [H,m,m]
+      const Value Bv = attend(cast(q, type), x.k, x.v, n, true);                // [H,m,Dv]
+      const Value ZBv = matmul(pseudo_inverse(A, iterations_), Bv);             // [H,m,Dv]
+      o = attend(x.q, cast(k, type), cast(ZBv, type), m_, false);
     }
     if (taps_ == 0) return o;
     return o + convolve_tokens(mask_rows(x.v, n), conv_.value_f32());

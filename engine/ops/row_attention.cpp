@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "engine/kernels.h"
 #include "engine/ops/attention_parts.h"
 #include "engine/ops/internal.h"
 #include "engine/profile.h"
@@ -25,6 +26,7 @@ struct Head {
   Tensor q, k, v;
   std::int64_t keys = 0;
   Tensor state;  // [N] f32: what the backward needs of each row
+  RandomKey dropout;
 };
 
 struct Tile {
@@ -62,8 +64,9 @@ class RowAttention {
           kernels::row_weights(o_.weights, row, n, head.state.f32()[tile.begin + r]);
         }
       }
-      primitives::matmul(view(ops::cast(w, head.v.dtype())), view(head.v),
-                         view(out.slice(tile.begin, tile.rows)));
+      const Tensor weights = ops::cast(w, head.v.dtype());
+      drop(head, tile, weights);
+      primitives::matmul(view(weights), view(head.v), view(out.slice(tile.begin, tile.rows)));
     }
   }
 
@@ -76,8 +79,10 @@ class RowAttention {
       const Tensor ds(w.shape(), DType::f32);
       const Tensor dout_tile = dout.slice(tile.begin, tile.rows);
       primitives::matmul(view(dout_tile), transposed(view(head.v)), view(ds));
+      drop(head, tile, ds);
       gradient_rows(head, tile, w, ds, dbias);
       const Tensor weights = ops::cast(w, head.v.dtype());
+      drop(head, tile, weights);
       const Tensor scores = ops::cast(ds, head.q.dtype());
       primitives::matmul(transposed(view(weights)), view(dout_tile), view(dv), add);
       primitives::matmul(transposed(view(scores)), view(head.q.slice(tile.begin, tile.rows)),
@@ -87,6 +92,12 @@ class RowAttention {
   }
 
  private:
+  // In place; the same draws for a tile's weights and for their gradient.
+  void drop(const Head& head, const Tile& tile, const Tensor& w) const {
+    if (o_.dropout == 0) return;
+    kernels::dropout(w, w, o_.dropout, head.dropout.of(static_cast<std::uint64_t>(tile.begin)));
+  }
+
   // q k^T of a tile, [rows, M] f32.
   [[nodiscard]] static Tensor logits(const Head& head, const Tile& tile) {
     Tensor s({tile.rows, head.k.dim(0)}, DType::f32);
@@ -165,7 +176,8 @@ Value row_attention(const Value& q, const Value& k, const Value& v, const Value&
   std::vector<Head> heads;
   for (std::int64_t h = 0; h < H; ++h) {
     heads.push_back({head_of(q.tensor(), h), head_of(k.tensor(), h), head_of(v.tensor(), h),
-                     attention.keys(static_cast<std::size_t>(h)), Tensor({N}, DType::f32)});
+                     attention.keys(static_cast<std::size_t>(h)), Tensor({N}, DType::f32),
+                     options.key.of(static_cast<std::uint64_t>(h))});
     attention.forward(heads.back(), head_of(o, h));
   }
   return Tape::record(

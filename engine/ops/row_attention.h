@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "engine/base/random.h"
 #include "engine/ops/row_weights.h"
 #include "engine/tape.h"
 
@@ -17,6 +18,8 @@ struct RowAttentionOptions {
   // holds for all heads.
   std::vector<std::int64_t> keys = {};
   bool causal = false;  // key j is seen by query i only if j <= i
+  double dropout = 0;   // on the weights
+  RandomKey key = {};   // of the dropout
 };
 
 // o_i = sum_j w_j(s_i) v_j with s_ij = scale q_i . k_j + shift + bias_(j-i).

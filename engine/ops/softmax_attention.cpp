@@ -17,7 +17,6 @@ namespace {
 using primitives::accumulate;
 using primitives::apply;
 using primitives::Binary;
-using primitives::narrowed;
 using primitives::PostOp;
 using primitives::transposed;
 using primitives::Unary;
@@ -79,7 +78,6 @@ struct Head {
   Tensor q;  // scaled
   Tensor k, v;
   SoftmaxAttentionOptions options;
-  Tensor wide;  // [V, 1] widened, without dropout
   bool shifted = false;
   Tensor shift;  // [1, N] row maxima if shifted
   RandomKey dropout;
@@ -168,9 +166,25 @@ void store_transposed(const Tensor& x, const Tensor& l, const Tensor& to) {
   primitives::copy(transposed(view(divided)), view(to));
 }
 
+// [V, 1]^T of the key blocks, [Dv + 1, b] each and dense: what a product with the weights sums.
+std::vector<Tensor> transposed_values(const Head& head) {
+  std::vector<Tensor> blocks;
+  const std::int64_t Dv = head.v.dim(1);
+  for (std::int64_t begin = 0; begin < head.v.dim(0); begin += head.options.key_block) {
+    const std::int64_t b = head.block_size(begin);
+    const Tensor block({Dv + 1, b}, head.v.dtype());
+    primitives::copy(transposed(view(head.v.slice(begin, b))), view(block.slice(0, Dv)));
+    const Tensor ones = ops::ones(b, block.dtype());
+    primitives::copy(view(ones, Shape{1, b}), view(block.slice(Dv, 1)));
+    blocks.push_back(block);
+  }
+  return blocks;
+}
+
 // o [N, Dv], l [1, N].
 void forward_head(const Head& head, const Tensor& o, const Tensor& l) {
   const Blocks blocks = head.cut();
+  const std::vector<Tensor> values = transposed_values(head);
   const std::int64_t Dv = head.v.dim(1);
   for (std::int64_t i = 0; i < blocks.tiles(); ++i) {
     const std::int64_t begin = blocks.tile_begin(i);
@@ -180,16 +194,15 @@ void forward_head(const Head& head, const Tensor& o, const Tensor& l) {
     const Tensor total = sums.slice(Dv, 1);
     const std::array<PostOp, 1> add{accumulate()};
     for (std::int64_t j = 0; j < blocks.blocks(i); ++j) {
+      const Tensor& v = values[static_cast<std::size_t>(j)];
       const std::int64_t key_begin = blocks.block_begin(j);
-      const std::int64_t b = head.block_size(key_begin);
-      const Tensor w = head.weights(begin, t, key_begin, b);
+      const Tensor w = head.weights(begin, t, key_begin, v.dim(1));
       if (head.dropping()) {  // the sum is that of all weights
-        primitives::matmul(view(ops::ones(b, w.dtype()), Shape{1, b}), view(w), view(total), add);
+        primitives::matmul(view(v.slice(Dv, 1)), view(w), view(total), add);
         head.drop(w, w, {}, begin, key_begin);
-        primitives::matmul(transposed(view(head.v.slice(key_begin, b))), view(w), view(sum), add);
+        primitives::matmul(view(v.slice(0, Dv)), view(w), view(sum), add);
       } else {
-        const View v = view(head.wide.slice(key_begin, b));
-        primitives::matmul(transposed(narrowed(v, 1, 0, Dv + 1)), view(w), view(sums), add);
+        primitives::matmul(view(v), view(w), view(sums), add);
       }
     }
     std::copy_n(total.f32(), t, columns(l, begin, t).f32());
@@ -219,8 +232,9 @@ TileGradient tile_gradient(const Head& head, const Tensor& dy, const Tensor& o, 
 }
 
 // dS^T = e^S^T o (mask o V dO^T / s - delta) / l for a block, [b, t]; also adds to dV.
-Tensor score_gradient(const Head& head, const TileGradient& tile, std::int64_t begin,
-                      std::int64_t key_begin, const Tensor& dv) {
+// `wide` is [V, 1] widened, without dropout.
+Tensor score_gradient(const Head& head, const Tensor& wide, const TileGradient& tile,
+                      std::int64_t begin, std::int64_t key_begin, const Tensor& dv) {
   const std::int64_t t = tile.g.dim(0);
   const std::int64_t b = head.block_size(key_begin);
   const std::array<PostOp, 1> add{accumulate()};
@@ -229,8 +243,7 @@ Tensor score_gradient(const Head& head, const TileGradient& tile, std::int64_t b
   if (!head.dropping()) {
     primitives::matmul(view(w), view(tile.g), view(dv.slice(key_begin, b)), add);
     const std::array<PostOp, 1> post{apply(Binary::mul, view(w))};
-    primitives::matmul(view(head.wide.slice(key_begin, b)), transposed(view(tile.wide)), view(ds),
-                       post);
+    primitives::matmul(view(wide.slice(key_begin, b)), transposed(view(tile.wide)), view(ds), post);
     return ds;
   }
   const Tensor mask(w.shape(), w.dtype());
@@ -251,6 +264,7 @@ struct HeadGradients {
 void backward_head(const Head& head, const Tensor& o, const Tensor& l, const Tensor& dy,
                    const HeadGradients& sums) {
   const Blocks blocks = head.cut();
+  const Tensor wide = head.dropping() ? Tensor() : ops::widen(head.v);
   const std::int64_t D = head.q.dim(1);
   const std::array<PostOp, 1> add{accumulate()};
   for (std::int64_t i = 0; i < blocks.tiles(); ++i) {
@@ -262,7 +276,7 @@ void backward_head(const Head& head, const Tensor& o, const Tensor& l, const Ten
     for (std::int64_t j = 0; j < blocks.blocks(i); ++j) {
       const std::int64_t key_begin = blocks.block_begin(j);
       const std::int64_t b = head.block_size(key_begin);
-      const Tensor ds = score_gradient(head, tile, begin, key_begin, sums.dv);
+      const Tensor ds = score_gradient(head, wide, tile, begin, key_begin, sums.dv);
       primitives::matmul(view(ds), view(head.q.slice(begin, t)), view(sums.dk.slice(key_begin, b)),
                          add);
       primitives::matmul(transposed(view(head.k.slice(key_begin, b))), view(ds), view(dq), add);
@@ -293,7 +307,7 @@ Value softmax_attention(const Value& q, const Value& k, const Value& v,
   const std::int64_t H = q.dim(0);
   const std::int64_t N = q.dim(1);
   const Tensor scaled_q = ops::scaled(q.tensor(), options.scale);
-  Tensor o({H, N, v.dim(2)}, q.dtype());
+  Tensor o({H, N, v.dim(2)}, options.f32_result ? DType::f32 : q.dtype());
   const Tensor l({H, N}, DType::f32);
   std::vector<Head> heads(static_cast<std::size_t>(H));
   for (std::int64_t h = 0; h < H; ++h) {
@@ -302,17 +316,16 @@ Value softmax_attention(const Value& q, const Value& k, const Value& v,
             head_of(k.tensor(), h),
             head_of(v.tensor(), h),
             options,
-            {},
             false,
             {},
             options.key.of(static_cast<std::uint64_t>(h))};
     head.find_shift();
-    if (!head.dropping()) head.wide = ops::widen(head.v);
     forward_head(head, head_of(o, h), l.slice(h, 1));
   }
   return Tape::record(o, {&q, &k, &v},
                       [=, heads = std::move(heads), gq = q.gradient(), gk = k.gradient(),
-                       gv = v.gradient()](const Tensor& dy) {
+                       gv = v.gradient()](const Tensor& given) {
+                        const Tensor dy = ops::cast(given, heads[0].q.dtype());
                         const Tensor& first = heads[0].q;
                         const Tensor dq(Shape{H, N, first.dim(1)}, DType::f32);
                         const Tensor dk = Tensor::zeros({H, heads[0].k.dim(0), first.dim(1)});

@@ -11,7 +11,8 @@ struct SoftmaxAttentionOptions {
   std::int64_t keys = 0;  // real keys; the rest of k and v is padding with weight exactly 0
   bool causal = false;    // key j is seen by query i only if j <= i
   double dropout = 0;     // on the weights, after normalisation
-  RandomKey key;          // of the dropout
+  RandomKey key = {};     // of the dropout
+  bool f32_result = false;
   std::int64_t query_tile = 256;
   std::int64_t key_block = 512;
 };

@@ -39,10 +39,13 @@ BenchOptions make_options(const BenchArguments& a, const std::string& attention)
   request.precision = a.precision;
   nlohmann::json model = nlohmann::json::object();
   for (const std::string& setting : a.settings) {
-    if (setting.starts_with("attention.")) request.settings.push_back(setting);
     const std::size_t equals = setting.find('=');
-    if (setting.starts_with("model.") && equals != std::string::npos) {
+    if (setting.starts_with("attention.")) {
+      request.settings.push_back(setting);
+    } else if (setting.starts_with("model.") && equals != std::string::npos) {
       model[setting.substr(6, equals - 6)] = setting.substr(equals + 1);
+    } else {
+      fail(ErrorKind::usage, "--set {}: expected model.KEY=VALUE or attention.KEY=VALUE", setting);
     }
   }
   OptionTable table;

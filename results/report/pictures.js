@@ -213,8 +213,10 @@ function lraPictures(d3, data) {
         (svg, hidden) => bubble(svg,
           of(hidden).filter((p) => p.speed !== null && p.memory !== null), title, references));
     }
-    add(`accuracy-${task}`, "accuracy", `${title}: test accuracy.`,
-      (svg, hidden) => dots(svg, of(hidden), title, references));
+    if (data.points.some((p) => p.task === task)) {
+      add(`accuracy-${task}`, "accuracy", `${title}: test accuracy.`,
+        (svg, hidden) => dots(svg, of(hidden), title, references));
+    }
   });
   data.tasks.filter(({task}) => data.curves.some((c) => c.task === task)).forEach(({task, title}) => {
     const series = (split, key, hidden) => data.curves
