@@ -38,7 +38,7 @@ TEST_CASE("dropout kernel: the share that is kept is 1 - p within five deviation
   }
 }
 
-TEST_CASE("dropout kernel: a key gives one mask, in every type; another gives another", "[unit]") {
+TEST_CASE("dropout kernel: a key gives one mask, in every type, another gives another", "[unit]") {
   constexpr int n = 20000;
   const std::vector<float> first = dropped(n, 0.5, 1);
   CHECK(first == dropped(n, 0.5, 1));
@@ -60,7 +60,7 @@ TEST_CASE("dropout kernel: a key gives one mask, in every type; another gives an
   }
 }
 
-TEST_CASE("dropout kernel: p = 0 keeps all, exactly; in place works", "[unit]") {
+TEST_CASE("dropout kernel: p = 0 keeps all, exactly, in place works", "[unit]") {
   const Tensor x = uniform({1000}, 1, -1, 1);
   const Tensor y({1000}, DType::f32);
   kernels::dropout(x, y, 0, RandomKey(1));

@@ -47,7 +47,7 @@ TEST_CASE("worker scope: counts, flushes denormals, and puts everything back", "
   }).join();
 }
 
-TEST_CASE("resident memory: grows with what is touched; the peak is no smaller", "[unit]") {
+TEST_CASE("resident memory: grows with what is touched, the peak is no smaller", "[unit]") {
   const std::size_t before = rss_bytes();
   CHECK(before > 0);
   constexpr std::size_t kBytes = std::size_t{32} << 20U;

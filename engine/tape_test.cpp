@@ -124,7 +124,7 @@ TEST_CASE("tape: the default seed is ones in the output's type", "[unit]") {
   }
 }
 
-TEST_CASE("tape: nested tapes record apart; an inner one reaches values of the outer", "[unit]") {
+TEST_CASE("tape: nested tapes record apart, an inner one reaches values of the outer", "[unit]") {
   Tape outer;
   const Value x = outer.leaf(numbers({3}));
   const Value y = x * x;

@@ -16,7 +16,7 @@ namespace {
 
 // Tests compute as the threads of a run do: oneDNN on one thread. Never destroyed: when the program
 // ends, what its destructor uses is gone.
-[[maybe_unused]] const WorkerScope& kWorker = *new WorkerScope;
+[[gnu::used]] const WorkerScope* const kWorker = new WorkerScope;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 

@@ -83,7 +83,7 @@ TEST_CASE("schedule: one job a thread, the longest first, all of them", "[unit]"
   CHECK(usage.cpu_seconds > 0);
 }
 
-TEST_CASE("schedule: a job waits until it fits into memory; one that never fits runs by itself",
+TEST_CASE("schedule: a job waits until it fits into memory, one that never fits runs by itself",
           "[unit]") {
   Log log;
   std::vector<Job> jobs{log.job(0, 9, {500, 0}), log.job(1, 8, {60, 0}), log.job(2, 7, {60, 0}),

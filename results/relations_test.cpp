@@ -65,7 +65,7 @@ TEST_CASE("relations: unlike runs are not mixed, unfinished ones are left out", 
   CHECK_FALSE(groups[1].relations[0].pearson.has_value());
 }
 
-TEST_CASE("relations: both formats; wrong requests are refused", "[unit]") {
+TEST_CASE("relations: both formats, wrong requests are refused", "[unit]") {
   const auto groups = results::relate(ablation(), {"flops"});
   const std::string md = results::format_relations(groups, "md");
   CHECK_THAT(md, ContainsSubstring("| cosformer (act=exp) | 0.4200 ± 0.0283 (2) | 6 |"));

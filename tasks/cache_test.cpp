@@ -158,7 +158,7 @@ TEST_CASE("cache: damaged files are not mapped", "[unit]") {
   }
 }
 
-TEST_CASE("cache: built once, then mapped; another identity is another cache", "[unit]") {
+TEST_CASE("cache: built once, then mapped, another identity is another cache", "[unit]") {
   const TempFolder folder;
   const auto log = folder.path() / "log";
   const auto options = testing::options_for("", folder.path() / "cache");

@@ -38,7 +38,7 @@ TEST_CASE("tasks: every registered task states itself fully", "[unit]") {
              ContainsSubstring("did you mean listops?"));
 }
 
-TEST_CASE("locate: outer, inner and own folder; the inner one first", "[unit]") {
+TEST_CASE("locate: outer, inner and own folder, the inner one first", "[unit]") {
   const TempFolder folder;
   const auto accept = [](const std::filesystem::path& path) {
     return std::filesystem::exists(path / "data.txt");

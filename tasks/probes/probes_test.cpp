@@ -147,7 +147,7 @@ TEST_CASE("needle: one needle has the key, its value is the label, places are un
   CHECK_THROWS_AS(create_task("needle", {{"length", 40}, {"distractors", 9}})->open({}), Error);
 }
 
-TEST_CASE("probe tasks: examples do not depend on how many are asked for; splits share none",
+TEST_CASE("probe tasks: examples do not depend on how many are asked for, splits share none",
           "[unit]") {
   for (const char* name : {"mqar", "induction", "selective_copy", "needle"}) {
     INFO(name);
@@ -160,10 +160,11 @@ TEST_CASE("probe tasks: examples do not depend on how many are asked for; splits
     options.counts = {80, 10, 10};
     const TaskData more = task->open(options);
     CHECK(few.origin == Origin::generated);
-    CHECK(few.details().at("chance").get<double>() > 0);
-    const json& baseline = few.details().at("baselines").at(0);
+    const json details = few.details();
+    CHECK(details.at("chance").get<double>() > 0);
+    const json& baseline = details.at("baselines").at(0);
     CHECK(baseline.at("name") == "chance");
-    CHECK(baseline.at("test_accuracy") == few.details().at("chance"));
+    CHECK(baseline.at("test_accuracy") == details.at("chance"));
     std::set<std::vector<Token>> seen;
     for (const Split split : kSplits) {
       for (std::size_t i = 0; i < few.split(split).size(); ++i) {
