@@ -245,7 +245,7 @@ TEST_CASE("primitives: operands that do not fit are shape errors", "[unit]") {
 
 TEST_CASE("primitives: what oneDNN lacks is an error with types and sizes", "[unit]") {
   const Tensor a = uniform({3, 5}, 1, -1, 1);
-  const Tensor b = uniform({5, 4}, 1, -1, 1, DType::bf16);
+  const Tensor b({5, 4}, DType::i32);  // (oneDNN 3 multiplies f32 by bf16)
   const Tensor c({3, 4}, DType::f32);
   try {
     primitives::matmul(view(a), view(b), view(c));
@@ -253,7 +253,7 @@ TEST_CASE("primitives: what oneDNN lacks is an error with types and sizes", "[un
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::backend);
     CHECK_THAT(error.what(), ContainsSubstring("matmul"));
-    CHECK_THAT(error.what(), ContainsSubstring("bf16[5, 4]/[4, 1]"));
+    CHECK_THAT(error.what(), ContainsSubstring("i32[5, 4]/[4, 1]"));
   }
 }
 
