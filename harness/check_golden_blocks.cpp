@@ -34,8 +34,8 @@ void add_values(const Tensor& from, GoldenTensor& to, std::int64_t begin) {
   for (const float value : values) *at++ += value;
 }
 
-const GoldenTensor& required(const GoldenTensors& tensors, const std::string& name, int rank) {
-  const auto found = tensors.find(name);
+const GoldenTensor& required(const GoldenTensors& tensors, std::string_view name, int rank) {
+  const auto found = tensors.find(std::string(name));
   if (found == tensors.end()) fail(ErrorKind::data, "golden: tensor '{}' is missing", name);
   if (found->second.shape.rank() != rank) {
     fail(ErrorKind::data, "golden: tensor {} has shape {}, expected {} axes", name,

@@ -2,6 +2,7 @@
 // What the golden cases of building blocks share.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/check_golden_cases.h"
@@ -12,7 +13,7 @@ namespace lra::harness {
 [[nodiscard]] double number(const GoldenCase& c, const char* name);
 [[nodiscard]] std::string word(const GoldenCase& c, const char* name);
 // The tensor of that name with `rank` axes. Throws Error(data).
-const GoldenTensor& required(const GoldenTensors& tensors, const std::string& name, int rank);
+const GoldenTensor& required(const GoldenTensors& tensors, std::string_view name, int rank);
 [[nodiscard]] std::vector<std::int32_t> integers(const GoldenTensor& tensor);
 // Zeros in the shapes of the case's outputs and gradients.
 [[nodiscard]] GoldenComputed make_computed(const GoldenCase& c);

@@ -28,7 +28,7 @@ std::vector<Record> seeds(const std::vector<double>& accuracies) {
   return records;
 }
 
-const results::Change& change_of(const results::Comparison& comparison, const std::string& metric) {
+const results::Change& change_of(const results::Comparison& comparison, std::string_view metric) {
   const auto found = std::find_if(comparison.changes.begin(), comparison.changes.end(),
                                   [&](const auto& change) { return change.metric == metric; });
   REQUIRE(found != comparison.changes.end());

@@ -15,6 +15,7 @@
 namespace {
 
 using namespace lra::harness::study;
+using lra::testing::Approx;
 
 std::vector<Point> run(Mode mode, std::vector<std::string> kernels, const std::string& swept,
                        std::vector<double> values, std::int64_t trials, Setting setting = {},
