@@ -71,8 +71,7 @@ TEST_CASE("grey_png: truncated and damaged files are refused", "[unit]") {
     CHECK_THAT(fault(file.substr(0, size)), ContainsSubstring("f.png"));
   }
   CHECK_THAT(fault(file.substr(0, 50)), ContainsSubstring("truncated; got 50 bytes"));
-  // libpng 1.6.48 does not look at the checksum of the end mark, behind which nothing is missing.
-  for (std::size_t i = 0; i + 4 < file.size(); ++i) {
+  for (std::size_t i = 0; i < file.size(); ++i) {
     std::string damaged = file;
     damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
     fault(damaged);
