@@ -10,7 +10,6 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "attention/key_lists.h"
 #include "engine/ops/softmax_attention.h"
 
 namespace lra::attention {
@@ -52,9 +51,11 @@ class Linformer final : public Attention {
       V = project(F_, x.v);
     }
     // eq. (7)
-    const auto o = scaled_by_width(x.q, c);
-    return engine::softmax_attention(
-        x.q, K, V, {.scale = o.scale, .keys = r_, .dropout = o.dropout, .key = o.key});
+    return engine::softmax_attention(x.q, K, V,
+                                     {.scale = 1.0F / std::sqrt(static_cast<float>(x.q.dim(2))),
+                                      .keys = r_,
+                                      .dropout = c.dropout,
+                                      .key = c.call.of("weights")});
   }
 
   [[nodiscard]] Plain define(const PlainInputs& in) const override {

@@ -214,8 +214,8 @@ void forward_head(const Head& head, const Tensor& o, const Tensor& l) {
 // and delta = sum_c dO_c o_c.
 struct TileGradient {
   Tensor g;     // dO / (s l) [t, Dv]
-  Tensor d;     // delta / l [1, t]; with the minus sign where there is no dropout
-  Tensor wide;  // [g, -delta / l] widened, without dropout
+  Tensor d;     // delta / l [1, t]
+  Tensor wide;  // [g, -d] widened, without dropout
 };
 TileGradient tile_gradient(const Head& head, const Tensor& dy, const Tensor& o, const Tensor& l) {
   const std::int64_t t = dy.dim(0);
@@ -224,10 +224,10 @@ TileGradient tile_gradient(const Head& head, const Tensor& dy, const Tensor& o, 
   primitives::binary(Binary::div, dy, denominators(l.reshaped({t, 1}), share), result.g);
   const Tensor product(dy.shape(), dy.dtype());
   primitives::binary(Binary::mul, result.g, o, product);
-  const std::array<PostOp, 1> scale{apply(Unary::linear, head.dropping() ? share : -1.0F)};
+  const std::array<PostOp, 1> scale{apply(Unary::linear, share)};
   primitives::matmul(view(product), view(ops::ones(dy.dim(1), dy.dtype()), Shape{dy.dim(1), 1}),
                      view(result.d, Shape{t, 1}), scale);
-  if (!head.dropping()) result.wide = ops::widen(result.g, result.d);
+  if (!head.dropping()) result.wide = ops::widen(result.g, ops::scaled(result.d, -1.0F));
   return result;
 }
 

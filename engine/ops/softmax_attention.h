@@ -7,12 +7,12 @@
 namespace lra::engine {
 
 struct SoftmaxAttentionOptions {
-  float scale = 1.0F;     // of the logits, usually 1 / sqrt(D)
-  std::int64_t keys = 0;  // real keys; the rest of k and v is padding with weight exactly 0
-  bool causal = false;    // key j is seen by query i only if j <= i
-  double dropout = 0;     // on the weights, after normalisation
-  RandomKey key = {};     // of the dropout
-  bool f32_result = false;
+  float scale = 1.0F;       // of the logits, usually 1 / sqrt(D)
+  std::int64_t keys = 0;    // real keys; the rest of k and v is padding with weight exactly 0
+  bool causal = false;      // key j is seen by query i only if j <= i
+  double dropout = 0;       // on the weights, after normalisation
+  RandomKey key = {};       // of the dropout
+  bool f32_result = false;  // else of q's type
   std::int64_t query_tile = 256;
   std::int64_t key_block = 512;
 };
