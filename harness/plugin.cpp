@@ -26,35 +26,33 @@ std::string interface_of(const std::string& file) {
   return std::string(rest.substr(0, rest.find('\0')));
 }
 
+void open_plugin(const std::string& file) {
+  const std::string built_against = interface_of(file);
+  if (built_against.empty()) {
+    fail(ErrorKind::usage, "not a plugin of lra: no LRA_PLUGIN(); in it");
+  }
+  if (built_against != LRA_ATTENTION_INTERFACE) {
+    fail(ErrorKind::usage, "built against '{}', expected '{}'; build it again", built_against,
+         LRA_ATTENTION_INTERFACE);
+  }
+  const std::size_t before = attention::registry().names().size();
+  if (::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
+    fail(ErrorKind::usage, "{}", ::dlerror());
+  }
+  if (attention::registry().names().size() == before) {
+    fail(ErrorKind::usage, "registers no attention");
+  }
+}
+
 }  // namespace
 
 void load_plugin(const std::string& path) {
-  const std::size_t before = attention::registry().names().size();
   // A bare name would be searched for in the system's folders.
   const std::string file = path.find('/') == std::string::npos ? "./" + path : path;
-  std::string built_against;
   try {
-    built_against = interface_of(file);
+    open_plugin(file);
   } catch (const Error& error) {
     fail(ErrorKind::usage, "--plugin {}: {}", path, error.what());
-  }
-  if (built_against.empty()) {
-    fail(ErrorKind::usage, "--plugin {}: not a plugin of lra: no LRA_PLUGIN(); in it", path);
-  }
-  if (built_against != LRA_ATTENTION_INTERFACE) {
-    fail(ErrorKind::usage, "--plugin {}: built against '{}', expected '{}'; build it again", path,
-         built_against, LRA_ATTENTION_INTERFACE);
-  }
-  if (::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
-    fail(ErrorKind::usage, "--plugin {}: {}", path, ::dlerror());
-  }
-  try {
-    attention::registry().check();
-  } catch (const Error& error) {
-    fail(ErrorKind::usage, "--plugin {}: {}", path, error.what());
-  }
-  if (attention::registry().names().size() == before) {
-    fail(ErrorKind::usage, "--plugin {}: registers no attention", path);
   }
 }
 
