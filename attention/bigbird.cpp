@@ -17,6 +17,7 @@
 #include "attention/attention.h"
 #include "attention/key_lists.h"
 #include "attention/layout.h"
+#include "engine/ops/softmax_attention.h"
 
 namespace lra::attention {
 namespace {
@@ -39,7 +40,8 @@ class BigBird final : public Attention {
     const std::int64_t nb = blocks(n, x.q.dim(1));
     auto options = scaled_by_width(x.q, c);
     options.dropout = 0;  // no published code has any
-    if (nb < 5 + r_) return engine::block_attention(x.q, x.k, x.v, all_keys(n, n), options).o;
+    if (nb < 5 + r_)
+      return engine::softmax_attention(x.q, x.k, x.v, {.scale = options.scale, .keys = n});
     const std::vector<float> rand =
         c.draw("rand", [&] { return draw(H, nb, c.fixed.of("rand")); }).to_floats();
     engine::BlockLists lists(b_, (5 + r_) * b_);

@@ -9,21 +9,7 @@ namespace {
 constexpr std::int64_t kTile = 128;  // most queries and keys of a product where the pattern is free
 constexpr std::int64_t kSlab = 512;
 
-// The smallest multiple of 16 that holds x, at most `most`.
-std::int64_t fitting(std::int64_t x, std::int64_t most) {
-  return std::min(most, (x + 15) / 16 * 16);
-}
-
 }  // namespace
-
-engine::BlockLists all_keys(std::int64_t n, std::int64_t m) {
-  engine::BlockLists lists(fitting(n, kTile), fitting(m, kSlab));
-  for (std::int64_t begin = 0; begin < n; begin += lists.query_block()) {
-    lists.tile(begin, std::min(lists.query_block(), n - begin));
-    lists.keys(0, m);
-  }
-  return lists;
-}
 
 Value attend_rows(const Value& q, const Value& k, const Value& v,
                   const std::vector<std::int32_t>& rows, std::int64_t m, bool causal,

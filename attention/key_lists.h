@@ -8,9 +8,6 @@
 
 namespace lra::attention {
 
-// Every one of n queries sees the m first keys: exact softmax attention, for few queries or keys.
-[[nodiscard]] engine::BlockLists all_keys(std::int64_t n, std::int64_t m);
-
 // Softmax attention of the given query rows, in ascending order, over the m first keys (causal:
 // those at or before the row); all other rows of the result [H, N, Dv] are 0.
 [[nodiscard]] Value attend_rows(const Value& q, const Value& k, const Value& v,
