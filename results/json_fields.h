@@ -51,6 +51,12 @@ class FieldWriter {
     (*node_)[name] = std::move(out);
   }
 
+  // A structure that a file may lack.
+  template <class T>
+  void part(const char* name, const T& value, bool present) {
+    if (present) (*this)(name, value);
+  }
+
   // A value or one word, e.g. "unavailable".
   void value_or_word(const char* name, const Real& value, const char* word) {
     if (value) {
@@ -117,6 +123,11 @@ class FieldReader {
   void list(const char* name, std::vector<T>& items) {
     items.clear();
     for (const auto& element : node_->at(name)) decode(element, items.emplace_back());
+  }
+
+  template <class T>
+  void part(const char* name, T& value, bool) {
+    if (node_->contains(name)) (*this)(name, value);
   }
 
   void value_or_word(const char* name, Real& value, const char*) {

@@ -46,6 +46,24 @@ void describe(V& v, Slice& slice) {
 }
 
 template <class V>
+void describe(V& v, LengthPoint& point) {
+  v("factor", point.factor);
+  v("length", point.length);
+  v("count", point.count);
+  v("accuracy", point.accuracy);
+  v("exact", point.exact);
+  v("wilson95", point.wilson95);
+  v("reason", point.reason);
+}
+
+template <class V>
+void describe(V& v, LengthPart& lengths) {
+  v.list("points", lengths.points);
+  v("reach", lengths.reach);
+  v("area", lengths.area);
+}
+
+template <class V>
 void describe(V& v, Baseline& baseline) {
   v("name", baseline.name);
   v("title", baseline.title);
@@ -159,6 +177,7 @@ void describe(V& v, Record& record) {
   v("division", record.division);
   v("training", record.training);
   v("accuracy", record.accuracy);
+  v.part("lengths", record.lengths, !record.lengths.points.empty());
   v("loss", record.loss);
   v.list("baselines", record.baselines);
   v("verdict", record.verdict);
@@ -312,6 +331,32 @@ void set_diagnostics(Record& record, const json& diagnostics) {
   for (const auto& [name, value] : diagnostics["mean"].items()) {
     if (value.is_number()) record.diagnosis[name] = value.get<double>();
   }
+}
+
+void judge_lengths(LengthPart& lengths) {
+  constexpr double kReached = 0.9;
+  lengths.reach.reset();
+  lengths.area.reset();
+  double sum = 0;
+  double span = 0;
+  bool all = true;
+  const LengthPoint* last = nullptr;
+  for (const LengthPoint& point : lengths.points) {
+    if (!point.accuracy || !point.length) {
+      all = false;
+      continue;
+    }
+    if (*point.accuracy >= kReached)
+      lengths.reach = std::max(lengths.reach.value_or(0), *point.length);
+    if (last != nullptr) {
+      const double step = std::log2(static_cast<double>(*point.length)) -
+                          std::log2(static_cast<double>(*last->length));
+      sum += step * (*point.accuracy + *last->accuracy) / 2;
+      span += step;
+    }
+    last = &point;
+  }
+  if (all && span > 0) lengths.area = sum / span;
 }
 
 void judge_division(Record& record, Count baseline_parameters) {

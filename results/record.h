@@ -104,6 +104,24 @@ struct AccuracyPart {
   std::vector<Slice> slices;
 };
 
+// Test accuracy on sequences of another length than those of training; no accuracy where the model
+// is not defined for them, then `reason` says why.
+struct LengthPoint {
+  std::int64_t factor = 1;  // of the trained length
+  Count length;             // of the longest sequence
+  Count count;              // predictions: labelled positions or sequences
+  Real accuracy;
+  Real exact;  // of token-level tasks: sequences with every label right
+  std::optional<Interval> wilson95;
+  std::optional<std::string> reason;
+};
+
+struct LengthPart {
+  std::vector<LengthPoint> points;  // by factor; none: not evaluated
+  Count reach;                      // the largest length with an accuracy of 0.9 or more
+  Real area;  // mean accuracy over log2 of the length; none unless every point has one
+};
+
 // A predictor that needs no model, on the same test data; `agreement` is the share of test examples
 // on which the model predicts the same. Rungs of a shortcut ladder have `ladder` set.
 struct Baseline {
@@ -181,6 +199,7 @@ struct Record {
   DivisionPart division;
   TrainingPart training;
   AccuracyPart accuracy;
+  LengthPart lengths;  // added by `lra evaluate --save`
   PerSplit<Real> loss;
   std::vector<Baseline> baselines;
   std::optional<std::string> verdict;  // e.g. "root-operator solution"
@@ -214,6 +233,9 @@ void set_run_id(Record& record, std::string_view spec_json);
 
 // Sets `diagnostics` and `diagnosis`.
 void set_diagnostics(Record& record, const nlohmann::json& diagnostics);
+
+// Fills `reach` and `area` from the points.
+void judge_lengths(LengthPart& lengths);
 
 // Fills `division` from the parameters and the deviations: the 10 % rule.
 void judge_division(Record& record, Count baseline_parameters);

@@ -20,6 +20,7 @@ using lra::results::Record;
 using lra::results::Status;
 using lra::results::testing::failed_record;
 using lra::results::testing::sample_record;
+using lra::testing::Approx;
 using lra::testing::ContainsSubstring;
 using nlohmann::json;
 namespace fs = std::filesystem;
@@ -70,6 +71,37 @@ void refused(const char* pointer, const json& value, const std::string& message)
 }
 
 }  // namespace
+
+TEST_CASE("record: reach and area of accuracies over lengths", "[unit]") {
+  const auto judged = [](std::vector<std::pair<std::int64_t, results::Real>> points) {
+    results::LengthPart part;
+    for (const auto& [length, accuracy] : points) {
+      auto& point = part.points.emplace_back();
+      point.length = length;
+      point.accuracy = accuracy;
+    }
+    results::judge_lengths(part);
+    return part;
+  };
+  const auto falling = judged({{64, 1.0}, {128, 0.9}, {512, 0.5}});
+  CHECK(falling.reach == 128);
+  CHECK(*falling.area == Approx((1 * 0.95 + 2 * 0.7) / 3));  // octaves times their means
+  CHECK(judged({{64, 0.95}, {128, 0.2}, {256, 0.91}}).reach == 256);
+  CHECK_FALSE(judged({{64, 0.5}, {128, 0.2}}).reach);
+  CHECK_FALSE(judged({{64, 1.0}}).area);
+  // What is not applicable is no zero.
+  const auto table = judged({{64, 1.0}, {128, std::nullopt}});
+  CHECK(table.reach == 64);
+  CHECK_FALSE(table.area);
+}
+
+TEST_CASE("record: a file without lengths is whole", "[unit]") {
+  Record record = sample_record();
+  record.lengths = {};
+  const json once = results::to_json(record);
+  CHECK_FALSE(once.contains("lengths"));
+  CHECK(results::to_json(results::from_json(once, "once")) == once);
+}
 
 TEST_CASE("record: JSON and back is the same record", "[unit]") {
   const json once = results::to_json(sample_record());

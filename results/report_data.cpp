@@ -156,6 +156,26 @@ json curves_json(const std::vector<const Record*>& records,
   return curves;
 }
 
+// Accuracy over the length of test sequences, of the runs that were evaluated so.
+json lengths_json(const std::vector<const Record*>& records,
+                  const std::map<std::string, std::string>& labels) {
+  json out = json::array();
+  for (const auto* record : records) {
+    json points = json::array();
+    for (const auto& point : record->lengths.points) {
+      if (!point.accuracy || !point.length) continue;
+      points.push_back({{"n", *point.length}, {"accuracy", 100 * *point.accuracy}});
+    }
+    if (points.empty()) continue;
+    out.push_back({{"task", record->task.name},
+                   {"model", record->attention.label},
+                   {"label", labels.at(record->run_id + " " + machine_of(record->environment))},
+                   {"seed", record->seed},
+                   {"points", std::move(points)}});
+  }
+  return out;
+}
+
 std::string ahead_text(const std::optional<EfficiencyLength>& ahead, bool is_baseline) {
   if (is_baseline) return "baseline";
   if (!ahead) return "—";
@@ -291,11 +311,17 @@ json report_data(const std::vector<Record>& records, const std::vector<BenchReco
   });
   json scaling = scaling_json(benches);
   json faults = json::array();
-  json curves = curves_json(order, labels_by_run(board, labels), faults);
-  return {{"tasks", tasks_json(board)},           {"labels", labels_json(board, labels, scaling)},
-          {"points", points_json(board, labels)}, {"references", references_json(board)},
-          {"curves", std::move(curves)},          {"faults", std::move(faults)},
-          {"scaling", std::move(scaling)},        {"studies", studies_json(studies)}};
+  const auto by_run = labels_by_run(board, labels);
+  json curves = curves_json(order, by_run, faults);
+  return {{"tasks", tasks_json(board)},
+          {"labels", labels_json(board, labels, scaling)},
+          {"points", points_json(board, labels)},
+          {"references", references_json(board)},
+          {"curves", std::move(curves)},
+          {"faults", std::move(faults)},
+          {"scaling", std::move(scaling)},
+          {"studies", studies_json(studies)},
+          {"lengths", lengths_json(order, by_run)}};
 }
 
 }  // namespace lra::results

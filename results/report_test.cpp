@@ -131,6 +131,18 @@ TEST_CASE("report: the data of its pictures", "[unit]") {
   CHECK(of("listops", "Transformer (bf16)")["low"].get<double>() == Approx(34.52).epsilon(1e-3));
 }
 
+TEST_CASE("report: accuracy over the length of test sequences, what is not applicable left out",
+          "[unit]") {
+  Record record = sample_record();
+  record.lengths.points.push_back({4, {}, {}, {}, {}, {}, "a table of positions ends before"});
+  const auto data = results::report_data({record}, {}, {}, {});
+  REQUIRE(data["lengths"].size() == 1);
+  const auto& points = data["lengths"][0]["points"];
+  REQUIRE(points.size() == 2);
+  CHECK(points[1]["n"] == 4000);
+  CHECK(points[1]["accuracy"].get<double>() == Approx(45));
+}
+
 TEST_CASE("report: a study is shown, beside runs or alone", "[unit]") {
   for (const std::string& page :
        {fixture_page(), results::render_report({}, {}, {sample_study()}, {}, ReportOptions{})}) {

@@ -59,6 +59,9 @@ inline Record sample_record(const std::string& task = "listops",
   r.environment = {"Test CPU", "avx512_core", 2,    2, 8, "2.6.0", "2021.8", "GCC 12.2",
                    "0.1.0",    "0123abcdef",  false};
   r.files = {"metrics.jsonl", "model.safetensors", "spec.json"};
+  r.lengths.points = {{1, 2000, 500, 0.95, 0.9, Interval{0.927, 0.966}, std::nullopt},
+                      {2, 4000, 500, 0.45, 0.2, Interval{0.407, 0.494}, std::nullopt}};
+  judge_lengths(r.lengths);
   r.diagnostics = {R"({"layers":[[{"entropy_norm":0.5}]],"matrix":"definition",)"
                    R"("mean":{"entropy_norm":0.5,"neg_mass":null},"rows":32,"samples":64,)"
                    R"("seconds":3.5,"step":4500})"};

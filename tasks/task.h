@@ -88,6 +88,9 @@ struct TaskInfo {
   bool pixels = false;          // tokens are grey values (value = id - pixel_offset)
   std::int64_t pixel_offset = 1;
   bool zero_is_padding = false;  // id 0 occurs inside a sequence and is to be masked like padding
+  // The options that grow with the sequences of generated data, all by the same factor; empty:
+  // there are none of another length.
+  std::vector<std::string> length_axis;
 };
 
 // Told about long work: what is being done, how far it is, of how much (0: not known).

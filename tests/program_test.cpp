@@ -232,6 +232,66 @@ TEST_CASE("diagnose: the same model with and without, and from the folder what t
   CHECK(diagnose("nowhere").code == 2);
 }
 
+TEST_CASE("evaluate: the test accuracy again, other data of the task, longer sequences", "[run]") {
+  const Folder folder("evaluate");
+  const auto train = [&](const std::string& name, const std::string& positions) {
+    std::vector<std::string> words{"train",    "--task", "induction", "--attention", "cosformer",
+                                   "--preset", "probe",  "--out",     folder / name};
+    for (const char* setting : {"task.length=16", "train.steps=6", "train.batch_size=8",
+                                "data.train=64", "data.val=8", "data.test=40"}) {
+      words.insert(words.end(), {"--set", setting});
+    }
+    words.insert(words.end(), {"--set", "model.positions=" + positions});
+    const Outcome o = run(words, folder);
+    INFO(o.err);
+    REQUIRE(o.code == 0);
+  };
+  train("none", "none");
+  train("learned", "learned");
+  const auto evaluate = [&](const std::string& name, std::vector<std::string> more) {
+    more.insert(more.begin(), {"evaluate", folder / name});
+    return run(more, folder);
+  };
+  const auto record = lra::read_json(fs::path(folder / "none") / "result.json");
+  const Outcome once = evaluate("none", {"--json"});
+  INFO(once.err);
+  REQUIRE(once.code == 0);
+  CHECK(nlohmann::json::parse(once.out)["accuracy"] == record["accuracy"]["test"]);
+  CHECK(nlohmann::json::parse(once.out)["loss"] == record["loss"]["test"]);
+
+  const Outcome longer = evaluate("none", {"--lengths", "4,1,2", "--examples", "40", "--save"});
+  INFO(longer.err);
+  REQUIRE(longer.code == 0);
+  const auto lengths = lra::read_json(fs::path(folder / "none") / "result.json")["lengths"];
+  REQUIRE(lengths["points"].size() == 3);
+  CHECK(lengths["points"][0]["accuracy"] == record["accuracy"]["test"]);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(lengths["points"][i]["length"] == (16 << i));
+    CHECK(lengths["points"][i]["count"] == 40);
+  }
+  // The points are those of the same task made at that length.
+  const Outcome made = evaluate("none", {"--set", "task.length=64", "--examples", "40", "--json"});
+  REQUIRE(made.code == 0);
+  CHECK(nlohmann::json::parse(made.out)["accuracy"] == lengths["points"][2]["accuracy"]);
+  CHECK_THAT(run({"table", folder / "none", "--columns", "lengths"}, folder).out,
+             ContainsSubstring("log2"));
+
+  // A learned table of positions says nothing of longer sequences; shorter ones it holds.
+  REQUIRE(evaluate("learned", {"--lengths", "1,2", "--examples", "40", "--save"}).code == 0);
+  const auto learned = lra::read_json(fs::path(folder / "learned") / "result.json")["lengths"];
+  CHECK(learned["points"][1]["accuracy"].is_null());
+  CHECK_THAT(learned["points"][1]["reason"].get<std::string>(),
+             ContainsSubstring("embedding.positions"));
+  CHECK(learned["area"].is_null());
+  CHECK(evaluate("learned", {"--set", "task.length=8"}).code == 0);
+  const Outcome beyond = evaluate("learned", {"--set", "task.length=32"});
+  CHECK(beyond.code == 2);
+  CHECK_THAT(beyond.err, ContainsSubstring("embedding.positions"));
+  CHECK(evaluate("none", {"--set", "model.layers=3"}).code == 2);
+  CHECK(evaluate("none", {"--save"}).code == 2);
+  CHECK(evaluate("none", {"--lengths", "0"}).code == 2);
+}
+
 TEST_CASE("wrong use: exit 2 and one line with near matches", "[run]") {
   const Folder folder("usage");
   const auto check = [&](const std::vector<std::string>& arguments, const std::string& message) {

@@ -31,6 +31,7 @@ int parse_and_act(int argc, char** argv) {
   add_table(app, action);
   add_report(app, action);
   add_compare(app, action);
+  add_evaluate(app, action);
   add_diagnose(app, action);
   add_check(app, action);
   add_new(app, action);

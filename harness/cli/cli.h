@@ -22,6 +22,7 @@ void add_check(CLI::App& app, Action& action);
 void add_run(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_diagnose(CLI::App& app, Action& action);
+void add_evaluate(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
 void add_new(CLI::App& app, Action& action);
 void add_study(CLI::App& app, Action& action);

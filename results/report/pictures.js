@@ -218,6 +218,15 @@ function lraPictures(d3, data) {
         (svg, hidden) => dots(svg, of(hidden), title, references));
     }
   });
+  data.tasks.filter(({task}) => data.lengths.some((c) => c.task === task)).forEach(({task, title}) => {
+    const series = (hidden) => data.lengths.filter((c) => c.task === task && !hidden.has(c.model))
+      .map((c) => ({model: c.model, label: c.label, points: c.points.map((p) => ({x: p.n, y: p.accuracy,
+        tip: `${c.label}, seed ${c.seed}, length ${p.n}: ${p.accuracy.toFixed(1)} %`}))}));
+    add(`length-${task}`, "lengths",
+      `${title}: test accuracy over the length of the sequences, a line for each seed.`,
+      (svg, hidden) => lines(svg, series(hidden), {title, logX: true,
+        xTitle: "length of the sequences (log scale)", yTitle: "test accuracy (%)"}));
+  });
   data.tasks.filter(({task}) => data.curves.some((c) => c.task === task)).forEach(({task, title}) => {
     const series = (split, key, hidden) => data.curves
       .filter((c) => c.task === task && !hidden.has(c.model))

@@ -59,6 +59,7 @@ class ListOps : public Task {
     info.classes = 10;
     info.vocabulary = listops::kVocabulary;
     info.max_length = max_length_;
+    info.length_axis = {"max_length", "min_tokens", "max_tokens"};
     return info;
   }
 

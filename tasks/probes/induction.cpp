@@ -20,6 +20,7 @@ class Induction final : public probes::ProbeTask {
     info.classes = A_ + 1;
     info.vocabulary = A_ + 2;
     info.max_length = N_;
+    info.length_axis = {"length"};
     return info;
   }
 

@@ -24,6 +24,7 @@ class Mqar final : public probes::ProbeTask {
     info.classes = V_ + 1;
     info.vocabulary = V_ + 1;
     info.max_length = N_;
+    info.length_axis = {"length"};
     return info;
   }
 

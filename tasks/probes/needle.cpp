@@ -74,6 +74,7 @@ class Needle final : public probes::ProbeTask {
     info.head = Head::token;
     info.classes = info.vocabulary = 'z' + 2;
     info.max_length = N_;
+    info.length_axis = {"length"};
     return info;
   }
 

@@ -23,6 +23,7 @@ class SelectiveCopy final : public probes::ProbeTask {
     info.classes = A_ + 1;
     info.vocabulary = A_ + 1;
     info.max_length = L_ + 2 * M_;
+    info.length_axis = {"noise"};
     return info;
   }
 

@@ -1,0 +1,140 @@
+// lra evaluate: a trained model on other test data: longer sequences, other options of its task.
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "harness/cli/cli.h"
+#include "harness/lengths.h"
+
+namespace lra::harness::cli {
+namespace {
+
+struct EvaluateArguments {
+  std::string run;
+  TestOptions test;
+  std::vector<std::int64_t> factors;
+  std::vector<std::string> settings;
+  int threads = 0;
+  bool save = false;
+  bool json = false;
+};
+
+constexpr double kPercent = 100;
+
+// The run's task options with those of the command line.
+nlohmann::json with_settings(nlohmann::json options, const std::vector<std::string>& settings) {
+  constexpr std::string_view kPrefix = "task.";
+  for (const std::string& setting : settings) {
+    const std::size_t equals = setting.find('=');
+    if (!setting.starts_with(kPrefix) || equals == std::string::npos) {
+      fail(ErrorKind::usage, "--set {}: expected task.NAME=VALUE; the model stays as it is",
+           setting);
+    }
+    options[setting.substr(kPrefix.size(), equals - kPrefix.size())] = setting.substr(equals + 1);
+  }
+  return options;
+}
+
+std::string title(const SavedRun& run) {
+  return fmt::format(
+      "{} / {}{}", run.spec.task, run.spec.attention,
+      run.spec.attention_options.empty() ? "" : " " + run.spec.attention_options.dump());
+}
+
+void print_point(const results::LengthPoint& p) {
+  const std::string length = p.length ? std::to_string(*p.length) : "-";
+  if (!p.accuracy) {
+    fmt::print("{:>8} {:>6}   not applicable: {}\n", length, p.factor, p.reason.value_or(""));
+    return;
+  }
+  fmt::print("{:>8} {:>6} {:>10.1f} {:>7.1f} to {:<5.1f} {:>7} {:>8}\n", length, p.factor,
+             kPercent * *p.accuracy, kPercent * p.wilson95->low, kPercent * p.wilson95->high,
+             p.exact ? fmt::format("{:.1f}", kPercent * *p.exact) : "-", p.count.value_or(0));
+}
+
+int evaluate_over_lengths(const EvaluateArguments& a, SavedRun& run, Workers& workers) {
+  if (!a.json) {
+    fmt::print("{}: test accuracy over the length of its sequences, in %\n", title(run));
+    fmt::print("{:>8} {:>6} {:>10} {:^17} {:>7} {:>8}\n", "length", "times", "accuracy",
+               "95 % interval", "exact", "of");
+  }
+  run.record.lengths =
+      evaluate_lengths(run, a.factors, a.test, workers, [&](const results::LengthPoint& point) {
+        if (!a.json) print_point(point);
+      });
+  const nlohmann::json json = results::to_json(run.record);
+  if (a.json) {
+    fmt::print("{}\n", json.at("lengths").dump(2));
+  } else {
+    const auto& reach = run.record.lengths.reach;
+    const auto& area = run.record.lengths.area;
+    fmt::print("reach (longest at 90 %): {}; mean over log2 of the length: {}\n",
+               reach ? std::to_string(*reach) : "none",
+               area ? fmt::format("{:.1f}", kPercent * *area) : "not applicable");
+  }
+  if (a.save) write_json(std::filesystem::path(a.run) / "result.json", json);
+  return 0;
+}
+
+int evaluate_once(const EvaluateArguments& a, const SavedRun& run, Workers& workers) {
+  const TestResult result =
+      evaluate_on(run, with_settings(run.spec.task_options, a.settings), a.test, workers);
+  const Evaluation& e = result.evaluation;
+  if (a.json) {
+    const nlohmann::json json = {{"task", run.spec.task},   {"attention", run.spec.attention},
+                                 {"accuracy", e.accuracy},  {"loss", e.loss},
+                                 {"correct", e.correct},    {"counted", e.counted},
+                                 {"examples", e.examples},  {"exact", e.exact},
+                                 {"length", result.length}, {"data", result.data},
+                                 {"settings", a.settings}};
+    fmt::print("{}\n", json.dump(2));
+    return 0;
+  }
+  fmt::print("{}\n{}\naccuracy {:.2f} % ({} of {}), loss {:.4f}, {} examples\n", title(run),
+             result.data, kPercent * e.accuracy, e.correct, e.counted, e.loss, e.examples);
+  return 0;
+}
+
+int evaluate_run(EvaluateArguments a) {
+  if (a.save && a.factors.empty()) {
+    fail(ErrorKind::usage, "evaluate: --save keeps the accuracies of --lengths, which is missing");
+  }
+  if (!a.factors.empty() && (!a.settings.empty() || !a.test.data.empty())) {
+    fail(ErrorKind::usage, "evaluate: --lengths makes its own data; leave out --set and --data");
+  }
+  std::sort(a.factors.begin(), a.factors.end());
+  a.factors.erase(std::unique(a.factors.begin(), a.factors.end()), a.factors.end());
+  Workers workers(a.threads);
+  SavedRun run = load_run(a.run, workers);
+  return a.factors.empty() ? evaluate_once(a, run, workers)
+                           : evaluate_over_lengths(a, run, workers);
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app, Action& action) {
+  auto* command = app.add_subcommand(
+      "evaluate", "a trained model on other test data: longer sequences, other task options");
+  auto a = std::make_shared<EvaluateArguments>();
+  command->add_option("RUN_DIR", a->run, "folder of a completed run")
+      ->required()
+      ->check(CLI::ExistingDirectory);
+  command->add_option("--lengths", a->factors, "factors of the trained length, e.g. 1,2,4,8,16")
+      ->delimiter(',')
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
+  command->add_option("--set", a->settings,
+                      "task.NAME=VALUE: options of the test data (repeatable)");
+  command->add_option("--data", a->test.data, "folder or archive with the official data");
+  command->add_option("--examples", a->test.examples, "test examples, of each length")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30))
+      ->capture_default_str();
+  command->add_option("--threads", a->threads, "0: all cores")->check(CLI::Range(0, 4096));
+  command->add_flag("--save", a->save, "put --lengths into result.json, for tables and reports");
+  command->add_flag("--json", a->json, "print JSON");
+  command->callback([a, &action] { action = [a] { return evaluate_run(*a); }; });
+}
+
+}  // namespace lra::harness::cli
