@@ -14,7 +14,9 @@ void ModelConfig::options(OptionTable& t) {
       .choice("activation", activation, {"gelu_erf", "gelu_tanh", "relu"},
               "of the feed-forward block")
       .flag("attention_bias", attention_bias, "biases on the attention's projections")
-      .choice("positions", positions, {"learned", "sinusoidal", "none"}, "position encoding")
+      .choice("positions", positions, {"learned", "sinusoidal", "sinusoidal_2d", "none"},
+              "position encoding; sinusoidal_2d: half of the features for the row of a square "
+              "image, half for the column")
       .choice(
           "pooling", pooling, {"cls", "first", "mean", "mean_all", "mean_zeroed", "sum", "last"},
           "cls: a learned token in front; first: position 0; mean: over real positions; "

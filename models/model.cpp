@@ -33,6 +33,39 @@ Tensor sinusoidal_positions(std::int64_t length, std::int64_t width) {
   return table;
 }
 
+Tensor sinusoidal_positions_2d(std::int64_t side, std::int64_t width) {
+  const std::int64_t half = width / 2;
+  const Tensor row = sinusoidal_positions(side, half);
+  const Tensor column = sinusoidal_positions(side, width - half);
+  Tensor table({side * side, width}, DType::f32);
+  for (std::int64_t i = 0; i < side * side; ++i) {
+    float* at = table.f32() + i * width;
+    at = std::copy_n(row.f32() + i / side * half, half, at);
+    std::copy_n(column.f32() + i % side * (width - half), width - half, at);
+  }
+  return table;
+}
+
+namespace {
+
+// The table of an image of `pixels` pixels, a row of zeros in front where a CLS token stands.
+Tensor image_positions(std::int64_t pixels, std::int64_t width, bool cls) {
+  const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(pixels))));
+  if (side * side != pixels || width < 2) {
+    fail(ErrorKind::config,
+         "model: positions sinusoidal_2d need a square image and a width of at least 2, not {} "
+         "tokens of width {}",
+         pixels, width);
+  }
+  const Tensor image = sinusoidal_positions_2d(side, width);
+  if (!cls) return image;
+  Tensor table = Tensor::zeros({pixels + 1, width});
+  std::copy_n(image.f32(), pixels * width, table.f32() + width);
+  return table;
+}
+
+}  // namespace
+
 Model::Model(const ModelConfig& config, const ModelTask& task, const std::string& attention,
              const nlohmann::json& attention_options)
     : config_(config), task_(task) {
@@ -55,6 +88,8 @@ Model::Model(const ModelConfig& config, const ModelTask& task, const std::string
         parameters_.add("embedding.positions", Shape{longest, E}, engine::init::normal(0, 0.02F));
   } else if (config.positions == "sinusoidal") {
     sinusoids_ = sinusoidal_positions(longest, E);
+  } else if (config.positions == "sinusoidal_2d") {
+    sinusoids_ = image_positions(task.max_length, E, cls);
   }
   if (cls) cls_ = parameters_.add("embedding.cls", Shape{1, E}, engine::init::constant(0));
   const auto& entry = attention::registry().at(attention);

@@ -76,6 +76,9 @@ class Model {
 
 // Sinusoids: sin on even and cos on odd features, base 10,000. [length, width] f32.
 [[nodiscard]] engine::Tensor sinusoidal_positions(std::int64_t length, std::int64_t width);
+// Of the pixels of a square image in row-major order: the first half of the features encodes the
+// row, the rest the column (two dimensions as in He et al., arXiv 2111.06377). [side^2, width] f32.
+[[nodiscard]] engine::Tensor sinusoidal_positions_2d(std::int64_t side, std::int64_t width);
 
 // Pooling and pair features on their own, for checks: x [N, E] -> [1, E] f32.
 [[nodiscard]] Value pool_rows(const std::string& kind, const Value& x, std::int64_t length,

@@ -57,6 +57,24 @@ TEST_CASE("model: known bug: the mean is over real tokens, not over padding", "[
   CHECK(padded != a);  // a protocol may ask for it by name
 }
 
+TEST_CASE("model: positions in two dimensions encode row and column, and only of a square image",
+          "[unit]") {
+  constexpr std::int64_t kSide = 5;
+  const std::vector<float> image = sinusoidal_positions_2d(kSide, 8).to_floats();
+  const std::vector<float> line = sinusoidal_positions(kSide, 4).to_floats();
+  for (std::size_t i = 0; i < kSide * kSide; ++i) {
+    for (std::size_t c = 0; c < 4; ++c) {
+      CHECK(image[i * 8 + c] == line[i / kSide * 4 + c]);
+      CHECK(image[i * 8 + 4 + c] == line[i % kSide * 4 + c]);
+    }
+  }
+  const engine::WorkerScope worker;
+  CHECK(logits(*make_model("mean", 9, "sinusoidal_2d"), kIds) !=
+        logits(*make_model("mean", 9, "sinusoidal"), kIds));
+  CHECK(logits(*make_model("cls", 9, "sinusoidal_2d"), kIds).size() == kClasses);
+  CHECK_THROWS_AS(make_model("mean", 10, "sinusoidal_2d"), Error);
+}
+
 TEST_CASE("model: known bug: CLS pooling reads a token of its own, not the first of the input",
           "[unit]") {
   const engine::WorkerScope worker;
