@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "attention/attention.h"
 #include "engine/base/file.h"
 #include "engine/runtime.h"
 #include "harness/bench.h"
@@ -54,6 +56,23 @@ std::int64_t sequence_bytes(const BenchResult& trial, const BenchOptions& option
       fixed_bytes(trial.parameters, kCopies + default_lanes(trial.parameters), options.precision);
   return std::max<std::int64_t>(0, *trial.point.peak_tensor_bytes - fixed) /
          std::min<std::int64_t>(options.batch, threads);
+}
+
+// How much more than `from` tokens need `n` do, as claimed.
+double growth(attention::Growth claim, std::int64_t from, std::int64_t n) {
+  const double ratio = static_cast<double>(n) / static_cast<double>(from);
+  switch (claim) {
+    case attention::Growth::linear:
+      return ratio;
+    case attention::Growth::n_log_n:
+      return ratio * std::log2(2.0 * static_cast<double>(n)) /
+             std::log2(2.0 * static_cast<double>(from));
+    case attention::Growth::n_sqrt_n:
+      return std::pow(ratio, 1.5);
+    case attention::Growth::quadratic:
+      return ratio * ratio;
+  }
+  return ratio;
 }
 
 std::string config_digest(RunSpec spec, int threads) {
@@ -103,15 +122,31 @@ double evaluated_examples(const RunSpec& spec) {
          static_cast<double>(spec.train.eval_examples);
 }
 
-Estimate estimate_bench(const BenchOptions& options, std::int64_t n) {
-  const BenchResult trial = try_out(options, n);
-  if (trial.point.status != "completed") return {};
-  const double step = static_cast<double>(options.batch * n) / *trial.point.tokens_per_second;
+Estimate estimate_bench(const BenchOptions& options, std::vector<std::int64_t> lengths) {
+  constexpr std::int64_t kLongestTrial = 2048;
   constexpr int kWarmUpSteps = 2;
   constexpr int kLeastSteps = 3;
-  return {kWarmUpSteps * step + std::max(options.seconds, kLeastSteps * step),
-          {*trial.point.peak_tensor_bytes, 0},
-          true};
+  const attention::Traits& traits = attention::registry().at(options.attention).traits;
+  std::sort(lengths.begin(), lengths.end());
+  Estimate sum;
+  sum.known = true;
+  std::int64_t tried = 0;
+  double step = 0;
+  double bytes = 0;
+  for (const std::int64_t n : lengths) {
+    if (tried == 0 || n <= kLongestTrial) {
+      const BenchResult trial = try_out(options, n);
+      if (trial.point.status != "completed") return {};
+      tried = n;
+      step = static_cast<double>(options.batch * n) / *trial.point.tokens_per_second;
+      bytes = static_cast<double>(*trial.point.peak_tensor_bytes);
+    }
+    const double time = step * growth(traits.time, tried, n);
+    sum.seconds += kWarmUpSteps * time + std::max(options.seconds, kLeastSteps * time);
+    sum.memory.fixed_bytes = std::max(
+        sum.memory.fixed_bytes, static_cast<std::int64_t>(bytes * growth(traits.memory, tried, n)));
+  }
+  return sum;
 }
 
 Estimates::Estimates(std::filesystem::path file, int threads)

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "harness/bench.h"
 #include "harness/schedule.h"
@@ -24,8 +25,11 @@ struct Estimate {
 // How many validation examples a run evaluates while it trains.
 [[nodiscard]] double evaluated_examples(const RunSpec& spec);
 
-// As estimate() for a point of a bench: seconds of warm-up and measuring.
-[[nodiscard]] Estimate estimate_bench(const BenchOptions& options, std::int64_t n);
+// As estimate() for a bench over lengths: seconds of warm-up and measuring, memory of the longest.
+// Tries lengths up to 2,048 and the shortest; beyond them time and memory grow as the variant
+// claims.
+[[nodiscard]] Estimate estimate_bench(const BenchOptions& options,
+                                      std::vector<std::int64_t> lengths);
 
 // Estimates of many runs, which are kept in a file, so that a continued suite does not wait for
 // them again, and shared by runs that differ in their seed alone.

@@ -71,13 +71,14 @@ void print_bench(const SuiteBench& bench, int threads, Total& total) {
       fmt::print("  {:<48} {} lengths, batch {}, {}: ", options.attention + " " + mode,
                  bench.lengths.size(), options.batch, options.precision);
       std::fflush(stdout);
-      Total own;
-      for (const std::int64_t n : bench.lengths) {
-        const Estimate cost = estimate_bench(options, n);
-        own.add(cost.seconds, bytes_of({cost.memory}, threads));
+      const Estimate cost = estimate_bench(options, bench.lengths);
+      const std::int64_t bytes = bytes_of({cost.memory}, threads);
+      if (cost.known) {
+        fmt::print("{}, {} MB\n", duration(cost.seconds), megabytes(bytes));
+      } else {
+        fmt::print("more memory than there is\n");
       }
-      fmt::print("{}, {} MB\n", duration(own.seconds), megabytes(own.bytes));
-      total.add(own.seconds, own.bytes);
+      total.add(cost.seconds, bytes);
     }
   }
 }
