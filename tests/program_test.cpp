@@ -653,4 +653,10 @@ TEST_CASE("run: a bench suite is measured in turns, continued, and told relative
   CHECK_THAT(o.out, ContainsSubstring("Inference"));
   CHECK_THAT(o.out, ContainsSubstring("(1.00x)"));
   CHECK(fs::exists(folder.path / "r" / "report.html"));
+  // The plan tries short sequences alone: here 2^20 tokens of softmax would take minutes.
+  suite("64, 1048576");
+  const Outcome plan = run({"run", folder / "b.json", "--dry-run"}, folder);
+  CHECK(plan.code == 0);
+  CHECK_THAT(plan.out, ContainsSubstring("softmax train") && ContainsSubstring("2 lengths") &&
+                           ContainsSubstring(" h "));
 }
