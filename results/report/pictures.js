@@ -129,24 +129,28 @@ function lraPictures(d3, data) {
     const sorted = [...points].sort((a, b) => b.accuracy - a.accuracy);
     const bottom = 62 + 22 * sorted.length;
     const values = sorted.flatMap((p) => [p.accuracy, p.low ?? p.accuracy, p.high ?? p.accuracy]);
+    const label = (p) => short(p.label, p.standIn ? 45 : 56) + (p.standIn ? " (stand-in)" : "") +
+      (p.freeForAll ? " †" : "");
+    const left = 20 + 6.2 * Math.max(30, d3.max(sorted, (p) => label(p).length));  // room for them
     const x = scale("Linear", padded([...values, ...references.map((r) => r.accuracy)], 0.06, 6),
-      [280, WIDTH - 60]);
+      [left, WIDTH - 60]);
     const y = scale("Point", sorted.map((p) => p.label), [62, bottom]).padding(0.6);
-    frame(svg, bottom + 48, 30, x, y.copy().range([bottom, 40]), {
+    const predictors = [...references].sort((a, b) => a.accuracy - b.accuracy);
+    frame(svg, bottom + 52 + 13 * predictors.length, 30, x, y.copy().range([bottom, 40]), {
       title, xTitle: "test accuracy (%), 95 % interval", yTitle: "", yTicks: []});
-    references.forEach((r, i) => {
+    predictors.forEach((r, i) => {
+      const words = `${r.title} ${r.accuracy.toFixed(1)}`;
       svg.append("line").attr("x1", x(r.accuracy)).attr("x2", x(r.accuracy)).attr("y1", 40)
         .attr("y2", bottom).attr("stroke", "#999").attr("stroke-dasharray", "2 3")
-        .append("title").text(`${r.title}: ${r.accuracy.toFixed(1)} %`);
-      const left = x(r.accuracy) > 0.6 * WIDTH;  // words stay inside
-      svg.append("text").attr("x", x(r.accuracy) + (left ? -3 : 3)).attr("y", 49 + 11 * (i % 2))
-        .attr("text-anchor", left ? "end" : "start").attr("font-size", 9).attr("fill", "#777")
-        .text(r.title);
+        .append("title").text(words);
+      svg.append("text").attr("x", x(r.accuracy) + 3).attr("y", 49).attr("font-size", 9)
+        .attr("fill", "#777").text(i + 1);
+      svg.append("text").attr("x", 20).attr("y", bottom + 56 + 13 * i).attr("font-size", 10)
+        .attr("fill", "#555").text(`dotted line ${i + 1}: ${words}`);
     });
     sorted.forEach((p) => {
       const at = y(p.label);
-      svg.append("text").attr("x", 272).attr("y", at + 4).attr("text-anchor", "end")
-        .text(short(p.label, p.standIn ? 28 : 38) + (p.standIn ? " (stand-in)" : "") + (p.freeForAll ? " †" : ""));
+      svg.append("text").attr("x", left - 8).attr("y", at + 4).attr("text-anchor", "end").text(label(p));
       if (p.low !== null) {
         svg.append("line").attr("x1", x(p.low)).attr("x2", x(p.high)).attr("y1", at)
           .attr("y2", at).attr("stroke", color(p)).attr("stroke-width", 2);
