@@ -211,6 +211,20 @@ class BenchRehearsal final : public Rehearsal {
 
 }  // namespace
 
+results::GrowthClaim claim_of(attention::Growth growth) {
+  switch (growth) {
+    case attention::Growth::linear:
+      return {1, 0};
+    case attention::Growth::n_log_n:
+      return {1, 1};
+    case attention::Growth::n_sqrt_n:
+      return {1.5, 0};
+    case attention::Growth::quadratic:
+      return {2, 0};
+  }
+  return {};
+}
+
 void set_preset(BenchOptions& options, const std::string& preset, const std::string& task) {
   options.preset = preset;
   if (preset == "small") {

@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "attention/attention.h"
 #include "engine/profile.h"
 #include "models/config.h"
 #include "results/bench_record.h"
+#include "results/growth.h"
 
 namespace lra::harness {
 
@@ -52,6 +54,9 @@ struct BenchResult {
 [[nodiscard]] results::BenchRecord bench_record(const BenchOptions& options);
 // Adds a length, keeping the points sorted by n.
 void add_point(results::BenchRecord& record, const BenchResult& result);
+
+// What a variant's traits claim of time or memory.
+[[nodiscard]] results::GrowthClaim claim_of(attention::Growth growth);
 
 // The model and preset name for `--preset`: "small" (2 layers, width 64, 2 heads, feed-forward 128,
 // no dropout) or a preset's model for a task.

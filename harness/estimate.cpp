@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "attention/attention.h"
 #include "engine/base/file.h"
 #include "engine/runtime.h"
 #include "harness/bench.h"
@@ -59,20 +58,11 @@ std::int64_t sequence_bytes(const BenchResult& trial, const BenchOptions& option
 }
 
 // How much more than `from` tokens need `n` do, as claimed.
-double growth(attention::Growth claim, std::int64_t from, std::int64_t n) {
+double growth(const results::GrowthClaim& claim, std::int64_t from, std::int64_t n) {
   const double ratio = static_cast<double>(n) / static_cast<double>(from);
-  switch (claim) {
-    case attention::Growth::linear:
-      return ratio;
-    case attention::Growth::n_log_n:
-      return ratio * std::log2(2.0 * static_cast<double>(n)) /
-             std::log2(2.0 * static_cast<double>(from));
-    case attention::Growth::n_sqrt_n:
-      return std::pow(ratio, 1.5);
-    case attention::Growth::quadratic:
-      return ratio * ratio;
-  }
-  return ratio;
+  const double logs =
+      std::log(2.0 * static_cast<double>(n)) / std::log(2.0 * static_cast<double>(from));
+  return std::pow(ratio, claim.power) * std::pow(logs, claim.logs);
 }
 
 std::string config_digest(RunSpec spec, int threads) {
@@ -141,10 +131,11 @@ Estimate estimate_bench(const BenchOptions& options, std::vector<std::int64_t> l
       step = static_cast<double>(options.batch * n) / *trial.point.tokens_per_second;
       bytes = static_cast<double>(*trial.point.peak_tensor_bytes);
     }
-    const double time = step * growth(traits.time, tried, n);
+    const double time = step * growth(claim_of(traits.time), tried, n);
     sum.seconds += kWarmUpSteps * time + std::max(options.seconds, kLeastSteps * time);
-    sum.memory.fixed_bytes = std::max(
-        sum.memory.fixed_bytes, static_cast<std::int64_t>(bytes * growth(traits.memory, tried, n)));
+    sum.memory.fixed_bytes =
+        std::max(sum.memory.fixed_bytes,
+                 static_cast<std::int64_t>(bytes * growth(claim_of(traits.memory), tried, n)));
   }
   return sum;
 }

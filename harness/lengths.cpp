@@ -1,11 +1,7 @@
 #include "harness/lengths.h"
 
-#include <algorithm>
-#include <cstring>
-#include <map>
-#include <numeric>
-
 #include "engine/base/error.h"
+#include "harness/sample.h"
 #include "harness/trainer.h"
 #include "results/statistics.h"
 
@@ -17,35 +13,12 @@ using nlohmann::json;
 // The trained weights in a model for the sequences of `info`.
 std::unique_ptr<models::Model> model_for(const SavedRun& run, const tasks::TaskInfo& info,
                                          Workers& workers) {
-  auto model = std::make_unique<models::Model>(run.spec.model, model_task(info), run.spec.attention,
-                                               run.spec.attention_options);
-  std::map<std::string, engine::Tensor> trained;
-  const auto& from = run.model->parameters();
-  for (const auto& entry : from.entries()) trained.emplace(entry.name, from.tensor(entry));
-  for (const auto& entry : model->parameters().entries()) {
-    const auto found = trained.find(entry.name);
-    if (found == trained.end() || !(found->second.shape() == entry.shape)) {
-      fail(ErrorKind::config, "the trained {} is {}; these sequences need {}", entry.name,
-           found == trained.end() ? "missing" : found->second.shape().text(), entry.shape.text());
-    }
+  Weights trained{{}, "the trained weights", ErrorKind::config, "none for such sequences"};
+  const auto& parameters = run.model->parameters();
+  for (const auto& entry : parameters.entries()) {
+    trained.tensors.emplace_back(entry.name, parameters.tensor(entry));
   }
-  workers.execute([&] {
-    model->initialise(static_cast<std::uint64_t>(run.spec.seed), from.compute_type());
-    for (const auto& entry : model->parameters().entries()) {
-      const engine::Tensor to = model->parameters().tensor(entry);
-      std::memcpy(to.raw(), trained.at(entry.name).raw(), to.bytes());
-    }
-    model->parameters().refresh();
-  });
-  return model;
-}
-
-// All options of a task, defaults filled in.
-json all_options(const std::string& name, const json& options) {
-  OptionTable table;
-  const auto task = tasks::create_task(name, options);
-  task->options(table);
-  return table.values();
+  return model_with(trained, run.spec, info, workers);
 }
 
 }  // namespace
@@ -62,7 +35,7 @@ TestResult evaluate_on(const SavedRun& run, const json& task_options, const Test
     longer = model_for(run, info, workers);
   }
   // Of other data nothing but the test split is made.
-  if (all_options(spec.task, task_options) != all_options(spec.task, run.spec.task_options)) {
+  if (task_values(spec.task, task_options) != run.spec.task_options) {
     spec.counts = {0, 0, options.examples};
   }
   RunOptions open;
@@ -70,10 +43,8 @@ TestResult evaluate_on(const SavedRun& run, const json& task_options, const Test
   open.cache = options.cache;
   const tasks::TaskData data = open_data(spec, open);
   const tasks::Dataset& test = data.split(tasks::Split::test);
-  std::vector<std::size_t> indices(
-      std::min(test.size(), static_cast<std::size_t>(std::max<std::int64_t>(options.examples, 0))));
+  const auto indices = sample_of(test.size(), options.examples, "evaluate");
   if (indices.empty()) fail(ErrorKind::data, "{}: no test examples", spec.task);
-  std::iota(indices.begin(), indices.end(), std::size_t{0});
   TestResult result;
   result.evaluation = evaluate(workers, longer ? *longer : *run.model, test, indices, spec.seed);
   result.data = data.description;
@@ -88,14 +59,14 @@ results::LengthPart evaluate_lengths(const SavedRun& run, std::span<const std::i
   if (info.length_axis.empty()) {
     fail(ErrorKind::usage, "{}: the task's sequences have no other length", run.spec.task);
   }
-  const json trained = all_options(run.spec.task, run.spec.task_options);
   results::LengthPart lengths;
   for (const std::int64_t factor : factors) {
     results::LengthPoint& point = lengths.points.emplace_back();
     point.factor = factor;
     json scaled = run.spec.task_options;
     for (const std::string& option : info.length_axis) {
-      if (factor != 1) scaled[option] = trained.at(option).get<std::int64_t>() * factor;
+      if (factor != 1)
+        scaled[option] = run.spec.task_options.at(option).get<std::int64_t>() * factor;
     }
     try {
       const TestResult result = evaluate_on(run, scaled, options, workers);

@@ -14,7 +14,7 @@ namespace lra::harness {
 
 struct TestOptions {
   std::filesystem::path data, cache;  // as RunOptions
-  std::int64_t examples = 1000;       // at most, of the test split
+  std::int64_t examples = 1000;       // at most, spread over the test split
 };
 
 struct TestResult {

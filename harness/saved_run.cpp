@@ -19,26 +19,38 @@ fs::path required(const fs::path& folder, const char* name, const char* meaning)
   return file;
 }
 
-void fill_weights(const TensorFile& weights, const fs::path& file, models::Model& model) {
-  std::map<std::string, engine::Tensor> tensors(weights.tensors.begin(), weights.tensors.end());
-  const auto& parameters = model.parameters();
+}  // namespace
+
+std::unique_ptr<models::Model> model_with(const Weights& weights, const RunSpec& spec,
+                                          const tasks::TaskInfo& info, Workers& workers) {
+  auto model = std::make_unique<models::Model>(spec.model, model_task(info), spec.attention,
+                                               spec.attention_options);
+  const auto& parameters = model->parameters();
+  const std::map<std::string, engine::Tensor> tensors(weights.tensors.begin(),
+                                                      weights.tensors.end());
   if (tensors.size() != parameters.entries().size()) {
-    fail(ErrorKind::data, "{}: {} tensors, expected {}: weights of another version", file.string(),
-         tensors.size(), parameters.entries().size());
+    fail(weights.kind, "{}: {} tensors, expected {}: {}", weights.where, tensors.size(),
+         parameters.entries().size(), weights.otherwise);
   }
   for (const auto& entry : parameters.entries()) {
     const auto found = tensors.find(entry.name);
     if (found == tensors.end() || !(found->second.shape() == entry.shape)) {
-      fail(ErrorKind::data, "{}: {}: got {}, expected {}: weights of another version",
-           file.string(), entry.name,
-           found == tensors.end() ? "none" : found->second.shape().text(), entry.shape.text());
+      fail(weights.kind, "{}: {}: got {}, expected {}: {}", weights.where, entry.name,
+           found == tensors.end() ? "none" : found->second.shape().text(), entry.shape.text(),
+           weights.otherwise);
     }
-    const engine::Tensor to = parameters.tensor(entry);
-    std::memcpy(to.raw(), found->second.raw(), to.bytes());
   }
+  workers.execute([&] {
+    model->initialise(static_cast<std::uint64_t>(spec.seed),
+                      spec.precision == "bf16" ? engine::DType::bf16 : engine::DType::f32);
+    for (const auto& entry : parameters.entries()) {
+      const engine::Tensor to = parameters.tensor(entry);
+      std::memcpy(to.raw(), tensors.at(entry.name).raw(), to.bytes());
+    }
+    model->parameters().refresh();
+  });
+  return model;
 }
-
-}  // namespace
 
 SavedRun load_run(const fs::path& folder, Workers& workers) {
   SavedRun run;
@@ -63,14 +75,9 @@ SavedRun load_run(const fs::path& folder, Workers& workers) {
          text("spec_sha256").substr(0, 16), spec_digest(run.spec).substr(0, 16));
   }
   const tasks::TaskInfo info = tasks::create_task(run.spec.task, run.spec.task_options)->info();
-  run.model = std::make_unique<models::Model>(run.spec.model, model_task(info), run.spec.attention,
-                                              run.spec.attention_options);
-  workers.execute([&] {
-    run.model->initialise(static_cast<std::uint64_t>(run.spec.seed),
-                          run.spec.precision == "bf16" ? engine::DType::bf16 : engine::DType::f32);
-    fill_weights(weights, file, *run.model);
-    run.model->parameters().refresh();
-  });
+  run.model =
+      model_with({weights.tensors, file.string(), ErrorKind::data, "weights of another version"},
+                 run.spec, info, workers);
   return run;
 }
 

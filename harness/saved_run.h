@@ -3,6 +3,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "harness/spec.h"
 #include "harness/workers.h"
@@ -15,6 +18,20 @@ struct SavedRun {
   results::Record record;
   std::unique_ptr<models::Model> model;  // with the selected weights
 };
+
+// Trained tensors by name, and how to complain where a model needs others: "where: name: got ...,
+// expected ...: otherwise".
+struct Weights {
+  std::vector<std::pair<std::string, engine::Tensor>> tensors;
+  std::string where;
+  ErrorKind kind;
+  std::string otherwise;
+};
+
+// The run's model for the sequences of `info`, with these weights. Throws Error(weights.kind).
+[[nodiscard]] std::unique_ptr<models::Model> model_with(const Weights& weights, const RunSpec& spec,
+                                                        const tasks::TaskInfo& info,
+                                                        Workers& workers);
 
 // Throws Error(data) for a folder that holds no run or no weights, and for weights of another
 // version or run.

@@ -82,13 +82,6 @@ void add_deviations(const std::string& part, const json& preset, const json& cho
   }
 }
 
-json task_values(const std::string& task, const json& options) {
-  const auto instance = tasks::create_task(task, options);
-  OptionTable table;
-  instance->options(table);
-  return table.values();
-}
-
 template <class Config>
 void assign(Config& config, const json& values, const std::string& where) {
   OptionTable table;
@@ -97,6 +90,18 @@ void assign(Config& config, const json& values, const std::string& where) {
 }
 
 }  // namespace
+
+json task_values(const std::string& task, const json& options) {
+  const auto instance = tasks::create_task(task, options);
+  OptionTable table;
+  instance->options(table);
+  return table.values();
+}
+
+std::string title_of(const RunSpec& spec) {
+  return fmt::format("{} / {}{}", spec.task, spec.attention,
+                     spec.attention_options.empty() ? "" : " " + spec.attention_options.dump());
+}
 
 RunSpec resolve(const Request& request) {
   const Settings settings = parse_settings(request.settings);

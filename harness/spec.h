@@ -47,6 +47,12 @@ struct Request {
 // Fills in preset and defaults. Throws Error(usage, config) for unknown names and values.
 [[nodiscard]] RunSpec resolve(const Request& request);
 
+// All options of a task, defaults filled in. Throws as tasks::create_task.
+[[nodiscard]] nlohmann::json task_values(const std::string& task, const nlohmann::json& options);
+
+// "listops / cosformer {...}": a run in a line of output.
+[[nodiscard]] std::string title_of(const RunSpec& spec);
+
 [[nodiscard]] nlohmann::json to_json(const RunSpec& spec);
 // Throws Error(data) that names `where` and the field.
 [[nodiscard]] RunSpec spec_from_json(const nlohmann::json& json, const std::string& where);

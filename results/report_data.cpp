@@ -113,6 +113,14 @@ json references_json(const Leaderboard& board) {
   return lines;
 }
 
+// A run on its machine.
+std::string key_of(const std::string& run_id, const std::string& machine) {
+  return run_id + " " + machine;
+}
+std::string key_of(const Record& record) {
+  return key_of(record.run_id, machine_of(record.environment));
+}
+
 // Label of the entry that a record belongs to: by the run id in its cells.
 std::map<std::string, std::string> labels_by_run(const Leaderboard& board,
                                                  const std::vector<std::string>& labels) {
@@ -120,7 +128,7 @@ std::map<std::string, std::string> labels_by_run(const Leaderboard& board,
   for (std::size_t i = 0; i < board.entries.size(); ++i) {
     const std::string machine = machine_of(board.entries[i].environment);
     for (const auto& [task, cell] : board.entries[i].cells) {
-      for (const auto& run : cell.runs) by_run[run.run_id + " " + machine] = labels[i];
+      for (const auto& run : cell.runs) by_run[key_of(run.run_id, machine)] = labels[i];
     }
   }
   return by_run;
@@ -148,7 +156,7 @@ json curves_json(const std::vector<const Record*>& records,
     if (points.empty()) continue;
     curves.push_back({{"task", record->task.name},
                       {"model", record->attention.label},
-                      {"label", labels.at(record->run_id + " " + machine_of(record->environment))},
+                      {"label", labels.at(key_of(*record))},
                       {"seed", record->seed},
                       {"status", name_of(record->status)},
                       {"points", std::move(points)}});
@@ -169,7 +177,7 @@ json lengths_json(const std::vector<const Record*>& records,
     if (points.empty()) continue;
     out.push_back({{"task", record->task.name},
                    {"model", record->attention.label},
-                   {"label", labels.at(record->run_id + " " + machine_of(record->environment))},
+                   {"label", labels.at(key_of(*record))},
                    {"seed", record->seed},
                    {"points", std::move(points)}});
   }

@@ -94,20 +94,6 @@ void print_point(const std::string& attention, const BenchResult& r) {
 constexpr double kTimeSlack = 0.3;
 constexpr double kMemorySlack = 0.1;
 
-results::GrowthClaim claim_of(attention::Growth growth) {
-  switch (growth) {
-    case attention::Growth::linear:
-      return {1, 0};
-    case attention::Growth::n_log_n:
-      return {1, 1};
-    case attention::Growth::n_sqrt_n:
-      return {1.5, 0};
-    case attention::Growth::quadratic:
-      return {2, 0};
-  }
-  return {};
-}
-
 // Exponents of time and memory in n beside the claims, where there are two lengths or more; to
 // stderr where stdout is JSON. False if a claim is broken or there is too little to judge it by.
 bool report_growth(const results::BenchRecord& record, std::FILE* out) {

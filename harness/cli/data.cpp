@@ -29,21 +29,8 @@ struct DataArguments {
   bool stream = false, keep_archive = false;
 };
 
-json task_options(const DataArguments& a) {
-  json options = json::object();
-  for (const std::string& setting : a.settings) {
-    const std::size_t equals = setting.find('=');
-    if (equals == std::string::npos) {
-      fail(ErrorKind::usage, "--set {}: expected KEY=VALUE", setting);
-    }
-    const std::string key = setting.substr(0, equals);
-    options[key.starts_with("task.") ? key.substr(5) : key] = setting.substr(equals + 1);
-  }
-  return options;
-}
-
 std::unique_ptr<tasks::Task> make_task(const DataArguments& a) {
-  return tasks::create_task(a.task, task_options(a));
+  return tasks::create_task(a.task, task_settings(a.settings));
 }
 
 tasks::OpenOptions open_options(const DataArguments& a) {
@@ -95,7 +82,7 @@ class FetchProgress {
 };
 
 int fetch(const DataArguments& a) {
-  const tasks::FetchPlan plan = tasks::official_plan(a.task, task_options(a));
+  const tasks::FetchPlan plan = tasks::official_plan(a.task, task_settings(a.settings));
   tasks::FetchOptions o;
   o.out = a.out;
   o.url = a.url;
@@ -182,6 +169,19 @@ void add_common(CLI::App* command, const std::shared_ptr<DataArguments>& a) {
 }
 
 }  // namespace
+
+json task_settings(const std::vector<std::string>& settings) {
+  json options = json::object();
+  for (const std::string& setting : settings) {
+    const std::size_t equals = setting.find('=');
+    if (equals == std::string::npos) {
+      fail(ErrorKind::usage, "--set {}: expected KEY=VALUE", setting);
+    }
+    const std::string key = setting.substr(0, equals);
+    options[key.starts_with("task.") ? key.substr(5) : key] = setting.substr(equals + 1);
+  }
+  return options;
+}
 
 void add_data(CLI::App& app, Action& action) {
   auto* data = app.add_subcommand("data", "make, fetch or check data sets");

@@ -28,10 +28,9 @@ std::string shown(const std::optional<double>& value) {
 }
 
 void print_table(const SavedRun& run, const diagnose::Diagnosis& d, const std::string& data) {
-  fmt::print("{} / {}{}, step {}: {} validation examples, at most {} rows of each\n{}\n",
-             run.spec.task, run.spec.attention,
-             run.spec.attention_options.empty() ? "" : " " + run.spec.attention_options.dump(),
-             run.record.accuracy.best_step.value_or(run.spec.train.steps), d.samples, d.rows, data);
+  fmt::print("{}, step {}: {} validation examples, at most {} rows of each\n{}\n",
+             title_of(run.spec), run.record.accuracy.best_step.value_or(run.spec.train.steps),
+             d.samples, d.rows, data);
   if (!d.matrix) fmt::print("{} has no attention matrix\n", run.spec.attention);
   std::vector<std::pair<std::string, diagnose::Measures>> columns{{"mean", d.mean()}};
   const std::size_t heads = d.heads.empty() ? 0 : d.heads.front().size();

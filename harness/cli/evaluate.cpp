@@ -24,26 +24,6 @@ struct EvaluateArguments {
 
 constexpr double kPercent = 100;
 
-// The run's task options with those of the command line.
-nlohmann::json with_settings(nlohmann::json options, const std::vector<std::string>& settings) {
-  constexpr std::string_view kPrefix = "task.";
-  for (const std::string& setting : settings) {
-    const std::size_t equals = setting.find('=');
-    if (!setting.starts_with(kPrefix) || equals == std::string::npos) {
-      fail(ErrorKind::usage, "--set {}: expected task.NAME=VALUE; the model stays as it is",
-           setting);
-    }
-    options[setting.substr(kPrefix.size(), equals - kPrefix.size())] = setting.substr(equals + 1);
-  }
-  return options;
-}
-
-std::string title(const SavedRun& run) {
-  return fmt::format(
-      "{} / {}{}", run.spec.task, run.spec.attention,
-      run.spec.attention_options.empty() ? "" : " " + run.spec.attention_options.dump());
-}
-
 void print_point(const results::LengthPoint& p) {
   const std::string length = p.length ? std::to_string(*p.length) : "-";
   if (!p.accuracy) {
@@ -57,7 +37,7 @@ void print_point(const results::LengthPoint& p) {
 
 int evaluate_over_lengths(const EvaluateArguments& a, SavedRun& run, Workers& workers) {
   if (!a.json) {
-    fmt::print("{}: test accuracy over the length of its sequences, in %\n", title(run));
+    fmt::print("{}: test accuracy over the length of its sequences, in %\n", title_of(run.spec));
     fmt::print("{:>8} {:>6} {:>10} {:^17} {:>7} {:>8}\n", "length", "times", "accuracy",
                "95 % interval", "exact", "of");
   }
@@ -80,8 +60,9 @@ int evaluate_over_lengths(const EvaluateArguments& a, SavedRun& run, Workers& wo
 }
 
 int evaluate_once(const EvaluateArguments& a, const SavedRun& run, Workers& workers) {
-  const TestResult result =
-      evaluate_on(run, with_settings(run.spec.task_options, a.settings), a.test, workers);
+  nlohmann::json options = run.spec.task_options;
+  options.update(task_settings(a.settings));
+  const TestResult result = evaluate_on(run, options, a.test, workers);
   const Evaluation& e = result.evaluation;
   if (a.json) {
     const nlohmann::json json = {{"task", run.spec.task},   {"attention", run.spec.attention},
@@ -93,7 +74,7 @@ int evaluate_once(const EvaluateArguments& a, const SavedRun& run, Workers& work
     fmt::print("{}\n", json.dump(2));
     return 0;
   }
-  fmt::print("{}\n{}\naccuracy {:.2f} % ({} of {}), loss {:.4f}, {} examples\n", title(run),
+  fmt::print("{}\n{}\naccuracy {:.2f} % ({} of {}), loss {:.4f}, {} examples\n", title_of(run.spec),
              result.data, kPercent * e.accuracy, e.correct, e.counted, e.loss, e.examples);
   return 0;
 }

@@ -47,19 +47,23 @@ struct Total {
   }
 };
 
+// The end of a plan's line.
+void print_cost(const Estimate& cost, int threads, Total& total) {
+  const std::int64_t bytes = bytes_of({cost.memory}, threads);
+  if (cost.known) {
+    fmt::print("{}, {} MB\n", duration(cost.seconds), megabytes(bytes));
+  } else {
+    fmt::print("more memory than there is\n");
+  }
+  total.add(cost.seconds, bytes);
+}
+
 void print_runs(const Suite& suite, int threads, Total& total) {
   for (const SuiteRun& run : suite.runs) {
     fmt::print("  {:<48} {} steps of {}, {}: ", run.name, run.spec.train.steps,
                run.spec.train.batch_size, run.spec.precision);
     std::fflush(stdout);
-    const Estimate cost = estimate(run.spec, threads);
-    const std::int64_t bytes = bytes_of({cost.memory}, threads);
-    if (cost.known) {
-      fmt::print("{}, {} MB\n", duration(cost.seconds), megabytes(bytes));
-    } else {
-      fmt::print("more memory than there is\n");
-    }
-    total.add(cost.seconds, bytes);
+    print_cost(estimate(run.spec, threads), threads, total);
   }
 }
 
@@ -71,14 +75,7 @@ void print_bench(const SuiteBench& bench, int threads, Total& total) {
       fmt::print("  {:<48} {} lengths, batch {}, {}: ", options.attention + " " + mode,
                  bench.lengths.size(), options.batch, options.precision);
       std::fflush(stdout);
-      const Estimate cost = estimate_bench(options, bench.lengths);
-      const std::int64_t bytes = bytes_of({cost.memory}, threads);
-      if (cost.known) {
-        fmt::print("{}, {} MB\n", duration(cost.seconds), megabytes(bytes));
-      } else {
-        fmt::print("more memory than there is\n");
-      }
-      total.add(cost.seconds, bytes);
+      print_cost(estimate_bench(options, bench.lengths), threads, total);
     }
   }
 }
