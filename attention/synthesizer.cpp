@@ -8,14 +8,14 @@
 // with L the longest length; a shorter sequence uses the first rows and columns. Synthetic logits
 // are not scaled. Time O(N^2 D). Every term but Rnd is a product of factors, so that their sum is
 // the product of the factors set side by side and runs through the tiled softmax in O(N) memory;
-// Rnd keeps N x N. LRA's table has random + dot_product, whose H L^2 parameters a layer are no
-// fair match for a Transformer; the default is the kind that is. Ours: the padding mask, which
-// LRA's code applies with dot_product only; the causal form.
+// Rnd is added a few rows at a time. LRA's table has random + dot_product, whose H L^2 parameters
+// a layer are no fair match for a Transformer; the default is the kind that is. Ours: the padding
+// mask, which LRA's code applies with dot_product only; the causal form.
 
 #include <cmath>
 
 #include "attention/attention.h"
-#include "attention/masks.h"
+#include "engine/ops/row_attention.h"
 
 namespace lra::attention {
 namespace {
@@ -68,17 +68,19 @@ class Synthesizer final : public Attention {
       b.push_back(x.k);
     }
     const RandomKey key = c.call.of("weights");
-    if (!has("random") || kind_ == "factorized_random") {
+    if (!Rnd_.defined()) {
       return engine::softmax_attention(
           concat(a, 2), concat(b, 2), x.v,
           {.keys = x.key_length, .causal = causal_, .dropout = c.dropout, .key = key});
     }
-    Value A = cast(first(first(Rnd_.value(), 1, N), 2, N), DType::f32);  // [H,N,N]
-    if (!a.empty()) {
-      A = A + matmul(concat(a, 2), concat(b, 2), {.transpose_b = true, .f32_result = true});
-    }
-    const Value w = masked_softmax(A, admissible(N, N, x.key_length, causal_));
-    return matmul(dropout(cast(w, x.v.dtype()), c.dropout, key), x.v);  // [H,N,Dv]
+    const Value none(Tensor::zeros({x.v.dim(0), N, 1}, x.v.dtype()));
+    return engine::row_attention(a.empty() ? none : concat(a, 2), a.empty() ? none : concat(b, 2),
+                                 x.v, Rnd_.value(),
+                                 {.weights = {.rule = engine::RowRule::softmax},
+                                  .keys = {x.key_length},
+                                  .causal = causal_,
+                                  .dropout = c.dropout,
+                                  .key = key});  // [H,N,Dv]
   }
 
   [[nodiscard]] Weights weights(const PlainInputs& in) const override {

@@ -190,7 +190,7 @@ TEST_CASE("operations: each one that a header declares has a case", "[unit]") {
   std::size_t declared = 0;
   for (const char* file :
        {"arithmetic", "diagonal_scan", "elementwise", "gated_scan", "index", "loss", "matmul",
-        "norm", "random", "reduce", "shape", "softmax_attention", "state_space"}) {
+        "norm", "random", "reduce", "row_attention", "shape", "softmax_attention", "state_space"}) {
     std::ifstream in(std::string(LRA_SOURCE_DIR) + "/engine/ops/" + file + ".h");
     REQUIRE(in);
     for (std::string line; std::getline(in, line);) {

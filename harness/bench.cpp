@@ -102,6 +102,13 @@ BenchResult from_json(const json& j) {
   return r;
 }
 
+models::Model model_of(const BenchOptions& options, std::int64_t n) {
+  return {options.model,
+          {models::HeadKind::pooled_class, kClasses, kVocabulary, n},
+          options.attention,
+          options.attention_options};
+}
+
 // The steps of one bench.
 class Bench {
  public:
@@ -109,8 +116,7 @@ class Bench {
       : options_(options),
         workers_(options.threads),
         batch_(options.batch, n),
-        model_(options.model, {models::HeadKind::pooled_class, kClasses, kVocabulary, n},
-               options.attention, options.attention_options) {
+        model_(model_of(options, n)) {
     workers_.execute([this] { prepare(); });
   }
 
@@ -256,6 +262,10 @@ BenchResult bench_point(const BenchOptions& options, std::int64_t n) {
   }
   bench.finish(times, flops, result);
   return result;
+}
+
+std::int64_t bench_parameters(const BenchOptions& options, std::int64_t n) {
+  return model_of(options, n).parameter_count();
 }
 
 BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n) {

@@ -36,6 +36,9 @@ struct BenchResult {
   double profiled_seconds = 0;                  // wall time of these steps
 };
 
+// Parameters of the measured model for this length.
+[[nodiscard]] std::int64_t bench_parameters(const BenchOptions& options, std::int64_t n);
+
 // One length, in this process.
 [[nodiscard]] BenchResult bench_point(const BenchOptions& options, std::int64_t n);
 

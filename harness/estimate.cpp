@@ -122,20 +122,27 @@ Estimate estimate_bench(const BenchOptions& options, std::vector<std::int64_t> l
   sum.known = true;
   std::int64_t tried = 0;
   double step = 0;
-  double bytes = 0;
+  double activations = 0;  // bytes
+  const auto fixed = [&options](std::int64_t parameters) {
+    const std::int64_t training = kCopies - 1 + default_lanes(parameters);
+    return fixed_bytes(parameters, 1 + (options.mode == "train" ? training : 0), options.precision);
+  };
   for (const std::int64_t n : lengths) {
     if (tried == 0 || n <= kLongestTrial) {
       const BenchResult trial = try_out(options, n);
       if (trial.point.status != "completed") return {};
       tried = n;
       step = static_cast<double>(options.batch * n) / *trial.point.tokens_per_second;
-      bytes = static_cast<double>(*trial.point.peak_tensor_bytes);
+      activations = static_cast<double>(
+          std::max<std::int64_t>(0, *trial.point.peak_tensor_bytes - fixed(trial.parameters)));
     }
     const double time = step * growth(claim_of(traits.time), tried, n);
     sum.seconds += kWarmUpSteps * time + std::max(options.seconds, kLeastSteps * time);
-    sum.memory.fixed_bytes =
-        std::max(sum.memory.fixed_bytes,
-                 static_cast<std::int64_t>(bytes * growth(claim_of(traits.memory), tried, n)));
+    // Some variants have parameters for every position, or for every pair of them.
+    sum.memory.fixed_bytes = std::max(
+        sum.memory.fixed_bytes,
+        fixed(bench_parameters(options, n)) +
+            static_cast<std::int64_t>(activations * growth(claim_of(traits.memory), tried, n)));
   }
   return sum;
 }

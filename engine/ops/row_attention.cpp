@@ -24,6 +24,7 @@ constexpr std::int64_t kLargestTile = 256;
 // One head's tensors, [n, D] each.
 struct Head {
   Tensor q, k, v;
+  Tensor bias;  // undefined, [2 P - 1] or [P, P']
   std::int64_t keys = 0;
   Tensor state;  // [N] f32: what the backward needs of each row
   RandomKey dropout;
@@ -43,10 +44,56 @@ std::vector<Tile> tiles(std::int64_t N, std::int64_t M) {
   return result;
 }
 
+// Entry (i, 0) of a head's bias or of its gradient; null where row i has none.
+template <class T>
+T* bias_row(const Tensor& bias, T* entries, std::int64_t i) {
+  if (bias.rank() == 1) return entries + (bias.numel() - 1) / 2 - i;
+  return i < bias.dim(0) ? entries + i * bias.dim(1) : nullptr;
+}
+
+// Adds the bias of row i to its first n logits.
+void add_bias(const Tensor& bias, std::int64_t i, float* row, std::int64_t n) {
+  if (bias.dtype() == DType::bf16) {
+    const BFloat16* b = bias_row(bias, bias.bf16(), i);
+    for (std::int64_t j = 0; b != nullptr && j < n; ++j) row[j] += to_float(b[j]);
+  } else {
+    const float* b = bias_row(bias, bias.f32(), i);
+    for (std::int64_t j = 0; b != nullptr && j < n; ++j) row[j] += b[j];
+  }
+}
+
+// The gradient of the bias, summed in f32: where the tape wants it if that is f32.
+class BiasGradient {
+ public:
+  explicit BiasGradient(const Gradient& gradient) {
+    if (!gradient) return;
+    target_ = gradient->target();
+    if (target_.tensor.dtype() != DType::f32) {
+      sum_ = Tensor::zeros(target_.tensor.shape());
+    } else {
+      sum_ = target_.tensor;
+      if (!target_.accumulate) sum_.zero();
+    }
+  }
+  [[nodiscard]] const Tensor& sum() const { return sum_; }
+  void deliver() const {
+    if (!sum_.defined() || target_.tensor.dtype() == DType::f32) return;
+    const Tensor sum = ops::cast(sum_, target_.tensor.dtype());
+    if (target_.accumulate) {
+      primitives::binary(primitives::Binary::add, target_.tensor, sum, target_.tensor);
+    } else {
+      primitives::copy(view(sum), view(target_.tensor));
+    }
+  }
+
+ private:
+  GradNode::Target target_ = {};
+  Tensor sum_;
+};
+
 class RowAttention {
  public:
-  RowAttention(RowAttentionOptions options, Tensor bias)
-      : o_(std::move(options)), bias_(std::move(bias)) {}
+  explicit RowAttention(RowAttentionOptions options) : o_(std::move(options)) {}
 
   [[nodiscard]] std::int64_t keys(std::size_t head) const {
     return o_.keys.size() == 1 ? o_.keys[0] : o_.keys[head];
@@ -60,7 +107,7 @@ class RowAttention {
         for (std::int64_t r = 0; r < tile.rows; ++r) {
           float* row = w.f32() + r * w.dim(1);
           const std::int64_t n = visible(head, tile.begin + r);
-          prepare(row, n, tile.begin + r, w.dim(1));
+          prepare(head, row, n, tile.begin + r, w.dim(1));
           kernels::row_weights(o_.weights, row, n, head.state.f32()[tile.begin + r]);
         }
       }
@@ -70,7 +117,7 @@ class RowAttention {
     }
   }
 
-  // Adds to dk and dv, overwrites dq (all f32); adds to dbias if it is defined.
+  // Adds to dk and dv, overwrites dq (all f32); adds to the head's dbias if it is defined.
   void backward(const Head& head, const Tensor& dout, const Tensor& dq, const Tensor& dk,
                 const Tensor& dv, const Tensor& dbias) const {
     const std::array<PostOp, 1> add{accumulate()};
@@ -111,13 +158,9 @@ class RowAttention {
   }
 
   // Products of row i -> logits; the keys that it does not see get 0.
-  void prepare(float* row, std::int64_t n, std::int64_t i, std::int64_t M) const {
-    if (bias_.defined()) {
-      const float* b = bias_.f32() + (bias_.numel() - 1) / 2 - i;
-      for (std::int64_t j = 0; j < n; ++j) row[j] = o_.scale * row[j] + o_.shift + b[j];
-    } else {
-      for (std::int64_t j = 0; j < n; ++j) row[j] = o_.scale * row[j] + o_.shift;
-    }
+  void prepare(const Head& head, float* row, std::int64_t n, std::int64_t i, std::int64_t M) const {
+    for (std::int64_t j = 0; j < n; ++j) row[j] = o_.scale * row[j] + o_.shift;
+    if (head.bias.defined()) add_bias(head.bias, i, row, n);
     std::fill(row + n, row + M, 0.0F);
   }
 
@@ -130,18 +173,20 @@ class RowAttention {
       const std::int64_t n = visible(head, i);
       float* row = w.f32() + r * w.dim(1);
       float* d = ds.f32() + r * w.dim(1);
-      prepare(row, n, i, w.dim(1));
+      prepare(head, row, n, i, w.dim(1));
       std::fill(d + n, d + w.dim(1), 0.0F);
       kernels::row_weights_backward(o_.weights, row, d, n, head.state.f32()[i]);
       if (!dbias.defined()) continue;
-      float* b = dbias.f32() + (dbias.numel() - 1) / 2 - i;
-      for (std::int64_t j = 0; j < n; ++j) b[j] += d[j];
+      float* b = bias_row(dbias, dbias.f32(), i);
+      for (std::int64_t j = 0; b != nullptr && j < n; ++j) b[j] += d[j];
     }
   }
 
   RowAttentionOptions o_;
-  Tensor bias_;
 };
+
+// Whether the bias has an entry for every query and key, or is a row of the distances between them.
+bool per_pair(const Tensor& bias) { return bias.defined() && bias.rank() == 3; }
 
 void check(const Value& q, const Value& k, const Value& v, const Value& bias,
            const RowAttentionOptions& o) {
@@ -149,7 +194,10 @@ void check(const Value& q, const Value& k, const Value& v, const Value& bias,
               q.dim(0) == v.dim(0) && q.dim(2) == k.dim(2) && k.dim(1) == v.dim(1) &&
               (o.keys.size() == 1 || static_cast<std::int64_t>(o.keys.size()) == q.dim(0));
   for (const std::int64_t keys : o.keys) fits = fits && keys >= 0 && keys <= k.dim(1);
-  if (bias.defined()) {
+  if (per_pair(bias.tensor())) {
+    fits = fits && bias.dim(0) == q.dim(0);
+    for (const std::int64_t keys : o.keys) fits = fits && keys <= bias.dim(2);
+  } else if (bias.defined()) {
     fits = fits && bias.rank() == 1 && bias.dtype() == DType::f32 && bias.dim(0) % 2 == 1 &&
            bias.dim(0) >= 2 * std::max(q.dim(1), k.dim(1)) - 1;
   }
@@ -164,6 +212,11 @@ Tensor head_of(const Tensor& x, std::int64_t h) {
   return x.slice(h, 1).reshaped({x.dim(1), x.dim(2)});
 }
 
+// The part of a bias, or of its gradient, that head h has.
+Tensor bias_of(const Tensor& bias, std::int64_t h) {
+  return per_pair(bias) ? head_of(bias, h) : bias;
+}
+
 }  // namespace
 
 Value row_attention(const Value& q, const Value& k, const Value& v, const Value& bias,
@@ -171,33 +224,33 @@ Value row_attention(const Value& q, const Value& k, const Value& v, const Value&
   check(q, k, v, bias, options);
   const std::int64_t H = q.dim(0);
   const std::int64_t N = q.dim(1);
-  const RowAttention attention(options, bias.tensor());
+  const RowAttention attention(options);
   Tensor o({H, N, v.dim(2)}, v.dtype());
   std::vector<Head> heads;
   for (std::int64_t h = 0; h < H; ++h) {
     heads.push_back({head_of(q.tensor(), h), head_of(k.tensor(), h), head_of(v.tensor(), h),
-                     attention.keys(static_cast<std::size_t>(h)), Tensor({N}, DType::f32),
-                     options.key.of(static_cast<std::uint64_t>(h))});
+                     bias_of(bias.tensor(), h), attention.keys(static_cast<std::size_t>(h)),
+                     Tensor({N}, DType::f32), options.key.of(static_cast<std::uint64_t>(h))});
     attention.forward(heads.back(), head_of(o, h));
   }
-  return Tape::record(
-      std::move(o), {&q, &k, &v, &bias},
-      [=, heads = std::move(heads), gq = q.gradient(), gk = k.gradient(), gv = v.gradient(),
-       gb = bias.gradient(), bias_shape = bias.tensor().shape()](const Tensor& dy) {
-        const Head& first = heads.front();
-        const Tensor dq({H, N, first.q.dim(1)}, DType::f32);
-        const Tensor dk = Tensor::zeros({H, first.k.dim(0), first.k.dim(1)});
-        const Tensor dv = Tensor::zeros({H, first.v.dim(0), first.v.dim(1)});
-        const Tensor db = gb ? Tensor::zeros(bias_shape) : Tensor();
-        for (std::int64_t h = 0; h < H; ++h) {
-          attention.backward(heads[static_cast<std::size_t>(h)], head_of(dy, h), head_of(dq, h),
-                             head_of(dk, h), head_of(dv, h), db);
-        }
-        ops::deliver(gq, dq, options.scale);
-        ops::deliver(gk, dk, options.scale);
-        ops::deliver(gv, dv, 1.0F);
-        if (gb) gb->add(db);
-      });
+  return Tape::record(std::move(o), {&q, &k, &v, &bias},
+                      [=, heads = std::move(heads), gq = q.gradient(), gk = k.gradient(),
+                       gv = v.gradient(), gb = bias.gradient()](const Tensor& dy) {
+                        const Head& first = heads.front();
+                        const Tensor dq({H, N, first.q.dim(1)}, DType::f32);
+                        const Tensor dk = Tensor::zeros({H, first.k.dim(0), first.k.dim(1)});
+                        const Tensor dv = Tensor::zeros({H, first.v.dim(0), first.v.dim(1)});
+                        const BiasGradient db(gb);
+                        for (std::int64_t h = 0; h < H; ++h) {
+                          attention.backward(heads[static_cast<std::size_t>(h)], head_of(dy, h),
+                                             head_of(dq, h), head_of(dk, h), head_of(dv, h),
+                                             bias_of(db.sum(), h));
+                        }
+                        ops::deliver(gq, dq, options.scale);
+                        ops::deliver(gk, dk, options.scale);
+                        ops::deliver(gv, dv, 1.0F);
+                        db.deliver();
+                      });
 }
 
 }  // namespace lra::engine

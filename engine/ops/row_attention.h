@@ -22,10 +22,13 @@ struct RowAttentionOptions {
   RandomKey key = {};   // of the dropout
 };
 
-// o_i = sum_j w_j(s_i) v_j with s_ij = scale q_i . k_j + shift + bias_(j-i).
+// o_i = sum_j w_j(s_i) v_j with s_ij = scale q_i . k_j + shift + bias_ij.
 // q [H, N, D], k [H, M, D], v [H, M, Dv] -> [H, N, Dv]; logits and weights in f32, the products
-// with v on weights of v's type. bias: undefined, or [2 P - 1] in f32 with P >= max(N, M), shared
-// by the heads; the logit of (i, j) gets entry P - 1 + j - i. Rows without a key are 0.
+// with v on weights of v's type. Rows without a key are 0. bias is one of
+//   undefined;
+//   [2 P - 1] in f32, P >= max(N, M), shared by the heads: (i, j) gets entry P - 1 + j - i;
+//   [H, P, P'] with P' at least the number of real keys: (i, j) of head h gets entry (h, i, j), a
+//   query i >= P (padding) gets none. Its gradient goes into the f32 sum of a parameter directly.
 // Throws Error(shape).
 [[nodiscard]] Value row_attention(const Value& q, const Value& k, const Value& v, const Value& bias,
                                   const RowAttentionOptions& options);

@@ -210,6 +210,30 @@ void forward_head(const Head& head, const Tensor& o, const Tensor& l) {
   }
 }
 
+// delta / l of a tile, [1, t], as the weighted sum of the very products that dS subtracts it from.
+// Large logits leave one weight of about 1: dO . o and its dO . v_j then differ by rounding alone,
+// which large q and k multiply.
+Tensor summed_delta(const Head& head, const Tensor& g, const Tensor& l, std::int64_t begin) {
+  const std::int64_t t = g.dim(0);
+  const Tensor sum = Tensor::zeros({1, t});
+  const Blocks blocks = head.cut();
+  for (std::int64_t j = 0; j < blocks.blocks(begin / head.options.query_tile); ++j) {
+    const std::int64_t key_begin = blocks.block_begin(j);
+    const std::int64_t b = head.block_size(key_begin);
+    const Tensor w = head.weights(begin, t, key_begin, b);
+    if (head.dropping()) head.drop(w, w, {}, begin, key_begin);
+    const Tensor products({b, t}, w.dtype());
+    const std::array<PostOp, 1> weigh{apply(Binary::mul, view(w))};
+    primitives::matmul(view(head.v.slice(key_begin, b)), transposed(view(g)), view(products),
+                       weigh);
+    const std::array<PostOp, 1> add{accumulate()};
+    primitives::matmul(view(ops::ones(b, w.dtype()), Shape{1, b}), view(products), view(sum), add);
+  }
+  Tensor delta({1, t}, DType::f32);
+  primitives::binary(Binary::div, sum, denominators(l, 1.0F), delta);
+  return delta;
+}
+
 // What the backward of a tile needs of the output's gradient, with s the share that dropout keeps
 // and delta = sum_c dO_c o_c.
 struct TileGradient {
@@ -217,16 +241,21 @@ struct TileGradient {
   Tensor d;     // delta / l [1, t]
   Tensor wide;  // [g, -d] widened, without dropout
 };
-TileGradient tile_gradient(const Head& head, const Tensor& dy, const Tensor& o, const Tensor& l) {
+TileGradient tile_gradient(const Head& head, const Tensor& dy, const Tensor& o, const Tensor& l,
+                           std::int64_t begin) {
   const std::int64_t t = dy.dim(0);
   const float share = head.share();
   TileGradient result{Tensor(dy.shape(), dy.dtype()), Tensor({1, t}, DType::f32), {}};
   primitives::binary(Binary::div, dy, denominators(l.reshaped({t, 1}), share), result.g);
-  const Tensor product(dy.shape(), dy.dtype());
-  primitives::binary(Binary::mul, result.g, o, product);
-  const std::array<PostOp, 1> scale{apply(Unary::linear, share)};
-  primitives::matmul(view(product), view(ops::ones(dy.dim(1), dy.dtype()), Shape{dy.dim(1), 1}),
-                     view(result.d, Shape{t, 1}), scale);
+  if (head.shifted && dy.dtype() == DType::f32) {
+    result.d = summed_delta(head, result.g, l, begin);
+  } else {
+    const Tensor product(dy.shape(), dy.dtype());
+    primitives::binary(Binary::mul, result.g, o, product);
+    const std::array<PostOp, 1> scale{apply(Unary::linear, share)};
+    primitives::matmul(view(product), view(ops::ones(dy.dim(1), dy.dtype()), Shape{dy.dim(1), 1}),
+                       view(result.d, Shape{t, 1}), scale);
+  }
   if (!head.dropping()) result.wide = ops::widen(result.g, ops::scaled(result.d, -1.0F));
   return result;
 }
@@ -271,7 +300,7 @@ void backward_head(const Head& head, const Tensor& o, const Tensor& l, const Ten
     const std::int64_t begin = blocks.tile_begin(i);
     const std::int64_t t = blocks.tile_size(i);
     const TileGradient tile =
-        tile_gradient(head, dy.slice(begin, t), o.slice(begin, t), columns(l, begin, t));
+        tile_gradient(head, dy.slice(begin, t), o.slice(begin, t), columns(l, begin, t), begin);
     const Tensor dq = Tensor::zeros({D, t});
     for (std::int64_t j = 0; j < blocks.blocks(i); ++j) {
       const std::int64_t key_begin = blocks.block_begin(j);
