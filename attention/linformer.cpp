@@ -38,8 +38,12 @@ class Linformer final : public Attention {
            x.key_length, max_length_);
     }
     const std::int64_t M = std::min(x.k.dim(1), max_length_);
-    const auto project = [&](const Parameter& P, const Value& y) {  // [H,r,M] x [H,M,*]
-      return matmul(slice(P.value(), 2, 0, M), mask_rows(slice(y, 1, 0, M), x.key_length));
+    const auto project = [&](const Parameter& parameter, const Value& y) {
+      const Value P = slice(parameter.value(), 2, 0, M);
+      const Value rows = mask_rows(slice(y, 1, 0, M), x.key_length);
+      if (!heads_shared_) return matmul(P, rows);  // [H,r,M] x [H,M,*]
+      // [r,M] x [M,H*]: the heads side by side
+      return engine::split_heads(matmul(reshape(P, {r_, M}), merge_heads(rows)), 1, y.dim(0))[0];
     };
     Value K, V;  // [H,r,D]  E K, [H,r,Dv]  F V
     if (share_kv_) {

@@ -67,20 +67,17 @@ class Synthesizer final : public Attention {
       a.push_back(x.q * (1.0F / std::sqrt(static_cast<float>(x.q.dim(2)))));
       b.push_back(x.k);
     }
+    if (a.empty()) a = b = {Value(Tensor::zeros({x.v.dim(0), N, 1}, x.v.dtype()))};  // Rnd alone
+    const Value A = concat(a, 2);                                                    // [H,N,*]
+    const Value B = concat(b, 2);                                                    // [H,N,*]
     const RandomKey key = c.call.of("weights");
-    if (!Rnd_.defined()) {
-      return engine::softmax_attention(
-          concat(a, 2), concat(b, 2), x.v,
-          {.keys = x.key_length, .causal = causal_, .dropout = c.dropout, .key = key});
+    if (Rnd_.defined()) {  // o = softmax(A B^T + Rnd) v  [H,N,Dv]
+      return engine::row_attention(
+          A, B, x.v, Rnd_.value(),
+          {.keys = {x.key_length}, .causal = causal_, .dropout = c.dropout, .key = key});
     }
-    const Value none(Tensor::zeros({x.v.dim(0), N, 1}, x.v.dtype()));
-    return engine::row_attention(a.empty() ? none : concat(a, 2), a.empty() ? none : concat(b, 2),
-                                 x.v, Rnd_.value(),
-                                 {.weights = {.rule = engine::RowRule::softmax},
-                                  .keys = {x.key_length},
-                                  .causal = causal_,
-                                  .dropout = c.dropout,
-                                  .key = key});  // [H,N,Dv]
+    return engine::softmax_attention(
+        A, B, x.v, {.keys = x.key_length, .causal = causal_, .dropout = c.dropout, .key = key});
   }
 
   [[nodiscard]] Weights weights(const PlainInputs& in) const override {
