@@ -165,6 +165,14 @@ TEST_CASE("memory: idle blocks that a thread no longer uses go back to the syste
   trim_pool();
 }
 
+TEST_CASE("memory: a very large block goes back at once", "[unit]") {
+  const std::size_t before = bytes_from_system();
+  if (before == 0) return;
+  constexpr std::size_t kBytes = std::size_t{320} << 20U;
+  allocate_block(kBytes).reset();
+  CHECK(bytes_from_system() < before + kBytes / 2);
+}
+
 TEST_CASE("memory: a thread that frees what others allocate keeps little of it", "[unit]") {
   trim_pool();
   const std::size_t before = bytes_from_system();

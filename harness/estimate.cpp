@@ -48,12 +48,17 @@ std::int64_t fixed_bytes(std::int64_t parameters, std::int64_t copies,
   return parameters * (4 * copies + (precision == "bf16" ? 2 : 0));
 }
 
+// Of a bench, in training with the gradients of each lane.
+std::int64_t fixed_bytes(std::int64_t parameters, const BenchOptions& options) {
+  const std::int64_t copies = options.mode == "train" ? kCopies + default_lanes(parameters) : 1;
+  return fixed_bytes(parameters, copies, options.precision);
+}
+
 // In flight in the trial of a training step, for each of its sequences.
 std::int64_t sequence_bytes(const BenchResult& trial, const BenchOptions& options) {
   const int threads = options.threads > 0 ? options.threads : engine::machine().cores;
-  const std::int64_t fixed =
-      fixed_bytes(trial.parameters, kCopies + default_lanes(trial.parameters), options.precision);
-  return std::max<std::int64_t>(0, *trial.point.peak_tensor_bytes - fixed) /
+  return std::max<std::int64_t>(
+             0, *trial.point.peak_tensor_bytes - fixed_bytes(trial.parameters, options)) /
          std::min<std::int64_t>(options.batch, threads);
 }
 
@@ -123,25 +128,21 @@ Estimate estimate_bench(const BenchOptions& options, std::vector<std::int64_t> l
   std::int64_t tried = 0;
   double step = 0;
   double activations = 0;  // bytes
-  const auto fixed = [&options](std::int64_t parameters) {
-    const std::int64_t training = kCopies - 1 + default_lanes(parameters);
-    return fixed_bytes(parameters, 1 + (options.mode == "train" ? training : 0), options.precision);
-  };
   for (const std::int64_t n : lengths) {
     if (tried == 0 || n <= kLongestTrial) {
       const BenchResult trial = try_out(options, n);
       if (trial.point.status != "completed") return {};
       tried = n;
       step = static_cast<double>(options.batch * n) / *trial.point.tokens_per_second;
-      activations = static_cast<double>(
-          std::max<std::int64_t>(0, *trial.point.peak_tensor_bytes - fixed(trial.parameters)));
+      activations = static_cast<double>(std::max<std::int64_t>(
+          0, *trial.point.peak_tensor_bytes - fixed_bytes(trial.parameters, options)));
     }
     const double time = step * growth(claim_of(traits.time), tried, n);
     sum.seconds += kWarmUpSteps * time + std::max(options.seconds, kLeastSteps * time);
     // Some variants have parameters for every position, or for every pair of them.
     sum.memory.fixed_bytes = std::max(
         sum.memory.fixed_bytes,
-        fixed(bench_parameters(options, n)) +
+        fixed_bytes(bench_parameters(options, n), options) +
             static_cast<std::int64_t>(activations * growth(claim_of(traits.memory), tried, n)));
   }
   return sum;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/kernels.h"
+#include "engine/ops/internal.h"
 
 namespace lra::engine {
 namespace {
@@ -55,15 +56,9 @@ Value embedding(const Value& table, const Value& positions, std::span<const std:
   return Tape::record(
       std::move(y), {&table, &positions},
       [kept = std::move(kept), gt = table.gradient(), gp = positions.gradient()](const Tensor& dy) {
-        const auto sum = [](const Gradient& g) {
-          if (!g) return Tensor();
-          const GradNode::Target target = g->target();
-          if (!target.accumulate) target.tensor.zero();
-          return target.tensor;
-        };
         // One after the other: both may be one gradient.
-        kernels::embed_backward(dy, kept, sum(gt), Tensor());
-        kernels::embed_backward(dy, kept, Tensor(), sum(gp));
+        kernels::embed_backward(dy, kept, ops::f32_sum(gt), Tensor());
+        kernels::embed_backward(dy, kept, Tensor(), ops::f32_sum(gp));
       });
 }
 

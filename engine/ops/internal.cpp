@@ -91,6 +91,14 @@ Tensor sum_to(const Tensor& t, const Shape& shape, DType dtype, float scale) {
   return result;
 }
 
+Tensor f32_sum(const Gradient& gradient) {
+  if (!gradient) return {};
+  if (gradient->dtype() != DType::f32) return Tensor::zeros(gradient->shape());
+  const GradNode::Target target = gradient->target();
+  if (!target.accumulate) target.tensor.zero();
+  return target.tensor;
+}
+
 void add_column_sums(const Gradient& gradient, const Tensor& dy) {
   if (gradient->dtype() == DType::f32) {
     const GradNode::Target target = gradient->target();

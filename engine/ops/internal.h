@@ -15,6 +15,10 @@ namespace lra::engine::ops {
 // Sums t over the axes in which `shape` (of equal rank) is 1; result in `dtype`, scaled.
 [[nodiscard]] Tensor sum_to(const Tensor& t, const Shape& shape, DType dtype, float scale = 1.0F);
 
+// For a rule that adds to a gradient piece by piece, in f32: the gradient itself, as far as it has
+// been summed, if that is f32; else zeros, which the rule then has to add(); undefined for null.
+[[nodiscard]] Tensor f32_sum(const Gradient& gradient);
+
 // Adds the sums over the rows of dy [R, C] into the gradient of a value [C].
 void add_column_sums(const Gradient& gradient, const Tensor& dy);
 

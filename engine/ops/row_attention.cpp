@@ -62,35 +62,6 @@ void add_bias(const Tensor& bias, std::int64_t i, float* row, std::int64_t n) {
   }
 }
 
-// The gradient of the bias, summed in f32: where the tape wants it if that is f32.
-class BiasGradient {
- public:
-  explicit BiasGradient(const Gradient& gradient) {
-    if (!gradient) return;
-    target_ = gradient->target();
-    if (target_.tensor.dtype() != DType::f32) {
-      sum_ = Tensor::zeros(target_.tensor.shape());
-    } else {
-      sum_ = target_.tensor;
-      if (!target_.accumulate) sum_.zero();
-    }
-  }
-  [[nodiscard]] const Tensor& sum() const { return sum_; }
-  void deliver() const {
-    if (!sum_.defined() || target_.tensor.dtype() == DType::f32) return;
-    const Tensor sum = ops::cast(sum_, target_.tensor.dtype());
-    if (target_.accumulate) {
-      primitives::binary(primitives::Binary::add, target_.tensor, sum, target_.tensor);
-    } else {
-      primitives::copy(view(sum), view(target_.tensor));
-    }
-  }
-
- private:
-  GradNode::Target target_ = {};
-  Tensor sum_;
-};
-
 class RowAttention {
  public:
   explicit RowAttention(RowAttentionOptions options) : o_(std::move(options)) {}
@@ -240,16 +211,16 @@ Value row_attention(const Value& q, const Value& k, const Value& v, const Value&
                         const Tensor dq({H, N, first.q.dim(1)}, DType::f32);
                         const Tensor dk = Tensor::zeros({H, first.k.dim(0), first.k.dim(1)});
                         const Tensor dv = Tensor::zeros({H, first.v.dim(0), first.v.dim(1)});
-                        const BiasGradient db(gb);
+                        const Tensor db = ops::f32_sum(gb);
                         for (std::int64_t h = 0; h < H; ++h) {
                           attention.backward(heads[static_cast<std::size_t>(h)], head_of(dy, h),
                                              head_of(dq, h), head_of(dk, h), head_of(dv, h),
-                                             bias_of(db.sum(), h));
+                                             bias_of(db, h));
                         }
                         ops::deliver(gq, dq, options.scale);
                         ops::deliver(gk, dk, options.scale);
                         ops::deliver(gv, dv, 1.0F);
-                        db.deliver();
+                        if (gb && gb->dtype() != DType::f32) gb->add(ops::cast(db, gb->dtype()));
                       });
 }
 

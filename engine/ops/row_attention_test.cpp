@@ -75,6 +75,14 @@ double bias_at(const Array& bias, std::int64_t h, std::int64_t i, std::int64_t j
   return i < bias.shape[1] ? bias.at({h, i, j}) : 0;
 }
 
+// What dropout multiplies the weights of a head by, [N, M]: drawn for the rows of a tile at once.
+Tensor dropout_factors(std::int64_t h, std::int64_t N, std::int64_t M,
+                       const RowAttentionOptions& o) {
+  Tensor factors = Tensor::full({std::min(N, kTile), M}, 1);
+  kernels::dropout(factors, factors, o.dropout, o.key.of(static_cast<std::uint64_t>(h)).of(0));
+  return factors;
+}
+
 // o_i = sum_j w_j(s_i) v_j over the keys that query i may see.
 Array attention_definition(const std::vector<Array>& in, const RowAttentionOptions& o) {
   const Array& q = in[0];
@@ -83,6 +91,7 @@ Array attention_definition(const std::vector<Array>& in, const RowAttentionOptio
   Array y(Shape{H, q.shape[1], Dv});
   for (std::int64_t h = 0; h < H; ++h) {
     const std::int64_t keys = o.keys[o.keys.size() == 1 ? 0 : static_cast<std::size_t>(h)];
+    const Tensor factors = dropout_factors(h, q.shape[1], k.shape[1], o);
     for (std::int64_t i = 0; i < q.shape[1]; ++i) {
       std::vector<double> s;
       for (std::int64_t j = 0; j < (o.causal ? std::min(keys, i + 1) : keys); ++j) {
@@ -92,10 +101,10 @@ Array attention_definition(const std::vector<Array>& in, const RowAttentionOptio
         s.push_back(double{o.scale} * sum + double{o.shift} + bias);
       }
       const std::vector<double> w = definition_weights(o.weights, s);
-      for (std::size_t j = 0; j < w.size(); ++j) {
-        for (std::int64_t d = 0; d < Dv; ++d) {
-          y.at({h, i, d}) += w[j] * v.at({h, static_cast<std::int64_t>(j), d});
-        }
+      for (std::int64_t j = 0; j < static_cast<std::int64_t>(w.size()); ++j) {
+        const double weight =
+            w[static_cast<std::size_t>(j)] * double{factors.f32()[i * k.shape[1] + j]};
+        for (std::int64_t d = 0; d < Dv; ++d) y.at({h, i, d}) += weight * v.at({h, j, d});
       }
     }
   }
@@ -175,29 +184,8 @@ TEST_CASE("row_attention: dropout is the definition's with its mask, from the ke
                            options)
           .tensor();
     };
-    const Array q = to_array(in[0].tensor);
-    const Array k = to_array(in[1].tensor);
-    const Array v = to_array(in[2].tensor);
-    Array expected(Shape{H, n, Dv});
-    for (std::int64_t h = 0; h < H; ++h) {
-      const Tensor factors = Tensor::full({std::min(n, kTile), m}, 1);
-      kernels::dropout(factors, factors, o.dropout, o.key.of(static_cast<std::uint64_t>(h)).of(0));
-      for (std::int64_t i = 0; i < n; ++i) {
-        const std::int64_t end = causal ? std::min<std::int64_t>(5, i + 1) : 5;
-        double total = 0;
-        std::vector<double> w;
-        for (std::int64_t j = 0; j < end; ++j) {
-          double s = 0;
-          for (std::int64_t d = 0; d < D; ++d) s += q.at({h, i, d}) * k.at({h, j, d});
-          total += w.emplace_back(std::exp(double{o.scale} * s));
-        }
-        for (std::int64_t j = 0; j < end; ++j) {
-          const double weight =
-              w[static_cast<std::size_t>(j)] / total * double{factors.f32()[i * m + j]};
-          for (std::int64_t d = 0; d < Dv; ++d) expected.at({h, i, d}) += weight * v.at({h, j, d});
-        }
-      }
-    }
+    const Array expected = attention_definition(
+        {to_array(in[0].tensor), to_array(in[1].tensor), to_array(in[2].tensor)}, o);
     CHECK(error(to_array(run(o)).values, expected.values, 1) < 4e-6);
     RowAttentionOptions other = o;
     other.key = RandomKey(4);

@@ -25,7 +25,8 @@ struct SoftmaxAttentionOptions {
 // |q| |k| bounds all logits by 60 in magnitude; beyond that the exact maximum of each query is
 // found in a pass of its own. The normaliser l is applied to the outputs and, in the backward, to
 // their gradients, so that the backward recomputes e^S and nothing else:
-//   dV = e^S^T (dO / l),   dS = e^S o (dO V^T - delta) / l,   delta_i = dO_i . O_i,
+//   dV = e^S^T (dO / l),   dS = e^S o (dO V^T - delta) / l,   delta_i = dO_i . O_i (in f32,
+//   where logits are large: sum_j P_ij dO_i . V_j, which saturated rows cancel exactly),
 //   dQ = scale dS K,   dK = scale dS^T Q                       (Dao et al. 2022, arXiv 2205.14135).
 [[nodiscard]] Value softmax_attention(const Value& q, const Value& k, const Value& v,
                                       const SoftmaxAttentionOptions& options);
