@@ -89,7 +89,7 @@ class RunRehearsal final : public Rehearsal {
     for (ms = 0; infer_batches_ < most && ms < 1e3 * kInferenceShare * round_seconds;) {
       ms += time_ms([&] { result_.infer.flops += infer(infer_batches_); });
       for (const std::size_t i : test_batch(infer_batches_)) {
-        result_.infer.tokens += token_count(test[i]);
+        result_.infer.tokens += token_count(*training_.model, test[i]);
         ++result_.infer.examples;
       }
       ++infer_batches_;
@@ -99,7 +99,8 @@ class RunRehearsal final : public Rehearsal {
   [[nodiscard]] std::vector<std::size_t> longest_examples() const {
     const auto& train = training_.data.split(tasks::Split::train);
     std::vector<std::pair<std::int64_t, std::size_t>> lengths(train.size());
-    for (std::size_t i = 0; i < lengths.size(); ++i) lengths[i] = {-token_count(train[i]), i};
+    for (std::size_t i = 0; i < lengths.size(); ++i)
+      lengths[i] = {-token_count(*training_.model, train[i]), i};
     const auto count = std::min(static_cast<std::size_t>(spec_.train.batch_size), lengths.size());
     std::partial_sort(lengths.begin(), lengths.begin() + static_cast<std::ptrdiff_t>(count),
                       lengths.end());

@@ -159,7 +159,7 @@ Evaluation evaluate(Workers& workers, const models::Model& model, const tasks::D
     if (p.correct == p.counted) ++e.exact;
     if (p.label >= 0) e.labels.push_back(p.label);
   }
-  for (const std::size_t i : indices) e.tokens += token_count(data[i]);
+  for (const std::size_t i : indices) e.tokens += token_count(model, data[i]);
   e.examples = static_cast<std::int64_t>(indices.size());
   if (e.counted > 0) {
     e.accuracy = static_cast<double>(e.correct) / static_cast<double>(e.counted);

@@ -3,8 +3,11 @@
 #include "harness/training.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
+#include "harness/workers.h"
+#include "tasks/task.h"
 #include "tests/catch.h"
 
 namespace lra::harness {
@@ -49,6 +52,20 @@ TEST_CASE("order: a position's example depends on the seed alone", "[unit]") {
     differs = differs || other.at(i) != expected;
   }
   CHECK(differs);
+}
+
+TEST_CASE(
+    "model_task: known bug: black pixels are tokens, and left out where the quirk is asked for",
+    "[unit]") {
+  for (const char* name : {"image", "pathfinder", "pathx"}) {
+    CAPTURE(name);
+    const auto exact = model_task(tasks::create_task(name, nullptr)->info());
+    CHECK_FALSE(exact.zero_is_padding);
+    CHECK(exact.pixel_offset == 1);
+    const auto quirk = model_task(tasks::create_task(name, {{"pixel_mask", "google"}})->info());
+    CHECK(quirk.zero_is_padding);
+    CHECK(quirk.pixel_offset == 0);
+  }
 }
 
 }  // namespace

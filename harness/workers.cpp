@@ -51,34 +51,33 @@ std::int64_t labelled(const models::Model& model, const tasks::Example& example)
          std::count(labels.begin(), labels.end(), engine::kIgnoredLabel);
 }
 
-std::int64_t row_count(const tasks::Example& example) {
-  const auto rows = [](std::span<const tasks::Token> tokens) {
-    return tokens.empty() ? 0 : models::bucket_length(static_cast<std::int64_t>(tokens.size()));
-  };
-  return rows(example.tokens) + rows(example.second);
+std::int64_t row_count(const models::Model& model, const tasks::Example& example) {
+  return model.encoder_rows(example.tokens) +
+         (example.second.empty() ? 0 : model.encoder_rows(example.second));
 }
 
 // Longest first, each to the lane with the least to do: the same for any number of threads.
-std::vector<std::vector<std::size_t>> deal(std::span<const tasks::Example> batch,
+std::vector<std::vector<std::size_t>> deal(const models::Model& model,
+                                           std::span<const tasks::Example> batch,
                                            std::size_t lanes) {
-  const auto cost = [&batch](std::size_t i) {
-    const auto square = [](std::span<const tasks::Token> t) {
-      const auto n = static_cast<double>(t.size());
-      return n + n * n / 4096;
-    };
-    return square(batch[i].tokens) + square(batch[i].second);
-  };
+  std::vector<double> cost(batch.size(), 0.0);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    for (const std::span<const tasks::Token> tokens : {batch[i].tokens, batch[i].second}) {
+      const auto n = tokens.empty() ? 0.0 : static_cast<double>(model.real_tokens(tokens));
+      cost[i] += n + n * n / 4096;
+    }
+  }
   std::vector<std::size_t> order(batch.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return cost(a) > cost(b); });
+                   [&](std::size_t a, std::size_t b) { return cost[a] > cost[b]; });
   std::vector<std::vector<std::size_t>> dealt(lanes);
   std::vector<double> load(lanes, 0.0);
   for (const std::size_t i : order) {
     const auto lightest =
         static_cast<std::size_t>(std::min_element(load.begin(), load.end()) - load.begin());
     dealt[lightest].push_back(i);
-    load[lightest] += cost(i);
+    load[lightest] += cost[i];
   }
   return dealt;
 }
@@ -120,11 +119,14 @@ models::ModelTask model_task(const tasks::TaskInfo& info) {
   task.classes = info.classes;
   task.vocabulary = info.vocabulary;
   task.max_length = info.max_length;
+  task.zero_is_padding = info.zero_is_padding;
+  task.pixel_offset = info.pixel_offset;
   return task;
 }
 
-std::int64_t token_count(const tasks::Example& example) {
-  return static_cast<std::int64_t>(example.tokens.size() + example.second.size());
+std::int64_t token_count(const models::Model& model, const tasks::Example& example) {
+  return model.real_tokens(example.tokens) +
+         (example.second.empty() ? 0 : model.real_tokens(example.second));
 }
 
 BatchResult Workers::train(const models::Model& model, std::span<const tasks::Example> batch,
@@ -133,7 +135,7 @@ BatchResult Workers::train(const models::Model& model, std::span<const tasks::Ex
   std::int64_t labels = 0;
   for (const auto& example : batch) labels += labelled(model, example);
   const float scale = 1.0F / static_cast<float>(std::max<std::int64_t>(labels, 1));
-  const auto dealt = deal(batch, lanes.size());
+  const auto dealt = deal(model, batch, lanes.size());
   const RandomKey key = RandomKey(seed).of("train").of(static_cast<std::uint64_t>(step));
   std::vector<BatchResult> results(lanes.size());
   const auto run_lane = [&](std::size_t lane) {
@@ -151,8 +153,8 @@ BatchResult Workers::train(const models::Model& model, std::span<const tasks::Ex
       result.loss += double{loss.tensor().f32()[0]};
       result.correct += s.correct;
       result.counted += s.counted;
-      result.tokens += token_count(batch[i]);
-      result.rows += row_count(batch[i]);
+      result.tokens += token_count(model, batch[i]);
+      result.rows += row_count(model, batch[i]);
       tape.backward(loss);
     }
     result.flops = engine::primitives::executed_flops() - flops;

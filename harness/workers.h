@@ -102,7 +102,7 @@ class Workers {
 
 [[nodiscard]] models::ModelTask model_task(const tasks::TaskInfo& info);
 
-// Positions of an example without and with the padding of its bucket.
-[[nodiscard]] std::int64_t token_count(const tasks::Example& example);
+// Real tokens of an example, both sequences of a pair.
+[[nodiscard]] std::int64_t token_count(const models::Model& model, const tasks::Example& example);
 
 }  // namespace lra::harness

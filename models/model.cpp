@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <utility>
 
 namespace lra::models {
@@ -131,18 +132,89 @@ Value Model::positions() const {
   return sinusoids_.defined() ? Value(sinusoids_) : Value();
 }
 
-// Grey values: id 1..256 is pixel 0..255; (pixel/255 - mean) / std projected to the width.
-Value Model::embed_pixels(std::span<const std::uint16_t> ids, std::int64_t rows) const {
-  Tensor pixels = Tensor::zeros({rows, 1});
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    const double grey = std::max(0.0, (static_cast<double>(ids[i]) - 1) / 255);
+std::int64_t Model::real_tokens(std::span<const std::uint16_t> ids) const {
+  if (!task_.zero_is_padding) return static_cast<std::int64_t>(ids.size());
+  const auto padding = std::count(ids.begin(), ids.end(), std::uint16_t{0});
+  return std::max<std::int64_t>(static_cast<std::int64_t>(ids.size()) - padding, 1);
+}
+
+std::int64_t Model::encoder_rows(std::span<const std::uint16_t> ids) const {
+  // mean_all pools over padding too, as LRA's code does: all of it is computed.
+  if (config_.pooling == "mean_all") return task_.max_length;
+  return bucket_length(real_tokens(ids) + (cls_.defined() ? 1 : 0));
+}
+
+// Ids that are padding inside the sequence are left out: no token attends to them and no mean
+// counts them. What is left keeps the position embeddings of its places; where a variant itself
+// counts positions (windows, convolutions, cosFormer's cosine), it counts what is left. mean_all,
+// which pools over padding, has it behind the real tokens. A sequence of padding keeps its first
+// token.
+Model::Rows Model::arrange(std::span<const std::uint16_t> ids) const {
+  Rows rows;
+  rows.real = real_tokens(ids);
+  rows.computed = encoder_rows(ids);
+  rows.in_order = rows.real == static_cast<std::int64_t>(ids.size());
+  rows.places.resize(ids.size());
+  std::iota(rows.places.begin(), rows.places.end(), 0);
+  if (!rows.in_order) {
+    std::stable_partition(rows.places.begin(), rows.places.end(),
+                          [ids](std::int32_t i) { return ids[static_cast<std::size_t>(i)] != 0; });
+  }
+  if (config_.pooling == "mean_all") {
+    const std::size_t given = rows.places.size();
+    rows.places.resize(static_cast<std::size_t>(rows.computed));
+    std::iota(rows.places.begin() + static_cast<std::ptrdiff_t>(given), rows.places.end(),
+              static_cast<std::int32_t>(given));
+  } else {
+    rows.places.resize(static_cast<std::size_t>(rows.real));
+  }
+  rows.ids.reserve(rows.places.size() + 1);
+  for (const std::int32_t i : rows.places) {
+    const auto at = static_cast<std::size_t>(i);
+    rows.ids.push_back(at < ids.size() ? ids[at] : 0);
+  }
+  if (cls_.defined()) {
+    for (std::int32_t& place : rows.places) ++place;
+    rows.places.insert(rows.places.begin(), 0);
+  }
+  return rows;
+}
+
+// Position embeddings of rows in any order: [rows, E] f32, undefined without positions.
+Value Model::position_rows(const Rows& rows) const {
+  const Value position = positions();
+  if (!position.defined()) return position;
+  return engine::embedding(position, Value(), rows.places, rows.computed, DType::f32);
+}
+
+// (pixel/255 - mean) / std projected to the width.
+Value Model::embed_pixels(const Rows& rows) const {
+  const std::int64_t extra = cls_.defined() ? 1 : 0;
+  Tensor pixels = Tensor::zeros({rows.computed - extra, 1});
+  for (std::size_t i = 0; i < rows.ids.size(); ++i) {
+    const double grey = std::max(0.0, static_cast<double>(rows.ids[i] - task_.pixel_offset) / 255);
     pixels.f32()[i] = static_cast<float>((grey - config_.pixel_mean) / config_.pixel_std);
   }
   Value x = engine::linear(Value(pixels), pixel_.weight.value_f32(), pixel_.bias.value());
-  const Value position = positions();
-  if (!position.defined()) return x;
-  const std::int64_t n = std::min(rows, position.dim(0));
-  return x + engine::pad(engine::slice(position, 0, 0, n), 0, 0, rows - n);
+  if (extra > 0) x = engine::concat({cls_.value_f32(), x}, 0);
+  const Value position = position_rows(rows);
+  return cast(position.defined() ? x + position : x, parameters_.compute_type());
+}
+
+Value Model::embed_tokens(Rows rows) const {
+  const DType type = parameters_.compute_type();
+  Value table = table_.value_f32();
+  if (cls_.defined()) {
+    // The CLS vector is a row behind the table, so that one look-up serves all.
+    table = engine::concat({table, cls_.value_f32()}, 0);
+    rows.ids.insert(rows.ids.begin(), static_cast<std::int32_t>(table.dim(0) - 1));
+  }
+  if (rows.in_order) {
+    return engine::embedding(table, positions(), rows.ids, rows.computed, type);
+  }
+  const Value x = engine::embedding(table, Value(), rows.ids, rows.computed, DType::f32);
+  const Value position = position_rows(rows);
+  return cast(position.defined() ? x + position : x, type);
 }
 
 Value Model::embed(std::span<const std::uint16_t> ids, Pass& pass) const {
@@ -150,27 +222,9 @@ Value Model::embed(std::span<const std::uint16_t> ids, Pass& pass) const {
     fail(ErrorKind::shape, "model: a sequence of {} ids, expected 1..{}", ids.size(),
          task_.max_length);
   }
-  const DType type = parameters_.compute_type();
-  const bool all = config_.pooling == "mean_all";
-  std::vector<std::int32_t> row_ids(ids.begin(), ids.end());
-  pass.length = static_cast<std::int64_t>(ids.size());
-  // mean_all pools over padding too, as LRA's code does: the padding is then part of the sequence.
-  if (all) row_ids.resize(static_cast<std::size_t>(task_.max_length), 0);
-  const std::int64_t extra = cls_.defined() ? 1 : 0;
-  const auto n = static_cast<std::int64_t>(row_ids.size());
-  const std::int64_t rows = all ? n : bucket_length(n + extra);
-  Value x;
-  if (config_.input == "pixels") {
-    x = engine::cast(embed_pixels(ids, rows), type);
-  } else if (extra == 0) {
-    x = engine::embedding(table_.value_f32(), positions(), row_ids, rows, type);
-  } else {
-    // The CLS vector is a row behind the table, so that one look-up serves all.
-    const Value table = engine::concat({table_.value_f32(), cls_.value_f32()}, 0);
-    row_ids.insert(row_ids.begin(), static_cast<std::int32_t>(table.dim(0) - 1));
-    x = engine::embedding(table, positions(), row_ids, rows, type);
-  }
-  pass.length += extra;
+  Rows rows = arrange(ids);
+  pass.length = rows.real + (cls_.defined() ? 1 : 0);
+  Value x = config_.input == "pixels" ? embed_pixels(rows) : embed_tokens(std::move(rows));
   if (!pass.training || config_.dropout == 0) return x;
   return engine::dropout(x, config_.dropout, pass.key.of("embedding"));
 }

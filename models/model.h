@@ -17,9 +17,11 @@ enum class HeadKind { pooled_class, pair_class, token };
 // What the task asks of the model.
 struct ModelTask {
   HeadKind head = HeadKind::pooled_class;
-  std::int64_t classes = 2;     // or the vocabulary for a token head
-  std::int64_t vocabulary = 2;  // ids are 0..vocabulary-1
-  std::int64_t max_length = 1;  // of one sequence, without CLS
+  std::int64_t classes = 2;      // or the vocabulary for a token head
+  std::int64_t vocabulary = 2;   // ids are 0..vocabulary-1
+  std::int64_t max_length = 1;   // of one sequence, without CLS
+  bool zero_is_padding = false;  // id 0 inside a sequence is left out of it (black pixels, a quirk)
+  std::int64_t pixel_offset = 1;  // a pixel's id less its value, where the input is pixels
 };
 
 // Lengths are rounded up to a bucket: 64 steps an octave from 512 on, multiples of 16 below, so
@@ -33,6 +35,11 @@ class Model {
 
   // Allocates and fills the parameters; computes in `compute`.
   void initialise(std::uint64_t seed, engine::DType compute);
+
+  // Ids of a sequence that are real tokens: all, or those that are not 0 where 0 is padding.
+  [[nodiscard]] std::int64_t real_tokens(std::span<const std::uint16_t> ids) const;
+  // Rows of the encoder for them: a CLS token and padding included.
+  [[nodiscard]] std::int64_t encoder_rows(std::span<const std::uint16_t> ids) const;
 
   // ids [n] (and `second` for pair tasks) -> logits f32 [1, classes], or [n, classes] for a token
   // head. Needs a ParameterScope; pass.length is set here. Throws Error(shape) for an empty input,
@@ -58,8 +65,18 @@ class Model {
   [[nodiscard]] std::int64_t parameter_count() const { return parameters_.count(); }
 
  private:
+  // What stands in the encoder's rows: ids and their places in the sequence.
+  struct Rows {
+    std::vector<std::int32_t> ids, places;
+    std::int64_t real = 0;      // of ids
+    std::int64_t computed = 0;  // ids, a CLS token and padding
+    bool in_order = true;       // places are 0, 1, 2, ...
+  };
+  [[nodiscard]] Rows arrange(std::span<const std::uint16_t> ids) const;
   [[nodiscard]] Value embed(std::span<const std::uint16_t> ids, Pass& pass) const;
-  [[nodiscard]] Value embed_pixels(std::span<const std::uint16_t> ids, std::int64_t rows) const;
+  [[nodiscard]] Value embed_tokens(Rows rows) const;
+  [[nodiscard]] Value embed_pixels(const Rows& rows) const;
+  [[nodiscard]] Value position_rows(const Rows& rows) const;
   [[nodiscard]] Value positions() const;
   void build_head();
 

@@ -17,20 +17,32 @@ using engine::Tensor;
 constexpr std::int64_t kClasses = 3;
 constexpr std::int64_t kVocabulary = 11;
 
-std::unique_ptr<Model> make_model(const std::string& pooling, std::int64_t max_length,
-                                  const std::string& positions = "learned") {
+ModelConfig small_config(const std::string& pooling, const std::string& positions) {
   ModelConfig config;
   config.width = config.qkv_width = 8;
   config.ff_width = 12;
   config.pooling = pooling;
   config.positions = positions;
+  return config;
+}
+
+ModelTask small_task(std::int64_t max_length) {
   ModelTask task;
   task.classes = kClasses;
   task.vocabulary = kVocabulary;
   task.max_length = max_length;
+  return task;
+}
+
+std::unique_ptr<Model> make_model(const ModelConfig& config, const ModelTask& task) {
   auto model = std::make_unique<Model>(config, task, "softmax", nlohmann::json::object());
   model->initialise(1, engine::DType::f32);
   return model;
+}
+
+std::unique_ptr<Model> make_model(const std::string& pooling, std::int64_t max_length,
+                                  const std::string& positions = "learned") {
+  return make_model(small_config(pooling, positions), small_task(max_length));
 }
 
 std::vector<float> logits(const Model& model, const std::vector<std::uint16_t>& ids) {
@@ -96,6 +108,114 @@ TEST_CASE("model: known bug: CLS pooling reads a token of its own, not the first
   other[0] = 7;
   CHECK(row(*with_cls, kIds) == row(*with_cls, other));
   CHECK(row(*first, kIds) != row(*first, other));
+}
+
+// A model for pictures whose black pixels are padding, in pixels or in tokens.
+std::unique_ptr<Model> make_masked(const std::string& pooling, const std::string& positions,
+                                   const std::string& input, bool masked = true) {
+  ModelConfig config = small_config(pooling, positions);
+  config.input = input;
+  ModelTask task = small_task(9);
+  task.zero_is_padding = masked;
+  task.pixel_offset = 0;
+  return make_model(config, task);
+}
+
+// Rows of the first layer's input.
+std::vector<std::vector<float>> input_rows(const Model& model,
+                                           const std::vector<std::uint16_t>& ids) {
+  Pass pass;
+  const engine::ParameterScope parameters(model.parameters(), {});
+  const Tensor x = model.trace(ids, pass).front().tensor();
+  CHECK(x.dim(0) == model.encoder_rows(ids));
+  std::vector<std::vector<float>> rows;
+  for (std::int64_t i = 0; i < pass.length; ++i) {
+    rows.emplace_back(x.f32() + i * x.dim(1), x.f32() + (i + 1) * x.dim(1));
+  }
+  return rows;
+}
+
+TEST_CASE("model: where id 0 is padding, tokens of id 0 are neither attended to nor pooled",
+          "[unit]") {
+  const engine::WorkerScope worker;
+  const std::vector<std::uint16_t> sparse{0, 3, 0, 0, 1, 4, 0, 2, 0};
+  for (const std::string input : {"tokens", "pixels"}) {
+    CAPTURE(input);
+    for (const std::string pooling : {"mean", "mean_zeroed", "sum", "cls", "first", "last"}) {
+      CAPTURE(pooling);
+      const auto masked = make_masked(pooling, "none", input);
+      CHECK(logits(*masked, sparse) == logits(*masked, {3, 1, 4, 2}));
+      CHECK(logits(*masked, sparse) != logits(*make_masked(pooling, "none", input, false), sparse));
+      CHECK(masked->real_tokens(sparse) == 4);
+      // Nothing but black pixels: the first stays.
+      CHECK(masked->real_tokens(std::vector<std::uint16_t>{0, 0, 0}) == 1);
+      CHECK(logits(*masked, {0, 0, 0}) == logits(*masked, {0}));
+    }
+    // Pooled over all positions, as in Google's Pathfinder: padding counts, wherever it stands.
+    const auto all = make_masked("mean_all", "none", input);
+    CHECK(logits(*all, sparse) == logits(*all, {3, 1, 4, 2, 0, 0, 0, 0, 0}));
+    CHECK(logits(*all, sparse) != logits(*make_masked("mean", "none", input), sparse));
+  }
+}
+
+TEST_CASE("model: the tokens left between padding keep the position embeddings of their places",
+          "[unit]") {
+  const engine::WorkerScope worker;
+  const std::vector<std::uint16_t> sparse{0, 3, 0, 0, 1, 4, 0, 2, 0};
+  for (const std::string input : {"tokens", "pixels"}) {
+    for (const std::string positions : {"learned", "sinusoidal", "sinusoidal_2d"}) {
+      for (const std::string pooling : {"mean", "cls"}) {
+        CAPTURE(input, positions, pooling);
+        const auto rows = input_rows(*make_masked(pooling, positions, input), sparse);
+        const auto dense = input_rows(*make_masked(pooling, positions, input, false), sparse);
+        std::vector<std::vector<float>> expected;
+        const std::size_t extra = pooling == "cls" ? 1 : 0;
+        if (extra == 1) expected.push_back(dense[0]);
+        for (std::size_t i = 0; i < sparse.size(); ++i) {
+          if (sparse[i] != 0) expected.push_back(dense[i + extra]);
+        }
+        CHECK(rows == expected);
+      }
+    }
+  }
+}
+
+TEST_CASE("model: a pixel's value is its id less the offset, and a CLS row stands before pixels",
+          "[unit]") {
+  const engine::WorkerScope worker;
+  ModelConfig config = small_config("mean", "learned");
+  config.input = "pixels";
+  config.pixel_mean = 0.25;
+  config.pixel_std = 0.5;
+  ModelTask raw = small_task(9);
+  raw.pixel_offset = 0;
+  const std::vector<std::uint16_t> grey{0, 255, 7, 128};
+  const std::vector<std::uint16_t> shifted{1, 256, 8, 129};
+  const auto model = make_model(config, small_task(9));
+  CHECK(logits(*make_model(config, raw), grey) == logits(*model, shifted));
+
+  config.positions = "none";
+  const auto plain = input_rows(*make_model(config, small_task(9)), shifted);
+  REQUIRE(plain.size() == 4);
+  const auto bare = make_model(config, small_task(9));
+  const auto* weight = bare->parameters().find("embedding.pixel.weight");
+  const auto* bias = bare->parameters().find("embedding.pixel.bias");
+  REQUIRE(weight != nullptr);
+  REQUIRE(bias != nullptr);
+  for (std::size_t i = 0; i < grey.size(); ++i) {
+    const double x = (grey[i] / 255.0 - 0.25) / 0.5;
+    for (std::size_t c = 0; c < 8; ++c) {
+      CHECK(double{plain[i][c]} ==
+            testing::Approx(x * double{bare->parameters().tensor(*weight).f32()[c]} +
+                            double{bare->parameters().tensor(*bias).f32()[c]})
+                .margin(1e-6));
+    }
+  }
+  config.pooling = "cls";
+  const auto with_cls = input_rows(*make_model(config, small_task(9)), shifted);
+  REQUIRE(with_cls.size() == 5);
+  CHECK(with_cls[0] != with_cls[1]);
+  CHECK(std::vector<std::vector<float>>(with_cls.begin() + 1, with_cls.end()) == plain);
 }
 
 TEST_CASE("model: gpt2 initial values leave the residual stream to the embeddings", "[unit]") {

@@ -87,7 +87,7 @@ struct TaskInfo {
   std::int64_t max_length = 0;  // of one sequence
   bool pixels = false;          // tokens are grey values (value = id - pixel_offset)
   std::int64_t pixel_offset = 1;
-  bool zero_is_padding = false;  // id 0 occurs inside a sequence and is to be masked like padding
+  bool zero_is_padding = false;  // id 0 occurs inside a sequence and is left out of it
   // The options that grow with the sequences of generated data, all by the same factor; empty:
   // there are none of another length.
   std::vector<std::string> length_axis;

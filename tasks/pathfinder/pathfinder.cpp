@@ -97,7 +97,7 @@ class Pathfinder : public Task {
         .choice("difficulty", difficulty_, pathfinder::difficulties(),
                 "the release's folder; the arena's task is curv_contour_length_14")
         .choice("pixel_mask", pixel_mask_, {"none", "google"},
-                "google: a black pixel has id 0 and is masked as padding (quirk)")
+                "google: a black pixel has id 0 and is left out as padding (quirk)")
         .integer("split_seed", split_seed_, 0, std::numeric_limits<std::int32_t>::max(),
                  "seed of the 80/10/10 split")
         .integer("vocabulary_rows", vocabulary_rows_, 0, 65536,
