@@ -36,6 +36,10 @@ Tensor widen(const Tensor& x, const Tensor& column) {
   return wide;
 }
 
+Tensor head_of(const Tensor& x, std::int64_t h) {
+  return x.slice(h, 1).reshaped({x.dim(1), x.dim(2)});
+}
+
 Tensor scaled(const Tensor& x, float scale) {
   if (scale == 1.0F) return x;
   Tensor y(x.shape(), x.dtype());

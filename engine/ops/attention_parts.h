@@ -14,6 +14,9 @@ inline constexpr double kSafeLogit = 60.0;
 // columns, and zeros fill up to what an AMX tile holds of a row.
 [[nodiscard]] Tensor widen(const Tensor& x, const Tensor& column = {});
 
+// Head h of x [H, R, C] as a matrix [R, C] on the same numbers.
+[[nodiscard]] Tensor head_of(const Tensor& x, std::int64_t h);
+
 // x scale; x itself if scale = 1.
 [[nodiscard]] Tensor scaled(const Tensor& x, float scale);
 

@@ -179,13 +179,9 @@ void check(const Value& q, const Value& k, const Value& v, const Value& bias,
   }
 }
 
-Tensor head_of(const Tensor& x, std::int64_t h) {
-  return x.slice(h, 1).reshaped({x.dim(1), x.dim(2)});
-}
-
 // The part of a bias, or of its gradient, that head h has.
 Tensor bias_of(const Tensor& bias, std::int64_t h) {
-  return per_pair(bias) ? head_of(bias, h) : bias;
+  return per_pair(bias) ? ops::head_of(bias, h) : bias;
 }
 
 }  // namespace
@@ -199,10 +195,11 @@ Value row_attention(const Value& q, const Value& k, const Value& v, const Value&
   Tensor o({H, N, v.dim(2)}, v.dtype());
   std::vector<Head> heads;
   for (std::int64_t h = 0; h < H; ++h) {
-    heads.push_back({head_of(q.tensor(), h), head_of(k.tensor(), h), head_of(v.tensor(), h),
-                     bias_of(bias.tensor(), h), attention.keys(static_cast<std::size_t>(h)),
-                     Tensor({N}, DType::f32), options.key.of(static_cast<std::uint64_t>(h))});
-    attention.forward(heads.back(), head_of(o, h));
+    heads.push_back({ops::head_of(q.tensor(), h), ops::head_of(k.tensor(), h),
+                     ops::head_of(v.tensor(), h), bias_of(bias.tensor(), h),
+                     attention.keys(static_cast<std::size_t>(h)), Tensor({N}, DType::f32),
+                     options.key.of(static_cast<std::uint64_t>(h))});
+    attention.forward(heads.back(), ops::head_of(o, h));
   }
   return Tape::record(std::move(o), {&q, &k, &v, &bias},
                       [=, heads = std::move(heads), gq = q.gradient(), gk = k.gradient(),
@@ -213,8 +210,9 @@ Value row_attention(const Value& q, const Value& k, const Value& v, const Value&
                         const Tensor dv = Tensor::zeros({H, first.v.dim(0), first.v.dim(1)});
                         const Tensor db = ops::f32_sum(gb);
                         for (std::int64_t h = 0; h < H; ++h) {
-                          attention.backward(heads[static_cast<std::size_t>(h)], head_of(dy, h),
-                                             head_of(dq, h), head_of(dk, h), head_of(dv, h),
+                          attention.backward(heads[static_cast<std::size_t>(h)],
+                                             ops::head_of(dy, h), ops::head_of(dq, h),
+                                             ops::head_of(dk, h), ops::head_of(dv, h),
                                              bias_of(db, h));
                         }
                         ops::deliver(gq, dq, options.scale);

@@ -324,10 +324,6 @@ void check(const Value& q, const Value& k, const Value& v, const SoftmaxAttentio
   }
 }
 
-Tensor head_of(const Tensor& x, std::int64_t h) {
-  return x.slice(h, 1).reshaped({x.dim(1), x.dim(2)});
-}
-
 }  // namespace
 
 Value softmax_attention(const Value& q, const Value& k, const Value& v,
@@ -341,15 +337,15 @@ Value softmax_attention(const Value& q, const Value& k, const Value& v,
   std::vector<Head> heads(static_cast<std::size_t>(H));
   for (std::int64_t h = 0; h < H; ++h) {
     Head& head = heads[static_cast<std::size_t>(h)];
-    head = {head_of(scaled_q, h),
-            head_of(k.tensor(), h),
-            head_of(v.tensor(), h),
+    head = {ops::head_of(scaled_q, h),
+            ops::head_of(k.tensor(), h),
+            ops::head_of(v.tensor(), h),
             options,
             false,
             {},
             options.key.of(static_cast<std::uint64_t>(h))};
     head.find_shift();
-    forward_head(head, head_of(o, h), l.slice(h, 1));
+    forward_head(head, ops::head_of(o, h), l.slice(h, 1));
   }
   return Tape::record(o, {&q, &k, &v},
                       [=, heads = std::move(heads), gq = q.gradient(), gk = k.gradient(),
@@ -360,9 +356,10 @@ Value softmax_attention(const Value& q, const Value& k, const Value& v,
                         const Tensor dk = Tensor::zeros({H, heads[0].k.dim(0), first.dim(1)});
                         const Tensor dv = Tensor::zeros({H, heads[0].v.dim(0), heads[0].v.dim(1)});
                         for (std::int64_t h = 0; h < H; ++h) {
-                          backward_head(heads[static_cast<std::size_t>(h)], head_of(o, h),
-                                        l.slice(h, 1), head_of(dy, h),
-                                        {head_of(dq, h), head_of(dk, h), head_of(dv, h)});
+                          backward_head(
+                              heads[static_cast<std::size_t>(h)], ops::head_of(o, h), l.slice(h, 1),
+                              ops::head_of(dy, h),
+                              {ops::head_of(dq, h), ops::head_of(dk, h), ops::head_of(dv, h)});
                         }
                         // q was scaled before the products: dS K is its gradient up to the scale,
                         // dS^T q is dK.
