@@ -132,6 +132,11 @@ RunSpec resolve(const Request& request) {
   json chosen_task = preset_task;
   chosen_task.update(settings.task);
   spec.task_options = task_values(request.task, chosen_task);
+  if (spec.model.input == "pixels" &&
+      !tasks::create_task(spec.task, spec.task_options)->info().pixels) {
+    fail(ErrorKind::config, "model.input: pixels, but {} has no pixels; expected tokens",
+         spec.task);
+  }
   spec.attention_options = attention::resolved_options(spec.attention, settings.attention);
   spec.counts = preset.counts;
   OptionTable data;

@@ -115,6 +115,13 @@ std::vector<std::string> protocol_names() {
   return names;
 }
 
+std::vector<std::string> protocol_tasks(std::string_view name) {
+  const json tasks = protocol_file(name).value("tasks", json::object());
+  std::vector<std::string> names;
+  for (const auto& [task, part] : tasks.items()) names.push_back(task);
+  return names;
+}
+
 Protocol load_protocol(std::string_view name, std::string_view task) {
   Protocol protocol = parse_protocol(name, task);
   protocol.deviations = deviations_from(parse_protocol("exact", task), protocol);

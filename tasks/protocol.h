@@ -27,12 +27,14 @@ struct Protocol {
   // protocol's; those that the exact protocol leaves to the preset end in "instead of the
   // preset's".
   std::vector<std::string> deviations;
-  // What the code base does that is not offered here.
+  // Where the code base does otherwise, and why.
   std::vector<std::string> remarks;
 };
 
 // Names of the built-in protocols: exact, google, nystromformer, s4, skyformer.
 [[nodiscard]] std::vector<std::string> protocol_names();
+// The tasks that a protocol names, in the order of their names. Throws as load_protocol.
+[[nodiscard]] std::vector<std::string> protocol_tasks(std::string_view name);
 
 // A built-in protocol, or that of a JSON file (a name that ends in .json), for a task; a task that
 // the protocol does not name gets its common part. Throws Error(usage) for an unknown name and

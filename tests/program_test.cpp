@@ -309,9 +309,39 @@ TEST_CASE("wrong use: exit 2 and one line with near matches", "[run]") {
         "did you mean steps");
   check({"train", "--task", "listops", "--attention", "softmax", "--set", "attention.causal=7"},
         "true or false");
+  check({"train", "--task", "listops", "--attention", "softmax", "--set", "model.input=pixels"},
+        "listops has no pixels");
   check({"train", "--task", "listops"}, "--attention is required");
   check({"run", "quik"}, "did you mean quick");
   check({"frobnicate"}, "see lra --help");
+}
+
+TEST_CASE("list: every kind, and what a protocol sets for a task", "[run]") {
+  const Folder folder("list");
+  const Outcome text = run({"list"}, folder);
+  REQUIRE(text.code == 0);
+  const Outcome o = run({"list", "--json"}, folder);
+  REQUIRE(o.code == 0);
+  const auto all = nlohmann::json::parse(o.out);
+  for (const char* kind : {"tasks", "attention", "presets", "protocols", "suites", "published"}) {
+    INFO(kind);
+    REQUIRE(!all.at(kind).empty());
+    for (const auto& entry : all[kind]) {
+      CHECK_THAT(text.out, ContainsSubstring("  " + entry.at("name").get<std::string>()));
+    }
+    CHECK(run({"list", kind}, folder).code == 0);
+  }
+  bool found = false;
+  for (const auto& protocol : all["protocols"]) {
+    for (const auto& task : protocol["tasks"]) {
+      if (protocol["name"] != "google" || task["name"] != "pathfinder") continue;
+      found = true;
+      CHECK_THAT(task["deviations"].dump(), ContainsSubstring("pixel_mask"));
+      CHECK_THAT(task["remarks"].dump(), ContainsSubstring("black pixels are left out"));
+    }
+  }
+  CHECK(found);
+  CHECK_THAT(text.out, ContainsSubstring("- black pixels are left out"));
 }
 
 TEST_CASE("data faults: exit 3 with file and line, nothing half-written", "[run]") {

@@ -7,6 +7,7 @@
 #include "harness/suite.h"
 #include "models/presets.h"
 #include "results/published.h"
+#include "tasks/protocol.h"
 #include "tasks/task.h"
 
 namespace lra::harness::cli {
@@ -69,6 +70,21 @@ json list_presets() {
   return all;
 }
 
+json list_protocols() {
+  json all = json::array();
+  for (const auto& name : tasks::protocol_names()) {
+    json entry = {{"name", name}, {"description", ""}, {"tasks", json::array()}};
+    for (const auto& task : tasks::protocol_tasks(name)) {
+      const tasks::Protocol protocol = tasks::load_protocol(name, task);
+      entry["description"] = protocol.description;
+      entry["tasks"].push_back(
+          {{"name", task}, {"deviations", protocol.deviations}, {"remarks", protocol.remarks}});
+    }
+    all.push_back(std::move(entry));
+  }
+  return all;
+}
+
 json list_suites() {
   json all = json::array();
   for (const auto& name : suite_names()) {
@@ -92,6 +108,15 @@ void print_options(const json& options) {
   }
 }
 
+// What a protocol sets for each task, other than `exact`, and its remarks.
+void print_protocol_tasks(const json& tasks) {
+  for (const auto& task : tasks) {
+    fmt::print("      {}\n", task["name"].get<std::string>());
+    for (const auto& line : task["deviations"]) fmt::print("        {}\n", line.get<std::string>());
+    for (const auto& line : task["remarks"]) fmt::print("        - {}\n", line.get<std::string>());
+  }
+}
+
 void print_list(const std::string& what, const json& all) {
   fmt::print("{}:\n", what);
   for (const auto& e : all) {
@@ -110,15 +135,14 @@ void print_list(const std::string& what, const json& all) {
       fmt::print("  {:<20} {}\n", e["name"].get<std::string>(), e.value("description", ""));
     }
     if (e.contains("options")) print_options(e["options"]);
+    if (what == "protocols") print_protocol_tasks(e["tasks"]);
   }
 }
 
 int list(const std::string& what, bool as_json) {
-  const std::vector<std::pair<std::string, json (*)()>> lists{{"tasks", list_tasks},
-                                                              {"attention", list_attention},
-                                                              {"presets", list_presets},
-                                                              {"suites", list_suites},
-                                                              {"published", list_published}};
+  const std::vector<std::pair<std::string, json (*)()>> lists{
+      {"tasks", list_tasks},         {"attention", list_attention}, {"presets", list_presets},
+      {"protocols", list_protocols}, {"suites", list_suites},       {"published", list_published}};
   json result = json::object();
   for (const auto& [name, make] : lists) {
     if (what.empty() || what == name) result[name] = make();
@@ -135,12 +159,13 @@ int list(const std::string& what, bool as_json) {
 
 void add_list(CLI::App& app, Action& action) {
   auto* command =
-      app.add_subcommand("list", "tasks, attention variants, presets and their options");
+      app.add_subcommand("list", "tasks, attention variants, presets, protocols and their options");
   auto what = std::make_shared<std::string>();
   auto as_json = std::make_shared<bool>(false);
   command
-      ->add_option("WHAT", *what, "tasks, attention, presets, suites or published (default: all)")
-      ->check(CLI::IsMember({"tasks", "attention", "presets", "suites", "published"}));
+      ->add_option("WHAT", *what,
+                   "tasks, attention, presets, protocols, suites or published (default: all)")
+      ->check(CLI::IsMember({"tasks", "attention", "presets", "protocols", "suites", "published"}));
   command->add_flag("--json", *as_json, "as JSON");
   command->callback([=, &action] { action = [=] { return list(*what, *as_json); }; });
 }
