@@ -361,25 +361,41 @@ void cosine(const Tensor& x, const Tensor& y) {
 
 namespace {
 
-LRA_SIMD void twice_f32(const float* __restrict x, float a, float b, float* __restrict y,
-                        std::int64_t D) {
-  for (std::int64_t c = 0; c < D; ++c) y[c] = a * x[c];
-  for (std::int64_t c = 0; c < D; ++c) y[D + c] = b * x[c];
-}
-LRA_SIMD void twice_bf16(const BFloat16* __restrict x, float a, float b, BFloat16* __restrict y,
-                         std::int64_t D) {
-  for (std::int64_t c = 0; c < D; ++c) y[c] = to_bfloat16(a * to_float(x[c]));
-  for (std::int64_t c = 0; c < D; ++c) y[D + c] = to_bfloat16(b * to_float(x[c]));
-}
-LRA_SIMD void fold_f32(const float* __restrict dy, float a, float b, float* __restrict dx,
-                       std::int64_t D) {
-  for (std::int64_t c = 0; c < D; ++c) dx[c] = a * dy[c] + b * dy[D + c];
-}
-LRA_SIMD void fold_bf16(const BFloat16* __restrict dy, float a, float b, BFloat16* __restrict dx,
-                        std::int64_t D) {
-  for (std::int64_t c = 0; c < D; ++c) {
-    dx[c] = to_bfloat16(a * to_float(dy[c]) + b * to_float(dy[D + c]));
+// Rows of `kD` numbers, whose count the compiler knows unless it is 0.
+template <std::int64_t kD, class T>
+[[gnu::always_inline]] inline void twice_of(const T* __restrict x, const float* a, const float* b,
+                                            T* __restrict y, std::int64_t N, std::int64_t width) {
+  const std::int64_t D = kD > 0 ? kD : width;
+  for (std::int64_t i = 0; i < N; ++i, x += D, y += 2 * D) {
+    for (std::int64_t c = 0; c < D; ++c) store(y + c, a[i] * to_float(x[c]));
+    for (std::int64_t c = 0; c < D; ++c) store(y + D + c, b[i] * to_float(x[c]));
   }
+}
+template <std::int64_t kD, class T>
+[[gnu::always_inline]] inline void fold_of(const T* __restrict dy, const float* a, const float* b,
+                                           T* __restrict dx, std::int64_t N, std::int64_t width) {
+  const std::int64_t D = kD > 0 ? kD : width;
+  for (std::int64_t i = 0; i < N; ++i, dy += 2 * D, dx += D) {
+    for (std::int64_t c = 0; c < D; ++c) {
+      store(dx + c, a[i] * to_float(dy[c]) + b[i] * to_float(dy[D + c]));
+    }
+  }
+}
+LRA_SIMD void twice_f32(const float* x, const float* a, const float* b, float* y, std::int64_t N,
+                        std::int64_t D) {
+  D == 32 ? twice_of<32>(x, a, b, y, N, D) : twice_of<0>(x, a, b, y, N, D);
+}
+LRA_SIMD void twice_bf16(const BFloat16* x, const float* a, const float* b, BFloat16* y,
+                         std::int64_t N, std::int64_t D) {
+  D == 32 ? twice_of<32>(x, a, b, y, N, D) : twice_of<0>(x, a, b, y, N, D);
+}
+LRA_SIMD void fold_f32(const float* dy, const float* a, const float* b, float* dx, std::int64_t N,
+                       std::int64_t D) {
+  D == 32 ? fold_of<32>(dy, a, b, dx, N, D) : fold_of<0>(dy, a, b, dx, N, D);
+}
+LRA_SIMD void fold_bf16(const BFloat16* dy, const float* a, const float* b, BFloat16* dx,
+                        std::int64_t N, std::int64_t D) {
+  D == 32 ? fold_of<32>(dy, a, b, dx, N, D) : fold_of<0>(dy, a, b, dx, N, D);
 }
 
 }  // namespace
@@ -388,13 +404,12 @@ void scale_rows_twice(const Tensor& x, const Tensor& a, const Tensor& b, const T
   const profile::Scope scope("row scaling");
   const std::int64_t N = x.dim(1);
   const std::int64_t D = x.dim(2);
-  for (std::int64_t r = 0; r < x.dim(0) * N; ++r) {
-    const float s = a.f32()[r % N];
-    const float t = b.f32()[r % N];
+  for (std::int64_t g = 0; g < x.dim(0); ++g) {
+    const std::int64_t at = g * N * D;
     if (x.dtype() == DType::bf16) {
-      twice_bf16(x.bf16() + r * D, s, t, y.bf16() + r * 2 * D, D);
+      twice_bf16(x.bf16() + at, a.f32(), b.f32(), y.bf16() + 2 * at, N, D);
     } else {
-      twice_f32(x.f32() + r * D, s, t, y.f32() + r * 2 * D, D);
+      twice_f32(x.f32() + at, a.f32(), b.f32(), y.f32() + 2 * at, N, D);
     }
   }
 }
@@ -404,13 +419,12 @@ void scale_rows_twice_backward(const Tensor& dy, const Tensor& a, const Tensor& 
   const profile::Scope scope("row scaling");
   const std::int64_t N = dx.dim(1);
   const std::int64_t D = dx.dim(2);
-  for (std::int64_t r = 0; r < dx.dim(0) * N; ++r) {
-    const float s = a.f32()[r % N];
-    const float t = b.f32()[r % N];
+  for (std::int64_t g = 0; g < dx.dim(0); ++g) {
+    const std::int64_t at = g * N * D;
     if (dx.dtype() == DType::bf16) {
-      fold_bf16(dy.bf16() + r * 2 * D, s, t, dx.bf16() + r * D, D);
+      fold_bf16(dy.bf16() + 2 * at, a.f32(), b.f32(), dx.bf16() + at, N, D);
     } else {
-      fold_f32(dy.f32() + r * 2 * D, s, t, dx.f32() + r * D, D);
+      fold_f32(dy.f32() + 2 * at, a.f32(), b.f32(), dx.f32() + at, N, D);
     }
   }
 }
