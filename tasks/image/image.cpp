@@ -110,8 +110,9 @@ class Image final : public Task {
 
   void options(OptionTable& table) override {
     table.choice("gray", gray_, {"tf", "pil"}, "formula for the grey values: TensorFlow's or PIL's")
-        .choice("pixel_mask", pixel_mask_, {"none", "google"},
-                "google: ids 0..255, black pixels are left out as padding (quirk); none: ids 1..256")
+        .choice(
+            "pixel_mask", pixel_mask_, {"none", "google"},
+            "google: ids 0..255, black pixels are left out as padding (quirk); none: ids 1..256")
         .integer("max_length", max_length_, 1, static_cast<std::int64_t>(image::kPixels),
                  "longer pictures are cut to so many pixels")
         .flag("subset", subset_, "accept a folder that has only some of the six batches");
