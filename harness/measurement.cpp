@@ -99,8 +99,9 @@ class RunRehearsal final : public Rehearsal {
   [[nodiscard]] std::vector<std::size_t> longest_examples() const {
     const auto& train = training_.data.split(tasks::Split::train);
     std::vector<std::pair<std::int64_t, std::size_t>> lengths(train.size());
-    for (std::size_t i = 0; i < lengths.size(); ++i)
+    for (std::size_t i = 0; i < lengths.size(); ++i) {
       lengths[i] = {-token_count(*training_.model, train[i]), i};
+    }
     const auto count = std::min(static_cast<std::size_t>(spec_.train.batch_size), lengths.size());
     std::partial_sort(lengths.begin(), lengths.begin() + static_cast<std::ptrdiff_t>(count),
                       lengths.end());

@@ -52,8 +52,7 @@ std::int64_t labelled(const models::Model& model, const tasks::Example& example)
 }
 
 std::int64_t row_count(const models::Model& model, const tasks::Example& example) {
-  return model.encoder_rows(example.tokens) +
-         (example.second.empty() ? 0 : model.encoder_rows(example.second));
+  return model.encoder_rows(example.tokens) + model.encoder_rows(example.second);
 }
 
 // Longest first, each to the lane with the least to do: the same for any number of threads.
@@ -63,7 +62,7 @@ std::vector<std::vector<std::size_t>> deal(const models::Model& model,
   std::vector<double> cost(batch.size(), 0.0);
   for (std::size_t i = 0; i < batch.size(); ++i) {
     for (const std::span<const tasks::Token> tokens : {batch[i].tokens, batch[i].second}) {
-      const auto n = tokens.empty() ? 0.0 : static_cast<double>(model.real_tokens(tokens));
+      const auto n = static_cast<double>(model.real_tokens(tokens));
       cost[i] += n + n * n / 4096;
     }
   }
@@ -125,8 +124,7 @@ models::ModelTask model_task(const tasks::TaskInfo& info) {
 }
 
 std::int64_t token_count(const models::Model& model, const tasks::Example& example) {
-  return model.real_tokens(example.tokens) +
-         (example.second.empty() ? 0 : model.real_tokens(example.second));
+  return model.real_tokens(example.tokens) + model.real_tokens(example.second);
 }
 
 BatchResult Workers::train(const models::Model& model, std::span<const tasks::Example> batch,

@@ -134,11 +134,13 @@ Value Model::positions() const {
 
 std::int64_t Model::real_tokens(std::span<const std::uint16_t> ids) const {
   if (!task_.zero_is_padding) return static_cast<std::int64_t>(ids.size());
-  const auto padding = std::count(ids.begin(), ids.end(), std::uint16_t{0});
-  return std::max<std::int64_t>(static_cast<std::int64_t>(ids.size()) - padding, 1);
+  const std::int64_t kept =
+      static_cast<std::int64_t>(ids.size()) - std::count(ids.begin(), ids.end(), std::uint16_t{0});
+  return kept == 0 && !ids.empty() ? 1 : kept;
 }
 
 std::int64_t Model::encoder_rows(std::span<const std::uint16_t> ids) const {
+  if (ids.empty()) return 0;
   // mean_all pools over padding too, as LRA's code does: all of it is computed.
   if (config_.pooling == "mean_all") return task_.max_length;
   return bucket_length(real_tokens(ids) + (cls_.defined() ? 1 : 0));
@@ -151,9 +153,10 @@ std::int64_t Model::encoder_rows(std::span<const std::uint16_t> ids) const {
 // token.
 Model::Rows Model::arrange(std::span<const std::uint16_t> ids) const {
   Rows rows;
-  rows.real = real_tokens(ids);
+  const std::int64_t real = real_tokens(ids);
+  rows.length = real;
   rows.computed = encoder_rows(ids);
-  rows.in_order = rows.real == static_cast<std::int64_t>(ids.size());
+  rows.in_order = real == static_cast<std::int64_t>(ids.size());
   rows.places.resize(ids.size());
   std::iota(rows.places.begin(), rows.places.end(), 0);
   if (!rows.in_order) {
@@ -166,7 +169,7 @@ Model::Rows Model::arrange(std::span<const std::uint16_t> ids) const {
     std::iota(rows.places.begin() + static_cast<std::ptrdiff_t>(given), rows.places.end(),
               static_cast<std::int32_t>(given));
   } else {
-    rows.places.resize(static_cast<std::size_t>(rows.real));
+    rows.places.resize(static_cast<std::size_t>(real));
   }
   rows.ids.reserve(rows.places.size() + 1);
   for (const std::int32_t i : rows.places) {
@@ -176,6 +179,7 @@ Model::Rows Model::arrange(std::span<const std::uint16_t> ids) const {
   if (cls_.defined()) {
     for (std::int32_t& place : rows.places) ++place;
     rows.places.insert(rows.places.begin(), 0);
+    ++rows.length;
   }
   return rows;
 }
@@ -223,7 +227,7 @@ Value Model::embed(std::span<const std::uint16_t> ids, Pass& pass) const {
          task_.max_length);
   }
   Rows rows = arrange(ids);
-  pass.length = rows.real + (cls_.defined() ? 1 : 0);
+  pass.length = rows.length;
   Value x = config_.input == "pixels" ? embed_pixels(rows) : embed_tokens(std::move(rows));
   if (!pass.training || config_.dropout == 0) return x;
   return engine::dropout(x, config_.dropout, pass.key.of("embedding"));

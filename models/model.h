@@ -38,7 +38,7 @@ class Model {
 
   // Ids of a sequence that are real tokens: all, or those that are not 0 where 0 is padding.
   [[nodiscard]] std::int64_t real_tokens(std::span<const std::uint16_t> ids) const;
-  // Rows of the encoder for them: a CLS token and padding included.
+  // Rows of the encoder for them: a CLS token and padding included; none for no ids.
   [[nodiscard]] std::int64_t encoder_rows(std::span<const std::uint16_t> ids) const;
 
   // ids [n] (and `second` for pair tasks) -> logits f32 [1, classes], or [n, classes] for a token
@@ -68,8 +68,8 @@ class Model {
   // What stands in the encoder's rows: ids and their places in the sequence.
   struct Rows {
     std::vector<std::int32_t> ids, places;
-    std::int64_t real = 0;      // of ids
-    std::int64_t computed = 0;  // ids, a CLS token and padding
+    std::int64_t length = 0;    // real ones, CLS included
+    std::int64_t computed = 0;  // these and padding
     bool in_order = true;       // places are 0, 1, 2, ...
   };
   [[nodiscard]] Rows arrange(std::span<const std::uint16_t> ids) const;

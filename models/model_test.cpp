@@ -147,8 +147,10 @@ TEST_CASE("model: where id 0 is padding, tokens of id 0 are neither attended to 
       CHECK(logits(*masked, sparse) == logits(*masked, {3, 1, 4, 2}));
       CHECK(logits(*masked, sparse) != logits(*make_masked(pooling, "none", input, false), sparse));
       CHECK(masked->real_tokens(sparse) == 4);
-      // Nothing but black pixels: the first stays.
+      // Nothing but black pixels: the first stays; nothing at all stays nothing.
       CHECK(masked->real_tokens(std::vector<std::uint16_t>{0, 0, 0}) == 1);
+      CHECK(masked->real_tokens({}) == 0);
+      CHECK(masked->encoder_rows({}) == 0);
       CHECK(logits(*masked, {0, 0, 0}) == logits(*masked, {0}));
     }
     // Pooled over all positions, as in Google's Pathfinder: padding counts, wherever it stands.
