@@ -11,13 +11,13 @@
 #include <utility>
 #include <vector>
 
-#include "attention/plain.h"
-#include "attention/weights.h"
+#include "attention/definition/plain.h"
+#include "attention/definition/weights.h"
 #include "engine/base/options.h"
 #include "engine/base/random.h"
 #include "engine/base/registry.h"
 #include "engine/ops.h"
-#include "engine/parameters.h"
+#include "engine/tape/parameters.h"
 
 namespace lra::attention {
 

@@ -11,8 +11,8 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "attention/kernel_attention.h"
-#include "engine/ops/taylor_features.h"
+#include "attention/parts/kernel_attention.h"
+#include "engine/fused/taylor_features.h"
 
 namespace lra::attention {
 namespace {

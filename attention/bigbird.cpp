@@ -15,9 +15,9 @@
 #include <nlohmann/json.hpp>
 
 #include "attention/attention.h"
-#include "attention/key_lists.h"
-#include "attention/layout.h"
-#include "engine/ops/softmax_attention.h"
+#include "attention/parts/key_lists.h"
+#include "attention/parts/layout.h"
+#include "engine/fused/softmax_attention.h"
 
 namespace lra::attention {
 namespace {

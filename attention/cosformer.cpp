@@ -13,9 +13,9 @@
 #include <numbers>
 
 #include "attention/attention.h"
-#include "attention/feature_maps.h"
-#include "attention/kernel_attention.h"
-#include "attention/positions.h"
+#include "attention/parts/feature_maps.h"
+#include "attention/parts/kernel_attention.h"
+#include "attention/parts/positions.h"
 
 namespace lra::attention {
 namespace {

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "attention/attention.h"
-#include "engine/ops/maxima.h"
+#include "engine/fused/maxima.h"
 
 namespace lra::attention {
 namespace {

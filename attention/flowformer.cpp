@@ -13,7 +13,7 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "attention/kernel_attention.h"
+#include "attention/parts/kernel_attention.h"
 
 namespace lra::attention {
 namespace {

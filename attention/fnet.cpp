@@ -9,7 +9,7 @@
 #include <numbers>
 
 #include "attention/attention.h"
-#include "engine/ops/fourier.h"
+#include "engine/fused/fourier.h"
 
 namespace lra::attention {
 namespace {

@@ -14,8 +14,8 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "attention/groups.h"
-#include "engine/ops/shifted_exp.h"
+#include "attention/parts/groups.h"
+#include "engine/fused/shifted_exp.h"
 
 namespace lra::attention {
 namespace {

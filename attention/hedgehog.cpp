@@ -9,7 +9,7 @@
 #include <algorithm>
 
 #include "attention/attention.h"
-#include "attention/kernel_attention.h"
+#include "attention/parts/kernel_attention.h"
 
 namespace lra::attention {
 namespace {

@@ -10,7 +10,7 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "attention/norms.h"
+#include "attention/parts/norms.h"
 
 namespace lra::attention {
 namespace {

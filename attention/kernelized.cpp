@@ -10,8 +10,8 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "attention/gaussian.h"
-#include "engine/ops/row_attention.h"
+#include "attention/parts/gaussian.h"
+#include "engine/fused/row_attention.h"
 
 namespace lra::attention {
 namespace {

@@ -6,7 +6,7 @@
 // blocks, with a mask cut the other way; this is the paper's definition instead.
 
 #include "attention/attention.h"
-#include "attention/key_lists.h"
+#include "attention/parts/key_lists.h"
 
 namespace lra::attention {
 namespace {

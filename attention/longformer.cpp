@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "attention/attention.h"
-#include "attention/key_lists.h"
+#include "attention/parts/key_lists.h"
 
 namespace lra::attention {
 namespace {

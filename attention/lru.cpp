@@ -16,8 +16,8 @@
 #include <numbers>
 
 #include "attention/attention.h"
-#include "attention/gated_output.h"
-#include "engine/ops/diagonal_scan.h"
+#include "attention/parts/gated_output.h"
+#include "engine/fused/diagonal_scan.h"
 
 namespace lra::attention {
 namespace {

@@ -13,8 +13,8 @@
 #include <array>
 #include <cmath>
 
-#include "attention/affine_maps.h"
 #include "attention/attention.h"
+#include "attention/parts/affine_maps.h"
 
 namespace lra::attention {
 namespace {

@@ -16,9 +16,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "attention/affine_maps.h"
-#include "attention/moving_average.h"
-#include "engine/ops/row_attention.h"
+#include "attention/parts/affine_maps.h"
+#include "attention/parts/moving_average.h"
+#include "engine/fused/row_attention.h"
 
 namespace lra::attention {
 namespace {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "attention/attention.h"
-#include "attention/moving_average.h"
+#include "attention/parts/moving_average.h"
 
 namespace lra::attention {
 namespace {

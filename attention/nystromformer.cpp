@@ -13,10 +13,10 @@
 #include <nlohmann/json.hpp>
 
 #include "attention/attention.h"
-#include "attention/landmarks.h"
-#include "attention/layout.h"
-#include "attention/pseudo_inverse.h"
-#include "engine/ops/softmax_attention.h"
+#include "attention/parts/landmarks.h"
+#include "attention/parts/layout.h"
+#include "attention/parts/pseudo_inverse.h"
+#include "engine/fused/softmax_attention.h"
 
 namespace lra::attention {
 namespace {

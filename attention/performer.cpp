@@ -14,8 +14,8 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "attention/kernel_attention.h"
-#include "attention/projections.h"
+#include "attention/parts/kernel_attention.h"
+#include "attention/parts/projections.h"
 
 namespace lra::attention {
 namespace {

@@ -17,9 +17,9 @@
 #include <nlohmann/json.hpp>
 
 #include "attention/attention.h"
-#include "attention/hash_chunks.h"
-#include "attention/key_lists.h"
-#include "attention/layout.h"
+#include "attention/parts/hash_chunks.h"
+#include "attention/parts/key_lists.h"
+#include "attention/parts/layout.h"
 
 namespace lra::attention {
 namespace {

@@ -10,8 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "attention/attention.h"
-#include "attention/norms.h"
-#include "engine/ops/diagonal_scan.h"
+#include "attention/parts/norms.h"
+#include "engine/fused/diagonal_scan.h"
 
 namespace lra::attention {
 namespace {

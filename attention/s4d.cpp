@@ -14,8 +14,8 @@
 #include <numbers>
 
 #include "attention/attention.h"
-#include "attention/gated_output.h"
-#include "engine/ops/state_space.h"
+#include "attention/parts/gated_output.h"
+#include "engine/fused/state_space.h"
 
 namespace lra::attention {
 namespace {

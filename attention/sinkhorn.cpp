@@ -19,10 +19,10 @@
 #include <nlohmann/json.hpp>
 
 #include "attention/attention.h"
-#include "attention/blocks.h"
-#include "attention/key_lists.h"
-#include "attention/landmarks.h"
-#include "attention/layout.h"
+#include "attention/parts/blocks.h"
+#include "attention/parts/key_lists.h"
+#include "attention/parts/landmarks.h"
+#include "attention/parts/layout.h"
 
 namespace lra::attention {
 namespace {

@@ -12,8 +12,8 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "attention/gaussian.h"
-#include "attention/pseudo_inverse.h"
+#include "attention/parts/gaussian.h"
+#include "attention/parts/pseudo_inverse.h"
 
 namespace lra::attention {
 namespace {

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "attention/masks.h"
+#include "attention/parts/masks.h"
 
 namespace lra::attention {
 namespace {

@@ -14,7 +14,7 @@
 #include <cstdlib>
 
 #include "attention/attention.h"
-#include "attention/key_lists.h"
+#include "attention/parts/key_lists.h"
 
 namespace lra::attention {
 namespace {

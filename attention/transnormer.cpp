@@ -14,9 +14,9 @@
 #include <nlohmann/json.hpp>
 
 #include "attention/attention.h"
-#include "attention/blocks.h"
-#include "attention/kernel_attention.h"
-#include "attention/norms.h"
+#include "attention/parts/blocks.h"
+#include "attention/parts/kernel_attention.h"
+#include "attention/parts/norms.h"
 
 namespace lra::attention {
 namespace {

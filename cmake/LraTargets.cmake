@@ -69,7 +69,6 @@ function(lra_add_test name)
   add_executable(${name} ${ARG_SOURCES} $<TARGET_OBJECTS:lra_catch_main>)
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} Catch2::Catch2 lra_warnings)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_compile_definitions(${name} PRIVATE LRA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${ARG_SOURCES})
   # CTest's lists would cut the title, and no test would run under its parts.
   foreach(source IN LISTS ARG_SOURCES)

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "engine/base/error.h"
-#include "engine/onednn.h"
-#include "engine/primitives.h"
+#include "engine/compute/onednn.h"
+#include "engine/compute/primitives/primitives.h"
 
 #if defined(__SSE__)
 #include <xmmintrin.h>

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "engine/memory.h"
+#include "engine/tensor/memory.h"
 
 namespace lra::engine {
 

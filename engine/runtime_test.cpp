@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/tensor.h"
+#include "engine/tensor/tensor.h"
 #include "tests/catch.h"
 
 namespace lra::engine::testing {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "engine/primitives.h"
+#include "engine/compute/primitives/primitives.h"
 #include "engine/runtime.h"
 #include "models/model.h"
 #include "models/optimizer.h"

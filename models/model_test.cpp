@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/runtime.h"
-#include "engine/testing.h"
+#include "engine/testing/testing.h"
 #include "tests/catch.h"
 
 namespace lra::models {

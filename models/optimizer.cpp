@@ -8,8 +8,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/profile.h"
-#include "engine/simd.h"
+#include "engine/compute/profile.h"
+#include "engine/compute/simd.h"
 #include "models/schedule.h"
 
 namespace lra::models {

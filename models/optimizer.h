@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/parameters.h"
+#include "engine/tape/parameters.h"
 #include "models/config.h"
 
 namespace lra::models {

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "engine/base/file.h"
-#include "tasks/hash.h"
+#include "tasks/io/hash.h"
 #include "tasks/task.h"
 
 namespace lra::tasks {

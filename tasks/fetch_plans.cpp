@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
-#include "tasks/fetch.h"
+#include "tasks/io/fetch.h"
 
 namespace lra::tasks {
 namespace {

@@ -17,3 +17,8 @@ using Approx = Catch::Detail::Approx;
 inline auto ContainsSubstring(const std::string& text) { return Catch::Matchers::Contains(text); }
 }  // namespace lra::testing
 #endif
+
+namespace lra::testing {
+// The root of the source tree that the tests were built from, for files beside them.
+[[nodiscard]] const char* source_dir();
+}  // namespace lra::testing

@@ -6,3 +6,7 @@ int main(int argc, char** argv) { return Catch::Session().run(argc, argv); }
 #define CATCH_CONFIG_MAIN
 #include <catch2/catch.hpp>
 #endif
+
+#include "tests/catch.h"
+
+const char* lra::testing::source_dir() { return LRA_SOURCE_DIR; }

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "engine/base/file.h"
-#include "results/record.h"
+#include "results/record/record.h"
 #include "tests/catch.h"
 
 using lra::testing::ContainsSubstring;

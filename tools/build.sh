@@ -7,6 +7,8 @@ build_preset() {
   local preset=$1 log options=()
   shift
   if command -v ccache >/dev/null; then
+    # Relative to the tree: another checkout of the same sources finds the objects, too.
+    export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
     options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   fi
   log=$(mktemp)

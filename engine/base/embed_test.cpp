@@ -11,7 +11,7 @@ TEST_CASE("embed: a compiled-in file has the bytes of the file on disk", "[unit]
   const auto files = lra::embedded::embed_test_files();
   REQUIRE(files.size() == 3);
   const std::filesystem::path folder =
-      std::filesystem::path(LRA_SOURCE_DIR) / "engine/base/testdata";
+      std::filesystem::path(lra::testing::source_dir()) / "engine/base/testdata";
   const auto* bytes = lra::find_embedded(files, "embed_a.bin");
   REQUIRE(bytes != nullptr);
   CHECK(bytes->content == lra::read_file(folder / "embed_a.bin"));

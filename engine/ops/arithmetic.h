@@ -3,7 +3,7 @@
 // repeated. The result has the type of the operand that is not broadcast (the first one if neither
 // is); gradients of a broadcast operand are summed over its repeated axes.
 
-#include "engine/tape.h"
+#include "engine/tape/tape.h"
 
 namespace lra::engine {
 

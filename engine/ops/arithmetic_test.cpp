@@ -6,7 +6,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/random.h"
-#include "engine/op_cases.h"
+#include "engine/testing/op_cases.h"
 #include "tests/catch.h"
 
 namespace lra::engine::testing {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "engine/kernels.h"
+#include "engine/compute/kernels/kernels.h"
 #include "engine/ops/internal.h"
 
 namespace lra::engine {

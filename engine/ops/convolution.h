@@ -1,7 +1,7 @@
 #pragma once
 // Convolution along the tokens.
 
-#include "engine/tape.h"
+#include "engine/tape/tape.h"
 
 namespace lra::engine {
 

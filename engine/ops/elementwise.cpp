@@ -3,7 +3,7 @@
 #include <limits>
 #include <utility>
 
-#include "engine/kernels.h"
+#include "engine/compute/kernels/kernels.h"
 #include "engine/ops/internal.h"
 
 namespace lra::engine {

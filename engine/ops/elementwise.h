@@ -1,7 +1,7 @@
 #pragma once
 // Element-wise functions, with their derivatives. All keep shape and type.
 
-#include "engine/tape.h"
+#include "engine/tape/tape.h"
 
 namespace lra::engine {
 

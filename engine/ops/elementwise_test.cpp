@@ -4,7 +4,7 @@
 #include <limits>
 #include <numbers>
 
-#include "engine/op_cases.h"
+#include "engine/testing/op_cases.h"
 #include "tests/catch.h"
 
 namespace lra::engine::testing {

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/kernels.h"
+#include "engine/compute/kernels/kernels.h"
 #include "engine/ops/internal.h"
 
 namespace lra::engine {

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "engine/tape.h"
+#include "engine/tape/tape.h"
 
 namespace lra::engine {
 

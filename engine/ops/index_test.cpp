@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/base/error.h"
-#include "engine/op_cases.h"
+#include "engine/testing/op_cases.h"
 #include "tests/catch.h"
 
 namespace lra::engine::testing {

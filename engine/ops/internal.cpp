@@ -2,8 +2,8 @@
 
 #include <array>
 
-#include "engine/kernels.h"
-#include "engine/memory.h"
+#include "engine/compute/kernels/kernels.h"
+#include "engine/tensor/memory.h"
 
 namespace lra::engine::ops {
 

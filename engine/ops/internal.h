@@ -1,8 +1,8 @@
 #pragma once
 // What the operations share. Not installed.
 
-#include "engine/primitives.h"
-#include "engine/tape.h"
+#include "engine/compute/primitives/primitives.h"
+#include "engine/tape/tape.h"
 
 namespace lra::engine::ops {
 

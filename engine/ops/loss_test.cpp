@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "engine/base/error.h"
-#include "engine/op_cases.h"
+#include "engine/testing/op_cases.h"
 #include "tests/catch.h"
 
 namespace lra::engine::testing {

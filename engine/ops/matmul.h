@@ -1,7 +1,7 @@
 #pragma once
 // Products.
 
-#include "engine/tape.h"
+#include "engine/tape/tape.h"
 
 namespace lra::engine {
 

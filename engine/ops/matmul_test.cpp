@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "engine/base/error.h"
-#include "engine/op_cases.h"
 #include "engine/ops/arithmetic.h"
+#include "engine/testing/op_cases.h"
 #include "tests/catch.h"
 
 namespace lra::engine::testing {

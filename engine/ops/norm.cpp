@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "engine/kernels.h"
+#include "engine/compute/kernels/kernels.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/internal.h"
 #include "engine/runtime.h"

@@ -1,7 +1,7 @@
 #pragma once
 // Normalisation and softmax.
 
-#include "engine/tape.h"
+#include "engine/tape/tape.h"
 
 namespace lra::engine {
 

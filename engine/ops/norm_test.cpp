@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "engine/base/error.h"
-#include "engine/op_cases.h"
 #include "engine/ops/shape.h"
+#include "engine/testing/op_cases.h"
 #include "tests/catch.h"
 
 namespace lra::engine::testing {

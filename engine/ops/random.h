@@ -2,7 +2,7 @@
 // Dropout.
 
 #include "engine/base/random.h"
-#include "engine/tape.h"
+#include "engine/tape/tape.h"
 
 namespace lra::engine {
 

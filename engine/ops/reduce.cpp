@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/kernels.h"
+#include "engine/compute/kernels/kernels.h"
 #include "engine/ops/internal.h"
 #include "engine/ops/shape.h"
 

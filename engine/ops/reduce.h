@@ -1,7 +1,7 @@
 #pragma once
 // Sums, means and maxima over one axis, which stays with size 1.
 
-#include "engine/tape.h"
+#include "engine/tape/tape.h"
 
 namespace lra::engine {
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "engine/kernels.h"
+#include "engine/compute/kernels/kernels.h"
 #include "engine/ops/internal.h"
 
 namespace lra::engine {

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "engine/base/error.h"
-#include "engine/op_cases.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/matmul.h"
+#include "engine/testing/op_cases.h"
 #include "tests/catch.h"
 
 namespace lra::engine::testing {

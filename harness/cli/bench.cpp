@@ -1,6 +1,6 @@
 // lra bench: speed and memory over lengths.
 
-#include "harness/bench.h"
+#include "harness/measure/bench.h"
 
 #include <fmt/core.h>
 #include <fmt/format.h>
@@ -11,8 +11,8 @@
 #include "engine/base/file.h"
 #include "engine/runtime.h"
 #include "harness/cli/cli.h"
-#include "harness/record_run.h"
-#include "results/growth.h"
+#include "harness/run/record.h"
+#include "results/analysis/growth.h"
 
 namespace lra::harness::cli {
 namespace {

@@ -3,8 +3,8 @@
 #include <fmt/core.h>
 
 #include "engine/runtime.h"
-#include "harness/check_golden.h"
-#include "harness/check_gradients.h"
+#include "harness/check/golden.h"
+#include "harness/check/gradients.h"
 #include "harness/cli/cli.h"
 
 namespace lra::harness::cli {

@@ -7,7 +7,7 @@
 #include <new>
 
 #include "engine/base/error.h"
-#include "harness/plugin.h"
+#include "harness/cli/plugin.h"
 #include "harness/version.h"
 
 namespace lra::harness::cli {

@@ -1,11 +1,11 @@
 // lra compare: what changed between two sets of results.
 
-#include "results/compare.h"
+#include "results/table/compare.h"
 
 #include <fmt/core.h>
 
 #include "harness/cli/cli.h"
-#include "results/load.h"
+#include "results/record/load.h"
 
 namespace lra::harness::cli {
 

@@ -11,7 +11,7 @@
 #include "engine/base/error.h"
 #include "harness/cli/cli.h"
 #include "tasks/check.h"
-#include "tasks/fetch.h"
+#include "tasks/io/fetch.h"
 
 namespace lra::harness::cli {
 namespace {

@@ -7,8 +7,8 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
-#include "harness/saved_run.h"
-#include "harness/trainer.h"
+#include "harness/run/run.h"
+#include "harness/run/saved_run.h"
 
 namespace lra::harness::cli {
 namespace {

@@ -1,5 +1,7 @@
 // lra evaluate: a trained model on other test data: longer sequences, other options of its task.
 
+#include "harness/run/evaluate.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
-#include "harness/lengths.h"
 
 namespace lra::harness::cli {
 namespace {

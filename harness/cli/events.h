@@ -13,7 +13,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "harness/suite_run.h"
+#include "harness/suite/execute.h"
 
 namespace lra::harness::cli {
 

@@ -4,10 +4,10 @@
 
 #include "attention/attention.h"
 #include "harness/cli/cli.h"
-#include "harness/suite.h"
+#include "harness/run/protocol.h"
+#include "harness/suite/suite.h"
 #include "models/presets.h"
-#include "results/published.h"
-#include "tasks/protocol.h"
+#include "results/published/published.h"
 #include "tasks/task.h"
 
 namespace lra::harness::cli {
@@ -72,10 +72,10 @@ json list_presets() {
 
 json list_protocols() {
   json all = json::array();
-  for (const auto& name : tasks::protocol_names()) {
+  for (const auto& name : protocol_names()) {
     json entry = {{"name", name}, {"description", ""}, {"tasks", json::array()}};
-    for (const auto& task : tasks::protocol_tasks(name)) {
-      const tasks::Protocol protocol = tasks::load_protocol(name, task);
+    for (const auto& task : protocol_tasks(name)) {
+      const Protocol protocol = load_protocol(name, task);
       entry["description"] = protocol.description;
       entry["tasks"].push_back(
           {{"name", task}, {"deviations", protocol.deviations}, {"remarks", protocol.remarks}});

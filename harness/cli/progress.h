@@ -4,7 +4,7 @@
 #include <chrono>
 #include <string>
 
-#include "harness/trainer.h"
+#include "harness/run/run.h"
 
 namespace lra::harness::cli {
 

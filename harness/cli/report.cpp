@@ -6,7 +6,7 @@
 
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
-#include "results/report.h"
+#include "results/report/report.h"
 
 namespace lra::harness::cli {
 

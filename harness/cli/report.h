@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "results/table.h"
+#include "results/table/table.h"
 
 namespace lra::harness::cli {
 

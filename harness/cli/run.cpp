@@ -11,12 +11,12 @@
 #include "harness/cli/cli.h"
 #include "harness/cli/events.h"
 #include "harness/cli/report.h"
+#include "harness/cli/signals.h"
 #include "harness/cli/suite_view.h"
-#include "harness/estimate.h"
-#include "harness/signals.h"
-#include "harness/suite_bench.h"
-#include "results/efficiency.h"
-#include "results/table.h"
+#include "harness/suite/bench.h"
+#include "harness/suite/estimate.h"
+#include "results/table/efficiency.h"
+#include "results/table/table.h"
 
 namespace lra::harness::cli {
 namespace {

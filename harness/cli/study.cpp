@@ -11,8 +11,8 @@
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
 #include "harness/study/separation.h"
-#include "results/load.h"
-#include "results/relations.h"
+#include "results/analysis/relations.h"
+#include "results/record/load.h"
 
 namespace lra::harness::cli {
 namespace {

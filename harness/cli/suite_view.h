@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "harness/cli/events.h"
-#include "harness/suite_run.h"
+#include "harness/suite/execute.h"
 
 namespace lra::harness::cli {
 

@@ -1,12 +1,12 @@
 // lra table: what result files say.
 
-#include "results/table.h"
+#include "results/table/table.h"
 
 #include <fmt/core.h>
 
 #include "engine/base/error.h"
 #include "harness/cli/cli.h"
-#include "results/load.h"
+#include "results/record/load.h"
 
 namespace lra::harness::cli {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "harness/cli/cli.h"
 #include "harness/cli/progress.h"
-#include "harness/signals.h"
-#include "harness/trainer.h"
+#include "harness/cli/signals.h"
+#include "harness/run/run.h"
 
 namespace lra::harness::cli {
 namespace {

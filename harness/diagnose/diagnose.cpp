@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/diagnose/sequence.h"
-#include "harness/sample.h"
+#include "harness/workers/sample.h"
 
 namespace lra::harness::diagnose {
 

@@ -8,7 +8,7 @@
 
 #include "harness/diagnose/measures.h"
 #include "harness/diagnose/settings.h"
-#include "harness/workers.h"
+#include "harness/workers/workers.h"
 
 namespace lra::harness::diagnose {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "attention/probe.h"
+#include "attention/check/trial.h"
 #include "engine/runtime.h"
 #include "harness/diagnose/sequence.h"
 #include "tests/catch.h"

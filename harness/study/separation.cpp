@@ -7,10 +7,10 @@
 
 #include "attention/attention.h"
 #include "engine/base/error.h"
-#include "engine/memory.h"
 #include "engine/runtime.h"
+#include "engine/tensor/memory.h"
 #include "harness/study/parallel.h"
-#include "harness/workers.h"
+#include "harness/workers/workers.h"
 
 namespace lra::harness::study {
 namespace {

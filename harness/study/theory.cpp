@@ -20,7 +20,7 @@
 #include "engine/base/random.h"
 #include "harness/study/parallel.h"
 #include "harness/study/separation.h"
-#include "results/statistics.h"
+#include "results/analysis/statistics.h"
 
 namespace lra::harness::study {
 namespace {

@@ -23,7 +23,7 @@
 #include "harness/study/parallel.h"
 #include "harness/study/separation.h"
 #include "models/optimizer.h"
-#include "results/statistics.h"
+#include "results/analysis/statistics.h"
 
 namespace lra::harness::study {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <cstdlib>
 
-#include "tasks/fuzz.h"
 #include "tasks/image/cifar.h"
+#include "tasks/io/fuzz.h"
 
 using namespace lra::tasks;
 

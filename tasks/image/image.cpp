@@ -17,9 +17,9 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
-#include "tasks/archive.h"
 #include "tasks/image/cifar.h"
 #include "tasks/image/stand_in.h"
+#include "tasks/io/archive.h"
 #include "tasks/locate.h"
 #include "tasks/task.h"
 

@@ -5,8 +5,8 @@
 #include <unordered_set>
 
 #include "engine/base/error.h"
+#include "tasks/io/ordered.h"
 #include "tasks/listops/tree.h"
-#include "tasks/ordered.h"
 
 namespace lra::tasks::listops {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "engine/base/random.h"
-#include "tasks/hash.h"
+#include "tasks/io/hash.h"
 #include "tasks/task.h"
 
 namespace lra::tasks::listops {

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "engine/base/error.h"
-#include "tasks/lines.h"
+#include "tasks/io/lines.h"
 
 namespace lra::tasks::listops {
 namespace {

@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "engine/base/error.h"
-#include "tasks/lines.h"
+#include "tasks/io/lines.h"
+#include "tasks/io/ordered.h"
 #include "tasks/listops/tree.h"
-#include "tasks/ordered.h"
 
 namespace lra::tasks::listops {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "tasks/fuzz.h"
+#include "tasks/io/fuzz.h"
 #include "tasks/listops/tree.h"
 #include "tasks/listops/tsv.h"
 

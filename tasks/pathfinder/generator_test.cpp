@@ -31,7 +31,7 @@ constexpr std::array<Sample, 4> kSamples{
     {{32, 6, 2000}, {32, 9, 2000}, {32, 14, 2000}, {128, 14, 200}}};
 
 const fs::path kFixture =
-    fs::path(LRA_SOURCE_DIR) / "tasks" / "pathfinder" / "testdata" / "reference.json";
+    fs::path(lra::testing::source_dir()) / "tasks" / "pathfinder" / "testdata" / "reference.json";
 
 std::string sample_name(const Setting& setting) {
   return setting.set_name() + "/" + setting.difficulty_name();

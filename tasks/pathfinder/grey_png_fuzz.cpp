@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "tasks/fuzz.h"
+#include "tasks/io/fuzz.h"
 #include "tasks/pathfinder/grey_png.h"
 
 using namespace lra::tasks;

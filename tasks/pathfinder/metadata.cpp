@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "engine/base/error.h"
-#include "tasks/archive.h"
-#include "tasks/lines.h"
+#include "tasks/io/archive.h"
+#include "tasks/io/lines.h"
 
 namespace lra::tasks::pathfinder {
 namespace {

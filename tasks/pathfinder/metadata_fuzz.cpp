@@ -2,8 +2,8 @@
 
 #include <cstdlib>
 
-#include "tasks/archive.h"
-#include "tasks/fuzz.h"
+#include "tasks/io/archive.h"
+#include "tasks/io/fuzz.h"
 #include "tasks/pathfinder/metadata.h"
 
 using namespace lra::tasks;

@@ -16,9 +16,9 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
-#include "tasks/archive.h"
+#include "tasks/io/archive.h"
+#include "tasks/io/ordered.h"
 #include "tasks/locate.h"
-#include "tasks/ordered.h"
 #include "tasks/pathfinder/grey_png.h"
 #include "tasks/pathfinder/pictures.h"
 #include "tasks/task.h"

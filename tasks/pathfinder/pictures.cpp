@@ -11,7 +11,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
-#include "tasks/archive.h"
+#include "tasks/io/archive.h"
 #include "tasks/locate.h"
 #include "tasks/pathfinder/grey_png.h"
 

@@ -10,7 +10,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
-#include "tasks/bytes.h"
+#include "tasks/io/bytes.h"
 #include "tasks/locate.h"
 #include "tasks/retrieval/pairs.h"
 #include "tasks/retrieval/stand_in.h"

@@ -2,8 +2,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "tasks/bytes.h"
 #include "tasks/check.h"
+#include "tasks/io/bytes.h"
 #include "tasks/retrieval/pairs.h"
 #include "tasks/retrieval/stand_in.h"
 #include "tasks/test_support.h"

@@ -14,9 +14,9 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
-#include "tasks/archive.h"
-#include "tasks/hash.h"
-#include "tasks/lines.h"
+#include "tasks/io/archive.h"
+#include "tasks/io/hash.h"
+#include "tasks/io/lines.h"
 #include "tasks/locate.h"
 
 namespace lra::tasks::text {

@@ -14,8 +14,8 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
-#include "tasks/archive.h"
-#include "tasks/bytes.h"
+#include "tasks/io/archive.h"
+#include "tasks/io/bytes.h"
 #include "tasks/locate.h"
 #include "tasks/task.h"
 #include "tasks/text/reviews.h"

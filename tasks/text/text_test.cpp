@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "tasks/bytes.h"
 #include "tasks/check.h"
+#include "tasks/io/bytes.h"
 #include "tasks/test_support.h"
 #include "tasks/text/reviews.h"
 #include "tasks/text/stand_in.h"

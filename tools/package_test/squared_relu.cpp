@@ -4,7 +4,7 @@
 // 2006.16236, eq. (5); a padded key weighs 0.
 
 #include "attention/attention.h"
-#include "attention/kernel_attention.h"
+#include "attention/parts/kernel_attention.h"
 
 namespace {
 

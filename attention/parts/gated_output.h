@@ -1,0 +1,29 @@
+#pragma once
+// What follows a state space in its block: y = (u Wv^T + bv) sigmoid(u Wg^T + bg), u = gelu(x)
+// (Gu, Goel, Re 2022, arXiv 2111.00396: GELU, then a linear map to 2 E and a gated linear unit).
+
+#include <string>
+
+#include "attention/parts/affine_maps.h"
+
+namespace lra::attention {
+
+class GatedOutput {
+ public:
+  // The option `output`: "none" makes this the identity.
+  void options(OptionTable& table);
+  // `chosen` for golden files, which are of recurrences without what follows them and say
+  // `bidirectional` for an option `causal`.
+  [[nodiscard]] static nlohmann::json golden_options(nlohmann::json chosen,
+                                                     const nlohmann::json& hyper);
+  // Parameters Wv, bv, Wg, bg.
+  void build(const ParameterBuilder& p, std::int64_t width);
+  [[nodiscard]] Value operator()(const Value& x) const;  // [N, E] -> [N, E]
+  [[nodiscard]] Plain define(const PlainInputs& in, const Plain& x) const;
+
+ private:
+  std::string output_ = "glu";
+  AffineMap value_, gate_;
+};
+
+}  // namespace lra::attention

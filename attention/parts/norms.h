@@ -1,0 +1,16 @@
+#pragma once
+// Norms of a token's features across all heads, as if the heads were merged.
+
+#include "engine/tape/tape.h"
+
+namespace lra::attention {
+
+// sum over heads and features of x^2: x [H, N, D] -> [H, N, 1] in f32, equal in all heads.
+[[nodiscard]] engine::Value squares_over_heads(const engine::Value& x);
+// x / (rms + eps), rms the root mean square over the features of all heads.
+[[nodiscard]] engine::Value rms_norm_over_heads(const engine::Value& x, float eps);
+// x / sqrt(mean over the features of the head of x^2 + eps): a group norm with one group a head,
+// without mean and gain.
+[[nodiscard]] engine::Value head_norm(const engine::Value& x, float eps);
+
+}  // namespace lra::attention

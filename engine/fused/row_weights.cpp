@@ -1,0 +1,228 @@
+#include "engine/fused/row_weights.h"
+
+#include <cmath>
+
+#include "engine/compute/fast_math.h"
+#include "engine/compute/simd.h"
+
+namespace lra::engine::kernels {
+namespace {
+
+// Mean and sqrt(2) x width of the Laplace attention function (Ma et al. 2022, arXiv 2209.10655,
+// eq. 14), with the digits of its authors' code.
+constexpr float kLaplaceMean = 0.707107F;
+constexpr float kLaplaceSpread = 0.282095F * 1.41421356F;
+constexpr float kInverseSqrtPi = 0.564189584F;
+
+// x^p for p in 0..15 without a loop over p, which would not be vectorised.
+inline float whole_power(float x, unsigned p) {
+  const float x2 = x * x;
+  const float x4 = x2 * x2;
+  float y = (p & 1U) != 0 ? x : 1.0F;
+  y = (p & 2U) != 0 ? y * x2 : y;
+  y = (p & 4U) != 0 ? y * x4 : y;
+  return (p & 8U) != 0 ? y * x4 * x4 : y;
+}
+
+LRA_SIMD void power(float* s, std::int64_t n, unsigned degree, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) s[j] = factor * whole_power(s[j], degree);
+}
+LRA_SIMD void power_backward(float* s, float* d, std::int64_t n, unsigned degree, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) {
+    const float w = factor * whole_power(s[j], degree - 1);
+    d[j] *= w * static_cast<float>(degree);
+    s[j] *= w;
+  }
+}
+
+LRA_SIMD void relu(float* s, std::int64_t n, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) s[j] = s[j] > 0 ? factor * s[j] : 0.0F;
+}
+LRA_SIMD void relu_backward(float* s, float* d, std::int64_t n, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) {
+    d[j] = s[j] > 0 ? factor * d[j] : 0.0F;
+    s[j] = s[j] > 0 ? factor * s[j] : 0.0F;
+  }
+}
+
+LRA_SIMD void relu2(float* s, std::int64_t n, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) s[j] = s[j] > 0 ? factor * s[j] * s[j] : 0.0F;
+}
+LRA_SIMD void relu2_backward(float* s, float* d, std::int64_t n, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) {
+    const float positive = s[j] > 0 ? factor * s[j] : 0.0F;
+    d[j] *= 2.0F * positive;
+    s[j] *= positive;
+  }
+}
+
+LRA_SIMD void sigmoid(float* s, std::int64_t n, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) s[j] = factor / (1.0F + fast::exp(-s[j]));
+}
+LRA_SIMD void sigmoid_backward(float* s, float* d, std::int64_t n, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) {
+    const float w = 1.0F / (1.0F + fast::exp(-s[j]));
+    d[j] *= factor * w * (1.0F - w);
+    s[j] = factor * w;
+  }
+}
+
+LRA_SIMD void laplace(float* s, std::int64_t n, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) {
+    s[j] = 0.5F * factor * fast::erfc((kLaplaceMean - s[j]) / kLaplaceSpread);
+  }
+}
+LRA_SIMD void laplace_backward(float* s, float* d, std::int64_t n, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) {
+    const float z = (kLaplaceMean - s[j]) / kLaplaceSpread;
+    d[j] *= factor * kInverseSqrtPi / kLaplaceSpread * fast::exp(-z * z);
+    s[j] = 0.5F * factor * fast::erfc(z);
+  }
+}
+
+LRA_SIMD void bounded_exp(float* s, std::int64_t n, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) s[j] = factor * fast::exp(s[j] < 0 ? s[j] : 0.0F);
+}
+LRA_SIMD void bounded_exp_backward(float* s, float* d, std::int64_t n, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) {
+    s[j] = factor * fast::exp(s[j] < 0 ? s[j] : 0.0F);
+    d[j] *= s[j];
+  }
+}
+
+LRA_SIMD float largest(const float* s, std::int64_t n) {
+  float m = s[0];
+#pragma omp simd reduction(max : m)
+  for (std::int64_t j = 1; j < n; ++j) m = m > s[j] ? m : s[j];
+  return m;
+}
+
+// s -> factor e^(s - m); returns the sum of e^(s - m).
+LRA_SIMD float exponentials(float* s, std::int64_t n, float m, float factor) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t j = 0; j < n; ++j) {
+    const float w = fast::exp(s[j] - m);
+    sum += w;
+    s[j] = factor * w;
+  }
+  return sum;
+}
+
+LRA_SIMD void scale(float* s, std::int64_t n, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) s[j] *= factor;
+}
+
+// w: weights; d: dw -> ds = w (dw - sum of w dw / factor).
+LRA_SIMD void softmax_backward(const float* w, float* d, std::int64_t n, float factor) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t j = 0; j < n; ++j) sum += w[j] * d[j];
+  sum /= factor;
+  for (std::int64_t j = 0; j < n; ++j) d[j] = w[j] * (d[j] - sum);
+}
+
+// Number and sum of the entries above tau; the sum is taken of s - reference.
+LRA_SIMD float above(const float* s, std::int64_t n, float tau, float reference, float& sum) {
+  float count = 0;
+  float total = 0;
+#pragma omp simd reduction(+ : count, total)
+  for (std::int64_t j = 0; j < n; ++j) {
+    const bool in = s[j] > tau;
+    count += in ? 1.0F : 0.0F;
+    total += in ? s[j] - reference : 0.0F;
+  }
+  sum = total;
+  return count;
+}
+
+// The threshold by Michelot's iteration (1986): the support shrinks to the right one in a few
+// steps, each a pass over the row, without sorting. tau is at least max - 1.
+float threshold(const float* s, std::int64_t n) {
+  const float m = largest(s, n);
+  float tau = m - 1.0F;
+  float support = static_cast<float>(n) + 1.0F;
+  for (;;) {
+    float sum = 0;
+    const float count = above(s, n, tau, m, sum);
+    if (count >= support || count == 0.0F) return tau;
+    support = count;
+    tau = m + (sum - 1.0F) / count;
+  }
+}
+
+LRA_SIMD void cut(float* s, std::int64_t n, float tau, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) s[j] = s[j] > tau ? factor * (s[j] - tau) : 0.0F;
+}
+
+// s: logits -> weights; d: dw -> dw - its mean over the support, 0 elsewhere.
+LRA_SIMD void sparsemax_backward(float* s, float* d, std::int64_t n, float tau, float factor) {
+  float count = 0;
+  float total = 0;
+#pragma omp simd reduction(+ : count, total)
+  for (std::int64_t j = 0; j < n; ++j) {
+    const bool in = s[j] > tau;
+    count += in ? 1.0F : 0.0F;
+    total += in ? d[j] : 0.0F;
+  }
+  const float mean = count > 0 ? total / count : 0.0F;
+  for (std::int64_t j = 0; j < n; ++j) {
+    d[j] = s[j] > tau ? factor * (d[j] - mean) : 0.0F;
+    s[j] = s[j] > tau ? factor * (s[j] - tau) : 0.0F;
+  }
+}
+
+}  // namespace
+
+void row_weights(const RowWeights& w, float* s, std::int64_t n, float& state) {
+  if (n == 0) return;
+  switch (w.rule) {
+    case RowRule::power:
+      return power(s, n, w.degree, w.factor);
+    case RowRule::relu:
+      return relu(s, n, w.factor);
+    case RowRule::relu2:
+      return relu2(s, n, w.factor);
+    case RowRule::sigmoid:
+      return sigmoid(s, n, w.factor);
+    case RowRule::laplace:
+      return laplace(s, n, w.factor);
+    case RowRule::exp:
+      return bounded_exp(s, n, w.factor);
+    case RowRule::softmax: {
+      const float m = largest(s, n);
+      const float sum = exponentials(s, n, m, 1.0F);
+      scale(s, n, w.factor / sum);
+      state = m + std::log(sum);
+      return;
+    }
+    case RowRule::sparsemax:
+      state = threshold(s, n);
+      return cut(s, n, state, w.factor);
+  }
+}
+
+void row_weights_backward(const RowWeights& w, float* s, float* dw, std::int64_t n, float state) {
+  if (n == 0) return;
+  switch (w.rule) {
+    case RowRule::power:
+      return power_backward(s, dw, n, w.degree, w.factor);
+    case RowRule::relu:
+      return relu_backward(s, dw, n, w.factor);
+    case RowRule::relu2:
+      return relu2_backward(s, dw, n, w.factor);
+    case RowRule::sigmoid:
+      return sigmoid_backward(s, dw, n, w.factor);
+    case RowRule::laplace:
+      return laplace_backward(s, dw, n, w.factor);
+    case RowRule::exp:
+      return bounded_exp_backward(s, dw, n, w.factor);
+    case RowRule::softmax:
+      exponentials(s, n, state, w.factor);
+      return softmax_backward(s, dw, n, w.factor);
+    case RowRule::sparsemax:
+      return sparsemax_backward(s, dw, n, state, w.factor);
+  }
+}
+
+}  // namespace lra::engine::kernels

@@ -1,0 +1,388 @@
+// Golden cases of attention variants: tensors of the file become heads, the block's input,
+// parameters, draws or further inputs by their names; each sequence runs on its own.
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "attention/attention.h"
+#include "engine/runtime.h"
+#include "harness/check/golden_cases.h"
+
+namespace lra::harness {
+namespace {
+
+using engine::DType;
+using engine::Parameters;
+using engine::Shape;
+using engine::Tensor;
+using engine::Value;
+using nlohmann::json;
+
+constexpr std::array<const char*, 5> kTokenInputs{"q", "k", "v", "qk", "x"};
+
+bool is_token_input(const std::string& name) {
+  return std::find(kTokenInputs.begin(), kTokenInputs.end(), name) != kTokenInputs.end();
+}
+
+std::vector<std::int64_t> without_ones(const Shape& shape) {
+  std::vector<std::int64_t> dims(shape.dims().begin(), shape.dims().end());
+  std::erase(dims, 1);
+  return dims;
+}
+
+// The sizes of a case: B sequences, N query and M key rows.
+struct Sizes {
+  std::int64_t B = 1, N = 1, M = 1;
+  std::int64_t heads = 1, head_dim = 1, width = 1;
+};
+
+Sizes read_sizes(const GoldenCase& c) {
+  const auto find = [&](std::initializer_list<const char*> names) -> const GoldenTensor* {
+    for (const char* name : names) {
+      if (const auto it = c.inputs.find(name); it != c.inputs.end()) return &it->second;
+    }
+    return nullptr;
+  };
+  const GoldenTensor* tokens = find({"q", "qk", "v", "x"});
+  if (tokens == nullptr) fail(ErrorKind::data, "golden: inputs have none of q, qk, v, x");
+  const GoldenTensor* keys = find({"k", "qk", "v", "x"});
+  const GoldenTensor* heads = find({"q", "qk", "v"});
+  const GoldenTensor* x = find({"x"});
+  for (const char* name : kTokenInputs) {
+    const GoldenTensor* tensor = find({name});
+    const int rank = tensor == nullptr ? 3 : tensor->shape.rank();
+    if (rank != 3 && (rank != 4 || tensor == x)) {
+      fail(ErrorKind::data, "golden: input {} has shape {}, expected [B, H, N, D] or [B, N, E]",
+           name, tensor->shape.text());
+    }
+    if (tensor != nullptr && tensor->shape[0] != tokens->shape[0]) {
+      fail(ErrorKind::data, "golden: input {} has {} sequences, expected {}", name,
+           tensor->shape[0], tokens->shape[0]);
+    }
+  }
+  Sizes s;
+  s.B = tokens->shape[0];
+  s.N = tokens->shape[-2];
+  s.M = keys->shape[-2];
+  if (heads != nullptr) {
+    s.heads = heads->shape.rank() == 4 ? heads->shape[1] : 1;
+    s.head_dim = heads->shape[-1];
+    s.width = x != nullptr ? x->shape[-1] : s.heads * s.head_dim;
+  } else {
+    s.width = x->shape[-1];
+    const json number = c.hyper.value("heads", json(1));
+    s.heads = number.is_number_integer() && number > 0 ? number.get<std::int64_t>() : 1;
+    s.head_dim = std::max<std::int64_t>(1, s.width / s.heads);
+  }
+  return s;
+}
+
+// Entries of an optional case's hyper that no required case of the file has.
+std::vector<std::string> special_entries(const GoldenFile& file, const GoldenCase& c) {
+  std::vector<std::string> special;
+  for (const auto& [key, value] : c.hyper.items()) {
+    const bool usual = std::any_of(
+        file.cases.begin(), file.cases.end(), [&, &k = key, &v = value](const GoldenCase& other) {
+          return !other.optional && other.hyper.contains(k) && other.hyper[k] == v;
+        });
+    if (!usual) special.push_back(key);
+  }
+  return special;
+}
+
+class AttentionCase {
+ public:
+  AttentionCase(const GoldenFile& file, const GoldenCase& c, std::string_view variant, DType type)
+      : file_(file),
+        case_(c),
+        variant_(variant),
+        type_(type),
+        traits_(attention::registry().at(variant).traits),
+        sizes_(read_sizes(c)) {}
+
+  [[nodiscard]] GoldenComputed run() {
+    GoldenComputed result;
+    options_ = attention::registry().at(variant_).create()->golden_options(case_.hyper);
+    if (case_.optional) {
+      look_for_the_unoffered(result);
+      if (!result.not_offered.empty()) return result;
+    }
+    build();
+    result.outputs = zeros_like(case_.expected);
+    result.gradients = zeros_like(case_.grad);
+    const engine::WorkerScope worker;
+    for (std::int64_t b = 0; b < sizes_.B; ++b) run_sequence(b, result);
+    return result;
+  }
+
+ private:
+  void look_for_the_unoffered(GoldenComputed& result) const {
+    if (options_.value("causal", case_.hyper.value("causal", json(false))) == true &&
+        !traits_.causal) {
+      result.not_offered = "causal";
+    }
+    if (sizes_.N != sizes_.M && !traits_.cross) result.not_offered = "cross-attention";
+    try {
+      static_cast<void>(attention::create(variant_, options_));
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::config) throw;
+      result.not_offered = e.what();
+    }
+    const std::vector<std::string> special = special_entries(file_, case_);
+    std::size_t understood = 0;
+    for (const std::string& key : special) {
+      json rest = case_.hyper;
+      rest.erase(key);
+      if (attention::registry().at(variant_).create()->golden_options(rest) != options_) {
+        ++understood;
+      } else {
+        result.ignored += fmt::format("{}{} = {}", result.ignored.empty() ? "" : ", ", key,
+                                      case_.hyper[key].dump());
+      }
+    }
+    if (!special.empty() && understood == 0 && result.not_offered.empty()) {
+      result.not_offered = result.ignored;
+    }
+  }
+
+  // Files do not state the longest sequence that parameters are made for: it is the smallest
+  // length with which their shapes fit.
+  void build() {
+    std::vector<std::int64_t> lengths;
+    for (const char* key : {"max_length", "max_positions"}) {
+      if (const auto it = case_.hyper.find(key); it != case_.hyper.end() && it->is_number_integer())
+        lengths.push_back(it->get<std::int64_t>());
+    }
+    std::int64_t longest = std::max(sizes_.N, sizes_.M);
+    const std::int64_t shortest = longest;
+    for (const auto& [name, tensor] : case_.inputs) {
+      for (const std::int64_t size : tensor.shape.dims()) longest = std::max(longest, size);
+    }
+    for (std::int64_t length = shortest; length <= longest; ++length) lengths.push_back(length);
+    std::string misfit;
+    for (const std::int64_t length : lengths) {
+      build(length);
+      const std::string found = first_misfit();
+      if (found.empty()) {
+        parameters_.initialise(0, type_);
+        return;
+      }
+      if (misfit.empty()) misfit = found;
+    }
+    fail(ErrorKind::data, "golden: {}", misfit);
+  }
+
+  void build(std::int64_t max_length) {
+    attention::Dimensions d;
+    d.heads = sizes_.heads;
+    d.head_dim = sizes_.head_dim;
+    d.width = sizes_.width;
+    d.max_length = max_length;
+    d.cls = case_.hyper.value("cls", json(false)) == true;
+    attention_ = attention::create(variant_, options_);
+    parameters_ = Parameters();
+    attention_->build({parameters_, ""}, d);
+  }
+
+  // An input that is named as a parameter is one of its shape (axes of size 1 aside), or one a
+  // sequence.
+  [[nodiscard]] static bool shared(const GoldenTensor& input, const Parameters::Entry& entry) {
+    return without_ones(input.shape) == without_ones(entry.shape);
+  }
+  [[nodiscard]] std::string first_misfit() const {
+    for (const auto& [name, input] : case_.inputs) {
+      const auto* entry = parameters_.find(name);
+      if (entry == nullptr || is_token_input(name) || shared(input, *entry)) continue;
+      if (input.shape.rank() > 1 && input.shape[0] == sizes_.B &&
+          Shape(input.shape.dims().subspan(1)) == entry->shape) {
+        continue;
+      }
+      return fmt::format("input {} has shape {}, expected {} as the parameter", name,
+                         input.shape.text(), entry->shape.text());
+    }
+    return {};
+  }
+
+  void set_parameters(std::int64_t b) {
+    for (const auto& [name, input] : case_.inputs) {
+      const auto* entry = parameters_.find(name);
+      if (entry == nullptr || is_token_input(name)) continue;
+      const GoldenTensor value = shared(input, *entry) ? input : input.slice(b);
+      std::copy(value.data.begin(), value.data.end(), parameters_.tensor(*entry).f32());
+    }
+    parameters_.refresh();
+  }
+
+  // Layouts stand in words in the file: "fixed.global [B,N]" is one row a sequence.
+  [[nodiscard]] bool per_sequence(const std::string& name, const GoldenTensor& tensor) const {
+    if (tensor.shape.rank() == 0 || tensor.shape[0] != sizes_.B) return false;
+    const auto at = file_.convention.find(name + " [");
+    if (at != std::string::npos) {
+      return file_.convention.compare(at + name.size(), 3, " [B") == 0;
+    }
+    return tensor.shape.rank() > 1 && tensor.shape[1] == sizes_.N;
+  }
+
+  // `name` as it is, or, for name_0, name_1, ..., this sequence's one without the number too.
+  [[nodiscard]] std::map<std::string, Tensor> draws(std::int64_t b) const {
+    std::map<std::string, Tensor> all;
+    const std::string suffix = fmt::format("_{}", b);
+    for (const auto& [name, tensor] : case_.fixed) {
+      const Tensor value =
+          (per_sequence(name, tensor) ? tensor.slice(b) : tensor).tensor(DType::f32);
+      all[name] = value;
+      if (name.ends_with(suffix)) all[name.substr(0, name.size() - suffix.size())] = value;
+    }
+    return all;
+  }
+
+  void set_lengths(std::int64_t b, attention::Heads& heads) const {
+    heads.length = sizes_.N;
+    heads.key_length = sizes_.M;
+    if (!case_.masked) return;
+    const auto rows = static_cast<std::int64_t>(case_.lengths.size());
+    if (rows != sizes_.B || (case_.mask_columns != sizes_.N && case_.mask_columns != sizes_.M)) {
+      fail(ErrorKind::data, "golden: mask has shape [{}, {}], expected [{}, {}]", rows,
+           case_.mask_columns, sizes_.B, sizes_.N);
+    }
+    const std::int64_t length = case_.lengths[static_cast<std::size_t>(b)];
+    if (case_.mask_columns == sizes_.N) heads.length = length;
+    if (case_.mask_columns == sizes_.M) heads.key_length = length;
+  }
+
+  void run_sequence(std::int64_t b, GoldenComputed& result) {
+    set_parameters(b);
+    const Tensor sums = Tensor::zeros({std::max<std::int64_t>(1, parameters_.flat_size())});
+    const engine::ParameterScope scope(parameters_, sums);
+    engine::Tape tape;
+    std::map<std::string, Value> leaves;
+    for (const auto& [name, input] : case_.inputs) {
+      if (!is_token_input(name) && parameters_.find(name) != nullptr) continue;
+      if (input.shape[0] != sizes_.B) {
+        fail(ErrorKind::data, "golden: input {} has shape {}, expected {} sequences", name,
+             input.shape.text(), sizes_.B);
+      }
+      leaves[name] = tape.leaf(input.slice(b).tensor(type_));
+    }
+    std::map<std::string, Tensor> drawn = draws(b);
+    std::map<std::string, Value> carried;
+    attention::Heads heads = make_heads(leaves);
+    set_lengths(b, heads);
+    attention::Context context;
+    context.length = heads.length;
+    context.draws = &drawn;
+    context.carried = &carried;
+    Value out;
+    if (traits_.input == attention::Input::block) {
+      carried = heads.given;
+      out = attention::mix(*attention_, heads.x, context);
+    } else {
+      out = attention::attend(*attention_, heads, context);
+    }
+    tape.backward(take_outputs(b, out, carried, context.length == 0, result));
+    take_gradients(b, leaves, sums, result);
+  }
+
+  [[nodiscard]] attention::Heads make_heads(const std::map<std::string, Value>& leaves) const {
+    attention::Heads heads;
+    const auto rows = [](const Value& x) {  // [N, E] -> one head [1, N, E]
+      return x.rank() == 2 ? engine::reshape(x, {1, x.dim(0), x.dim(1)}) : x;
+    };
+    for (const auto& [name, leaf] : leaves) {
+      if (name == "x") {
+        heads.x = leaf;
+      } else if (name == "qk") {
+        heads.q = heads.k = rows(leaf);
+      } else if (name == "q") {
+        heads.q = rows(leaf);
+      } else if (name == "k") {
+        heads.k = rows(leaf);
+      } else if (name == "v") {
+        heads.v = rows(leaf);
+      } else {
+        heads.given[name] = leaf;
+      }
+    }
+    if (traits_.input == attention::Input::block) {
+      if (!heads.x.defined()) fail(ErrorKind::data, "golden: input x is missing");
+      return heads;
+    }
+    if (!heads.v.defined()) fail(ErrorKind::data, "golden: input v is missing");
+    // Some variants look at the values alone.
+    if (!heads.q.defined()) heads.q = Value(Tensor::zeros(heads.v.shape(), type_));
+    if (!heads.k.defined()) heads.k = Value(Tensor::zeros(heads.v.shape(), type_));
+    return heads;
+  }
+
+  // Copies the outputs of a sequence; returns them with their upstream gradients.
+  [[nodiscard]] std::vector<std::pair<Value, Tensor>> take_outputs(
+      std::int64_t b, const Value& out, const std::map<std::string, Value>& carried, bool empty,
+      GoldenComputed& result) const {
+    std::vector<std::pair<Value, Tensor>> seeds;
+    const std::string main = main_output();
+    for (auto& [name, target] : result.outputs) {
+      Value value = out;
+      if (name != main) {
+        // Further outputs are what the variant leaves for the next layer.
+        const auto found = carried.find(name);
+        if (found == carried.end() && empty) continue;
+        if (found == carried.end()) {
+          fail(ErrorKind::data, "golden: the variant has no output '{}'", name);
+        }
+        value = found->second;
+      }
+      const Shape expected(target.shape.dims().subspan(1));
+      if (value.rank() == 3 && expected.rank() == 2) value = engine::merge_heads(value);
+      if (value.shape() != expected) {
+        fail(ErrorKind::data, "golden: output {} has shape {}, expected {}", name,
+             value.shape().text(), expected.text());
+      }
+      add_values(value.tensor(), target, b * expected.numel());
+      if (const auto upstream = case_.grad_out.find(name); upstream != case_.grad_out.end()) {
+        seeds.emplace_back(value, upstream->second.slice(b).tensor(value.dtype()));
+      }
+    }
+    return seeds;
+  }
+
+  [[nodiscard]] std::string main_output() const {
+    for (const char* name : {"out", "y"}) {
+      if (case_.expected.count(name) != 0) return name;
+    }
+    return case_.expected.begin()->first;
+  }
+
+  void take_gradients(std::int64_t b, const std::map<std::string, Value>& leaves,
+                      const Tensor& sums, GoldenComputed& result) const {
+    for (auto& [name, target] : result.gradients) {
+      if (const auto leaf = leaves.find(name); leaf != leaves.end()) {
+        const Tensor& gradient = leaf->second.gradient()->value();
+        if (gradient.defined()) add_values(gradient, target, b * gradient.numel());
+        continue;
+      }
+      const auto* entry = parameters_.find(name);
+      const Tensor gradient = sums.slice(entry->offset, entry->size);
+      add_values(gradient, target, shared(target, *entry) ? 0 : b * entry->size);
+    }
+  }
+
+  const GoldenFile& file_;
+  const GoldenCase& case_;
+  std::string variant_;
+  DType type_;
+  const attention::Traits& traits_;
+  Sizes sizes_;
+  json options_;
+  std::unique_ptr<attention::Attention> attention_;
+  Parameters parameters_;
+};
+
+}  // namespace
+
+GoldenComputed run_attention_case(const GoldenFile& file, const GoldenCase& c,
+                                  std::string_view variant, DType type) {
+  return AttentionCase(file, c, variant, type).run();
+}
+
+}  // namespace lra::harness

@@ -1,0 +1,241 @@
+// Golden cases of building blocks below the model: the engine's operations, the loss, the learning
+// rate's schedules, the optimiser.
+
+#include "harness/check/golden_blocks.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/ops.h"
+#include "engine/runtime.h"
+#include "models/optimizer.h"
+#include "models/schedule.h"
+
+namespace lra::harness {
+
+using engine::DType;
+using engine::Tensor;
+using engine::Value;
+
+GoldenTensors zeros_like(const GoldenTensors& tensors) {
+  GoldenTensors zeros = tensors;
+  for (auto& [name, tensor] : zeros) std::fill(tensor.data.begin(), tensor.data.end(), 0.0);
+  return zeros;
+}
+
+void add_values(const Tensor& from, GoldenTensor& to, std::int64_t begin) {
+  const std::vector<float> values = from.to_floats();
+  if (begin + static_cast<std::int64_t>(values.size()) >
+      static_cast<std::int64_t>(to.data.size())) {
+    fail(ErrorKind::shape, "golden: {} values from {} on do not fit into {}", values.size(), begin,
+         to.shape.text());
+  }
+  auto at = to.data.begin() + begin;
+  for (const float value : values) *at++ += value;
+}
+
+const GoldenTensor& required(const GoldenTensors& tensors, std::string_view name, int rank) {
+  const auto found = tensors.find(std::string(name));
+  if (found == tensors.end()) fail(ErrorKind::data, "golden: tensor '{}' is missing", name);
+  if (found->second.shape.rank() != rank) {
+    fail(ErrorKind::data, "golden: tensor {} has shape {}, expected {} axes", name,
+         found->second.shape.text(), rank);
+  }
+  return found->second;
+}
+
+std::vector<std::int32_t> integers(const GoldenTensor& tensor) {
+  std::vector<std::int32_t> values;
+  for (const double x : tensor.data) values.push_back(static_cast<std::int32_t>(x));
+  return values;
+}
+
+GoldenTensor& output(GoldenComputed& computed, const std::string& name) {
+  const auto found = computed.outputs.find(name);
+  if (found == computed.outputs.end()) {
+    fail(ErrorKind::data, "golden: expected.{} is missing", name);
+  }
+  return found->second;
+}
+
+GoldenComputed make_computed(const GoldenCase& c) {
+  GoldenComputed computed;
+  computed.outputs = zeros_like(c.expected);
+  computed.gradients = zeros_like(c.grad);
+  return computed;
+}
+
+namespace {
+
+// Runs an operation whose inputs are all leaves and whose one result is `name`.
+GoldenComputed run_operation(const GoldenCase& c, DType type, const std::string& name,
+                             const std::function<Value(std::map<std::string, Value>&)>& operation) {
+  const engine::WorkerScope worker;
+  GoldenComputed computed = make_computed(c);
+  engine::Tape tape;
+  std::map<std::string, Value> leaves;
+  for (const auto& [key, input] : c.inputs) leaves[key] = tape.leaf(input.tensor(type));
+  const Value result = operation(leaves);
+  add_values(result.tensor(), output(computed, name));
+  if (const auto upstream = c.grad_out.find(name); upstream != c.grad_out.end()) {
+    tape.backward(result, upstream->second.tensor(result.dtype()));
+  }
+  for (auto& [key, gradient] : computed.gradients) {
+    const Tensor& value = leaves[key].gradient()->value();
+    if (value.defined()) add_values(value, gradient);
+  }
+  return computed;
+}
+
+GoldenComputed run_layer_norm(const GoldenCase& c, DType type) {
+  for (const char* name : {"gamma", "beta"}) required(c.inputs, name, 1);
+  return run_operation(c, type, "out", [&](std::map<std::string, Value>& in) {
+    const auto f32 = [](const Value& x) { return cast(x, DType::f32); };  // gains stay f32
+    return engine::layer_norm(in["x"], f32(in["gamma"]), f32(in["beta"]),
+                              static_cast<float>(number(c, "eps")));
+  });
+}
+
+GoldenComputed run_activation(const GoldenCase& c, DType type) {
+  static const std::map<std::string, Value (*)(const Value&)> functions{
+      {"gelu_erf", engine::gelu_erf}, {"gelu_tanh", engine::gelu_tanh},
+      {"relu", engine::relu},         {"elu_plus_one", engine::elu_plus_one},
+      {"silu", engine::silu},         {"sigmoid", engine::sigmoid},
+      {"tanh", engine::tanh},         {"softplus", engine::softplus},
+      {"exp", engine::exp},           {"square", engine::square},
+      {"sin", engine::sin},           {"cos", engine::cos},
+      {"sqrt", engine::sqrt},         {"log", engine::log}};
+  const std::string name = word(c, "f");
+  const auto function = functions.find(name);
+  if (function == functions.end()) fail(ErrorKind::data, "golden: unknown function '{}'", name);
+  return run_operation(c, type, "out",
+                       [&](std::map<std::string, Value>& in) { return function->second(in["x"]); });
+}
+
+GoldenComputed run_masked_softmax(const GoldenCase& c, DType type) {
+  const GoldenTensor& allow = required(c.fixed, "allow", 2);
+  const std::vector<float> values(allow.data.begin(), allow.data.end());
+  return run_operation(c, type, "out", [&](std::map<std::string, Value>& in) {
+    return engine::masked_softmax(in["s"], Tensor::from(allow.shape, values));
+  });
+}
+
+// Losses are f32 in every precision.
+GoldenComputed run_cross_entropy(const GoldenCase& c, DType) {
+  const std::vector<std::int32_t> labels = integers(required(c.fixed, "label", 1));
+  const GoldenTensor& logits = required(c.inputs, "logits", 2);
+  const std::string reduction = word(c, "reduction");
+  if (reduction != "mean" && reduction != "sum") {
+    fail(ErrorKind::data, "golden: unknown reduction '{}'", reduction);
+  }
+  const float scale = reduction == "mean" ? 1.0F / static_cast<float>(labels.size()) : 1.0F;
+  GoldenComputed computed =
+      run_operation(c, DType::f32, "loss", [&](std::map<std::string, Value>& in) {
+        return engine::cross_entropy(in["logits"], labels, scale);
+      });
+  if (const auto each = computed.outputs.find("per_example"); each != computed.outputs.end()) {
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      const auto row = static_cast<std::int64_t>(i);
+      GoldenTensor one = logits.slice(row);
+      const Value x(one.tensor(DType::f32).reshaped({1, logits.shape[1]}));
+      add_values(engine::cross_entropy(x, {&labels[i], 1}, 1).tensor(), each->second, row);
+    }
+  }
+  return computed;
+}
+
+models::TrainConfig schedule_config(const GoldenCase& c, const char* kind) {
+  models::TrainConfig config;
+  const std::string schedule = word(c, kind);
+  config.schedule = schedule == "constant_warmup" ? "constant" : schedule;
+  config.lr = number(c, "base_lr");
+  // Where files say "constant" there is no warm-up, whatever warmup_steps is.
+  config.warmup_steps =
+      schedule == "constant" ? 0 : static_cast<std::int64_t>(number(c, "warmup_steps"));
+  config.steps = static_cast<std::int64_t>(
+      number(c, c.hyper.contains("steps_per_cycle") ? "steps_per_cycle" : "total_steps"));
+  // Names that the schedules do not know are refused as they are in a preset.
+  OptionTable table;
+  config.options(table);
+  table.assign({{"schedule", config.schedule}}, "golden");
+  return config;
+}
+
+GoldenComputed run_schedule(const GoldenCase& c, DType) {
+  const models::TrainConfig config = schedule_config(c, "kind");
+  const GoldenTensor& steps = required(c.fixed, "step", 1);
+  GoldenComputed computed = make_computed(c);
+  GoldenTensor& lr = output(computed, "lr");
+  for (std::size_t i = 0; i < std::min(steps.data.size(), lr.data.size()); ++i) {
+    lr.data[i] = models::learning_rate(config, static_cast<std::int64_t>(steps.data[i]));
+  }
+  return computed;
+}
+
+std::string optimizer_name(const std::string& text) {
+  if (text.starts_with("AdamW")) return "adamw";
+  if (text == "Adam") return "adam";
+  if (text.starts_with("Adam, weight decay added to the gradient")) return "adam_l2";
+  fail(ErrorKind::data, "golden: unknown optimizer '{}'", text);
+}
+
+GoldenComputed run_optimizer(const GoldenCase& c, DType) {
+  models::TrainConfig config = schedule_config(c, "schedule");
+  config.optimizer = optimizer_name(word(c, "optimizer"));
+  config.beta1 = number(c, "beta1");
+  config.beta2 = number(c, "beta2");
+  config.eps = number(c, "eps");
+  config.weight_decay = number(c, "weight_decay");
+  const auto first_step = static_cast<std::int64_t>(number(c, "first_step"));
+  const GoldenTensor& start = required(c.inputs, "p0", 1);
+  const GoldenTensor& gradients = required(c.fixed, "grads", 2);
+  engine::Parameters parameters;
+  static_cast<void>(parameters.add("p0", start.shape, engine::init::constant(0)));
+  parameters.initialise(0, DType::f32);
+  std::copy(start.data.begin(), start.data.end(), parameters.master().f32());
+  models::OptimizerState state = models::make_optimizer_state(parameters);
+  GoldenComputed computed = make_computed(c);
+  const std::int64_t K = start.shape[0];
+  for (std::int64_t i = 0; i < gradients.shape[0]; ++i) {
+    const Tensor lane = Tensor::zeros({parameters.flat_size()});
+    const GoldenTensor row = gradients.slice(i);
+    std::copy(row.data.begin(), row.data.end(), lane.f32());
+    const auto report = models::update(parameters, {lane}, state, config, first_step + i);
+    add_values(parameters.master().slice(0, K), output(computed, "p"), i * K);
+    add_values(state.m.slice(0, K), output(computed, "m"), i * K);
+    add_values(state.v.slice(0, K), output(computed, "v"), i * K);
+    output(computed, "lr").data.at(static_cast<std::size_t>(i)) = report.learning_rate;
+  }
+  return computed;
+}
+
+}  // namespace
+
+double number(const GoldenCase& c, const char* name) {
+  const auto found = c.hyper.find(name);
+  if (found == c.hyper.end() || !found->is_number()) {
+    fail(ErrorKind::data, "golden: hyper.{} is missing or not a number", name);
+  }
+  return found->get<double>();
+}
+
+std::string word(const GoldenCase& c, const char* name) {
+  const auto found = c.hyper.find(name);
+  if (found == c.hyper.end() || !found->is_string()) {
+    fail(ErrorKind::data, "golden: hyper.{} is missing or not a string", name);
+  }
+  return found->get<std::string>();
+}
+
+const std::map<std::string, BlockRunner, std::less<>>& block_runners() {
+  static const std::map<std::string, BlockRunner, std::less<>> runners{
+      {"activations", run_activation},        {"cross_entropy", run_cross_entropy},
+      {"dual_head", run_dual_head},           {"embedding", run_embedding},
+      {"encoder_layer", run_encoder_layer},   {"layernorm", run_layer_norm},
+      {"masked_softmax", run_masked_softmax}, {"optimizers", run_optimizer},
+      {"pool_head", run_pool_head},           {"schedules", run_schedule},
+      {"tiny_classifier", run_classifier}};
+  return runners;
+}
+
+}  // namespace lra::harness

@@ -1,0 +1,342 @@
+#include "harness/measure/bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+
+#include "attention/attention.h"
+#include "engine/base/error.h"
+#include "engine/runtime.h"
+#include "harness/measure/child.h"
+#include "harness/measure/side_by_side.h"
+#include "harness/run/record.h"
+#include "harness/workers/workers.h"
+#include "models/optimizer.h"
+#include "models/presets.h"
+
+namespace lra::harness {
+namespace {
+
+using engine::Tensor;
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kRounds = 3;
+
+constexpr std::int64_t kVocabulary = 256;
+constexpr std::int64_t kClasses = 10;
+
+// A batch of full sequences of random ids.
+class RandomBatch final : public tasks::Dataset {
+ public:
+  RandomBatch(std::int64_t batch, std::int64_t n) : n_(static_cast<std::size_t>(n)) {
+    RandomStream random(RandomKey(0).of("bench"));
+    tokens_.resize(static_cast<std::size_t>(batch) * n_);
+    for (auto& token : tokens_)
+      token = static_cast<tasks::Token>(1 + random.below(kVocabulary - 1));
+    for (std::int64_t i = 0; i < batch; ++i) {
+      tasks::Example example;
+      example.tokens = {tokens_.data() + static_cast<std::size_t>(i) * n_, n_};
+      example.label = static_cast<std::int32_t>(random.below(kClasses));
+      examples.push_back(example);
+      ids.push_back(static_cast<std::uint64_t>(i));
+      indices.push_back(static_cast<std::size_t>(i));
+    }
+  }
+  [[nodiscard]] std::size_t size() const override { return examples.size(); }
+  [[nodiscard]] tasks::Example operator[](std::size_t i) const override { return examples[i]; }
+
+  [[nodiscard]] std::size_t token_count() const { return tokens_.size(); }
+
+  std::vector<tasks::Example> examples;
+  std::vector<std::uint64_t> ids;
+  std::vector<std::size_t> indices;
+
+ private:
+  std::size_t n_;
+  std::vector<tasks::Token> tokens_;
+};
+
+results::StepQuantiles quantiles(std::vector<double> times) {
+  std::sort(times.begin(), times.end());
+  const auto at = [&times](double q) {
+    return 1e3 * times[static_cast<std::size_t>(q * static_cast<double>(times.size() - 1) + 0.5)];
+  };
+  return {at(0.5), at(0.1), at(0.25), at(0.75), at(0.9), static_cast<std::int64_t>(times.size())};
+}
+
+json to_json(const BenchResult& r) {
+  json profile = json::array();
+  for (const auto& e : r.profile) profile.push_back({e.operation, e.calls, e.seconds});
+  const auto& p = r.point;
+  json result{{"n", p.n},
+              {"status", p.status},
+              {"parameters", r.parameters},
+              {"profile", profile},
+              {"profiled_seconds", r.profiled_seconds}};
+  if (p.status != "completed") return result;
+  const auto& q = *p.step_ms;
+  result["step_ms"] = {q.median, q.p10, q.p25, q.p75, q.p90, q.count};
+  result["numbers"] = {*p.steps_per_second, *p.tokens_per_second, *p.peak_tensor_bytes,
+                       *p.peak_rss_bytes,   *p.flops_per_token,   *p.matmul_share};
+  return result;
+}
+
+BenchResult from_json(const json& j) {
+  BenchResult r;
+  r.point.n = j.at("n");
+  r.point.status = j.at("status");
+  r.parameters = j.at("parameters");
+  r.profiled_seconds = j.at("profiled_seconds");
+  for (const auto& e : j.at("profile")) r.profile.push_back({e.at(0), e.at(1), e.at(2)});
+  if (r.point.status != "completed") return r;
+  const auto& q = j.at("step_ms");
+  r.point.step_ms = results::StepQuantiles{q.at(0), q.at(1), q.at(2), q.at(3), q.at(4), q.at(5)};
+  const auto& numbers = j.at("numbers");
+  r.point.steps_per_second = numbers.at(0).get<double>();
+  r.point.tokens_per_second = numbers.at(1).get<double>();
+  r.point.peak_tensor_bytes = numbers.at(2).get<std::int64_t>();
+  r.point.peak_rss_bytes = numbers.at(3).get<std::int64_t>();
+  r.point.flops_per_token = numbers.at(4).get<double>();
+  r.point.matmul_share = numbers.at(5).get<double>();
+  return r;
+}
+
+models::Model model_of(const BenchOptions& options, std::int64_t n) {
+  return {options.model,
+          {models::HeadKind::pooled_class, kClasses, kVocabulary, n},
+          options.attention,
+          options.attention_options};
+}
+
+// The steps of one bench.
+class Bench {
+ public:
+  Bench(const BenchOptions& options, std::int64_t n)
+      : options_(options),
+        workers_(options.threads),
+        batch_(options.batch, n),
+        model_(model_of(options, n)) {
+    workers_.execute([this] { prepare(); });
+  }
+
+  // Seconds of one step; adds its operations to `flops`.
+  double step(std::int64_t* flops) {
+    const auto start = Clock::now();
+    if (options_.mode == "train") {
+      const BatchResult result =
+          workers_.train(model_, batch_.examples, batch_.ids, steps_, 0, lanes_);
+      *flops = result.flops;
+      workers_.execute([&] {
+        models::update(model_.parameters(), lanes_, optimizer_, models::TrainConfig{}, steps_);
+      });
+    } else {
+      *flops = workers_.predict_flops(model_, batch_, batch_.indices);
+    }
+    ++steps_;
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+  [[nodiscard]] int threads() const { return workers_.threads(); }
+
+  // What steps of these seconds, with so many operations each, say.
+  void finish(const std::vector<double>& times, std::int64_t flops, BenchResult& result) const {
+    result.parameters = model_.parameter_count();
+    auto& p = result.point;
+    p.step_ms = quantiles(times);
+    p.steps_per_second = 1e3 / p.step_ms->median;
+    const auto tokens = static_cast<double>(batch_.token_count());
+    p.tokens_per_second = tokens * *p.steps_per_second;
+    p.flops_per_token = static_cast<double>(flops) / tokens;
+    p.peak_tensor_bytes = workers_.meter()->peak_bytes();
+    p.peak_rss_bytes = static_cast<std::int64_t>(engine::peak_rss_bytes());
+  }
+
+ private:
+  void prepare() {
+    model_.initialise(0, options_.precision == "bf16" ? engine::DType::bf16 : engine::DType::f32);
+    if (options_.mode != "train") return;
+    optimizer_ = models::make_optimizer_state(model_.parameters());
+    for (std::int64_t i = 0; i < default_lanes(model_.parameter_count()); ++i) {
+      lanes_.push_back(Tensor::zeros({model_.parameters().flat_size()}));
+    }
+  }
+
+  const BenchOptions& options_;
+  Workers workers_;
+  RandomBatch batch_;
+  models::Model model_;
+  models::OptimizerState optimizer_;
+  std::vector<Tensor> lanes_;
+  std::int64_t steps_ = 0;
+};
+
+// Of the workers' time in a step (of the warm-up), how much is spent in matrix products.
+double matmul_share(Bench& bench, std::int64_t flops) {
+  engine::profile::reset();
+  engine::profile::enable(true);
+  const double seconds = bench.step(&flops);
+  engine::profile::enable(false);
+  double products = 0;
+  for (const auto& e : engine::profile::entries()) {
+    if (e.operation == "matmul") products += e.seconds;
+  }
+  return std::min(1.0, products / (seconds * bench.threads()));
+}
+
+class BenchRehearsal final : public Rehearsal {
+ public:
+  BenchRehearsal(const BenchOptions& options, std::int64_t n)
+      : options_(options), n_(n), bench_(options_, n) {
+    bench_.step(&flops_);  // compiles the primitives
+    matmul_share_ = matmul_share(bench_, flops_);
+  }
+  void round() override {
+    double total = 0;
+    do {
+      times_.push_back(bench_.step(&flops_));
+      total += times_.back();
+    } while (total < options_.seconds / kRounds);
+  }
+  [[nodiscard]] json result() const override {
+    BenchResult result;
+    result.point.n = n_;
+    result.point.matmul_share = matmul_share_;
+    bench_.finish(times_, flops_, result);
+    return to_json(result);
+  }
+
+ private:
+  const BenchOptions options_;
+  const std::int64_t n_;
+  Bench bench_;
+  std::vector<double> times_;
+  std::int64_t flops_ = 0;
+  double matmul_share_ = 0;
+};
+
+}  // namespace
+
+results::GrowthClaim claim_of(attention::Growth growth) {
+  switch (growth) {
+    case attention::Growth::linear:
+      return {1, 0};
+    case attention::Growth::n_log_n:
+      return {1, 1};
+    case attention::Growth::n_sqrt_n:
+      return {1.5, 0};
+    case attention::Growth::quadratic:
+      return {2, 0};
+  }
+  return {};
+}
+
+void set_preset(BenchOptions& options, const std::string& preset, const std::string& task) {
+  options.preset = preset;
+  if (preset == "small") {
+    options.model = models::ModelConfig{};
+    return;
+  }
+  options.model = models::load_preset(preset, task).model;
+}
+
+BenchResult bench_point(const BenchOptions& options, std::int64_t n) {
+  BenchResult result;
+  result.point.n = n;
+  Bench bench(options, n);
+  std::int64_t flops = 0;
+  bench.step(&flops);  // compiles the primitives
+  result.point.matmul_share = matmul_share(bench, flops);
+  std::vector<double> times;
+  double total = 0;
+  engine::profile::reset();
+  engine::profile::enable(options.profile);
+  while (total < options.seconds || static_cast<std::int64_t>(times.size()) < options.min_steps) {
+    times.push_back(bench.step(&flops));
+    total += times.back();
+  }
+  engine::profile::enable(false);
+  if (options.profile) {
+    result.profile = engine::profile::entries();
+    result.profiled_seconds = total;
+  }
+  bench.finish(times, flops, result);
+  return result;
+}
+
+std::int64_t bench_parameters(const BenchOptions& options, std::int64_t n) {
+  return model_of(options, n).parameter_count();
+}
+
+BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n) {
+  Child child([&](Channel& channel) {
+    try {
+      channel.send(to_json(bench_point(options, n)));
+    } catch (const std::bad_alloc&) {
+      channel.send({{"out-of-memory", true}});
+    } catch (const std::exception& error) {
+      channel.send({{"error", error.what()}});
+    }
+  });
+  BenchResult failed;
+  failed.point.n = n;
+  failed.point.status = "out-of-memory";
+  const auto answer = child.channel().receive();
+  const bool killed = child.was_killed();
+  if (!answer) {
+    if (!killed) failed.point.status = "failed";
+    return failed;
+  }
+  if (answer->contains("error")) {
+    fail(ErrorKind::backend, "bench: {}", answer->at("error").get<std::string>());
+  }
+  return answer->contains("out-of-memory") ? failed : from_json(*answer);
+}
+
+std::vector<BenchResult> bench_side_by_side(const std::vector<BenchOptions>& variants,
+                                            std::int64_t n, std::int64_t memory_bytes,
+                                            const std::atomic<bool>* stop) {
+  std::vector<Subject> subjects(variants.size());
+  for (std::size_t i = 0; i < variants.size(); ++i) {
+    subjects[i].prepare = [&options = variants[i], n](const Tell&) {
+      return std::make_unique<BenchRehearsal>(options, n);
+    };
+  }
+  measure_side_by_side(subjects, {kRounds, memory_bytes, stop});
+  std::vector<BenchResult> results;
+  for (const Subject& subject : subjects) {
+    if (!subject.result && subject.failure.empty()) return {};
+    BenchResult result;
+    result.point.n = n;
+    result.point.status = subject.out_of_memory ? "out-of-memory" : "failed";
+    results.push_back(subject.result ? from_json(*subject.result) : result);
+  }
+  return results;
+}
+
+results::BenchRecord bench_record(const BenchOptions& options) {
+  results::BenchRecord record;
+  record.attention = {options.attention,
+                      attention::registry().at(options.attention).traits.label,
+                      {options.attention_options.dump()}};
+  record.preset = options.preset;
+  record.precision = options.precision;
+  record.mode = options.mode;
+  record.batch = options.batch;
+  record.measured = "exclusive";
+  record.started = utc_now();
+  record.environment =
+      environment(options.threads > 0 ? options.threads : engine::machine().cores, 1);
+  return record;
+}
+
+void add_point(results::BenchRecord& record, const BenchResult& result) {
+  if (result.parameters > 0) record.parameters = result.parameters;
+  record.environment.lanes = default_lanes(record.parameters.value_or(0));
+  const auto place =
+      std::find_if(record.points.begin(), record.points.end(),
+                   [&result](const results::BenchPoint& p) { return p.n >= result.point.n; });
+  record.points.insert(place, result.point);
+}
+
+}  // namespace lra::harness

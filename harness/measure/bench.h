@@ -1,0 +1,68 @@
+#pragma once
+// Speed and memory of training and inference on full sequences of random tokens.
+
+#include <atomic>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "attention/attention.h"
+#include "engine/compute/profile.h"
+#include "models/config.h"
+#include "results/analysis/growth.h"
+#include "results/record/bench_record.h"
+
+namespace lra::harness {
+
+struct BenchOptions {
+  std::string attention = "softmax";
+  nlohmann::json attention_options = nlohmann::json::object();
+  models::ModelConfig model;  // dropout as given; the preset's for `preset`
+  std::string preset = "small";
+  std::string mode = "train";  // or "infer"
+  std::string precision = "f32";
+  std::int64_t batch = 32;
+  int threads = 0;
+  double seconds = 2;  // of measuring, after warm-up
+  std::int64_t min_steps = 3;
+  bool profile = false;
+};
+
+struct BenchResult {
+  results::BenchPoint point;
+  std::int64_t parameters = 0;
+  std::vector<engine::profile::Entry> profile;  // of the measured steps, if asked for
+  double profiled_seconds = 0;                  // wall time of these steps
+};
+
+// Parameters of the measured model for this length.
+[[nodiscard]] std::int64_t bench_parameters(const BenchOptions& options, std::int64_t n);
+
+// One length, in this process.
+[[nodiscard]] BenchResult bench_point(const BenchOptions& options, std::int64_t n);
+
+// The same in a child process, so that its peak resident memory is its own and running out of
+// memory is a result. Must be called before this process has started threads.
+[[nodiscard]] BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n);
+
+// One length of several variants in turns, in three rounds of `seconds` / 3 each and at least one
+// step; each in a process of its own, all processes within `memory_bytes` (0: no limit). Fewer
+// results than variants if it was stopped.
+[[nodiscard]] std::vector<BenchResult> bench_side_by_side(const std::vector<BenchOptions>& variants,
+                                                          std::int64_t n, std::int64_t memory_bytes,
+                                                          const std::atomic<bool>* stop);
+
+// A record without points of what the options ask for; 0 threads: all cores.
+[[nodiscard]] results::BenchRecord bench_record(const BenchOptions& options);
+// Adds a length, keeping the points sorted by n.
+void add_point(results::BenchRecord& record, const BenchResult& result);
+
+// What a variant's traits claim of time or memory.
+[[nodiscard]] results::GrowthClaim claim_of(attention::Growth growth);
+
+// The model and preset name for `--preset`: "small" (2 layers, width 64, 2 heads, feed-forward 128,
+// no dropout) or a preset's model for a task.
+void set_preset(BenchOptions& options, const std::string& preset, const std::string& task);
+
+}  // namespace lra::harness

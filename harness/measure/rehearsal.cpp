@@ -1,0 +1,208 @@
+#include "harness/measure/rehearsal.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <utility>
+
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/runtime.h"
+#include "harness/run/record.h"
+#include "harness/run/run.h"
+#include "harness/run/training.h"
+
+namespace lra::harness {
+namespace {
+
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kSchema = "lra-measurement/1";
+constexpr double kInferenceShare = 1.0 / 3.0;
+
+std::string machine_text(int threads) {
+  const results::Environment e = environment(threads, 1);
+  return fmt::format("{}, lra {} {}", results::machine_of(e), e.version, e.commit.value_or(""));
+}
+
+json to_json(const TimedBatches& t) {
+  return {
+      {"round_ms", t.round_ms}, {"examples", t.examples}, {"tokens", t.tokens}, {"flops", t.flops}};
+}
+
+TimedBatches batches_from_json(const json& j) {
+  return {j.at("round_ms"), j.at("examples"), j.at("tokens"), j.at("flops")};
+}
+
+// Milliseconds of f().
+template <class F>
+double time_ms(F&& f) {
+  const auto start = Clock::now();
+  f();
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+class RunRehearsal final : public Rehearsal {
+ public:
+  RunRehearsal(const RunSpec& spec, const RunOptions& options, int threads, double round_seconds)
+      : spec_(spec), workers_(threads), training_(spec, open_data(spec, options), workers_) {
+    warm_up(round_seconds);
+    result_.machine = machine_text(threads);
+  }
+
+  void round() override {
+    result_.train.round_ms.emplace_back();
+    for (std::int64_t i = 0; i < train_batches_; ++i) {
+      result_.train.round_ms.back().push_back(time_ms([&] { training_.step(i); }));
+    }
+    result_.infer.round_ms.emplace_back();
+    for (std::size_t i = 0; i < infer_batches_; ++i) {
+      result_.infer.round_ms.back().push_back(time_ms([&] { infer(i); }));
+    }
+  }
+
+  [[nodiscard]] json result() const override {
+    Measurement result = result_;
+    result.peak_tensor_bytes = workers_.meter()->peak_bytes();
+    result.peak_rss_bytes = static_cast<std::int64_t>(engine::peak_rss_bytes());
+    return harness::to_json(result);
+  }
+
+ private:
+  // The longest examples first: that step decides the memory. Then the batches that each round
+  // repeats, as many as take a round's time; they compile what the rounds will use.
+  void warm_up(double round_seconds) {
+    training_.step_on(longest_examples(), 0);
+    double ms = 0;
+    while (train_batches_ == 0 || ms < 1e3 * round_seconds) {
+      BatchResult batch;
+      ms += time_ms([&] { batch = training_.step(train_batches_); });
+      ++train_batches_;
+      result_.train.examples += spec_.train.batch_size;
+      result_.train.tokens += batch.tokens;
+      result_.train.flops += batch.flops;
+    }
+    const auto& test = training_.data.split(tasks::Split::test);
+    const auto batch_size = static_cast<std::size_t>(spec_.train.batch_size);
+    const std::size_t most = (test.size() + batch_size - 1) / batch_size;
+    for (ms = 0; infer_batches_ < most && ms < 1e3 * kInferenceShare * round_seconds;) {
+      ms += time_ms([&] { result_.infer.flops += infer(infer_batches_); });
+      for (const std::size_t i : test_batch(infer_batches_)) {
+        result_.infer.tokens += token_count(*training_.model, test[i]);
+        ++result_.infer.examples;
+      }
+      ++infer_batches_;
+    }
+  }
+
+  [[nodiscard]] std::vector<std::size_t> longest_examples() const {
+    const auto& train = training_.data.split(tasks::Split::train);
+    std::vector<std::pair<std::int64_t, std::size_t>> lengths(train.size());
+    for (std::size_t i = 0; i < lengths.size(); ++i) {
+      lengths[i] = {-token_count(*training_.model, train[i]), i};
+    }
+    const auto count = std::min(static_cast<std::size_t>(spec_.train.batch_size), lengths.size());
+    std::partial_sort(lengths.begin(), lengths.begin() + static_cast<std::ptrdiff_t>(count),
+                      lengths.end());
+    std::vector<std::size_t> longest;
+    for (std::size_t i = 0; i < count; ++i) longest.push_back(lengths[i].second);
+    return longest;
+  }
+
+  [[nodiscard]] std::vector<std::size_t> test_batch(std::size_t i) const {
+    const auto batch_size = static_cast<std::size_t>(spec_.train.batch_size);
+    const std::size_t size = training_.data.split(tasks::Split::test).size();
+    std::vector<std::size_t> indices(std::min(batch_size, size - i * batch_size));
+    std::iota(indices.begin(), indices.end(), i * batch_size);
+    return indices;
+  }
+
+  // Floating-point operations of the batch's products.
+  std::int64_t infer(std::size_t i) {
+    return workers_.predict_flops(*training_.model, training_.data.split(tasks::Split::test),
+                                  test_batch(i));
+  }
+
+  const RunSpec& spec_;
+  Workers workers_;
+  Training training_;
+  Measurement result_;
+  std::int64_t train_batches_ = 0;
+  std::size_t infer_batches_ = 0;
+};
+
+}  // namespace
+
+double TimedBatches::seconds() const {
+  double ms = 0;
+  for (const auto& round : round_ms) ms += std::accumulate(round.begin(), round.end(), 0.0);
+  return ms / 1e3;
+}
+
+results::Real TimedBatches::per_second(std::int64_t count_of_a_round) const {
+  if (!(seconds() > 0)) return std::nullopt;
+  return static_cast<double>(count_of_a_round) * static_cast<double>(round_ms.size()) / seconds();
+}
+
+std::optional<results::Quantiles> TimedBatches::quantiles() const {
+  std::vector<double> times;
+  for (const auto& round : round_ms) times.insert(times.end(), round.begin(), round.end());
+  if (times.empty()) return std::nullopt;
+  return quantiles_of(times);
+}
+
+void Measurement::fill(results::Record& record) const {
+  auto& speed = record.speed;
+  const auto steps = train.round_ms.empty() ? 0 : train.round_ms.front().size();
+  speed.train_steps_per_second = train.per_second(static_cast<std::int64_t>(steps));
+  speed.train_examples_per_second = train.per_second(train.examples);
+  speed.train_tokens_per_second = train.per_second(train.tokens);
+  speed.infer_examples_per_second = infer.per_second(infer.examples);
+  speed.infer_tokens_per_second = infer.per_second(infer.tokens);
+  speed.train_step_ms = train.quantiles();
+  speed.infer_batch_ms = infer.quantiles();
+  speed.measured = "exclusive";
+  if (infer.tokens > 0) {
+    record.cost.infer_flops_per_token =
+        static_cast<double>(infer.flops) / static_cast<double>(infer.tokens);
+  }
+  record.memory.peak_tensor_bytes = peak_tensor_bytes;
+  record.memory.peak_rss_bytes = peak_rss_bytes;
+}
+
+json to_json(const Measurement& m) {
+  return {{"schema", kSchema},
+          {"machine", m.machine},
+          {"train", to_json(m.train)},
+          {"infer", to_json(m.infer)},
+          {"peak_tensor_bytes", m.peak_tensor_bytes},
+          {"peak_rss_bytes", m.peak_rss_bytes}};
+}
+
+std::optional<Measurement> load_measurement(const std::filesystem::path& file, int threads) {
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  try {
+    const json j = read_json(file);
+    if (j.at("schema") != kSchema || j.at("machine") != machine_text(threads)) return std::nullopt;
+    return measurement_of(j);
+  } catch (const json::exception&) {
+    return std::nullopt;
+  }
+}
+
+std::unique_ptr<Rehearsal> rehearse(const RunSpec& spec, const MeasureOptions& options,
+                                    const Tell& tell) {
+  RunOptions open;
+  open.data = options.data;
+  open.progress = [&tell](const Progress& p) { tell(p.text); };
+  return std::make_unique<RunRehearsal>(spec, open, options.threads,
+                                        options.seconds / kMeasuredRounds);
+}
+
+Measurement measurement_of(const json& j) {
+  return {batches_from_json(j.at("train")), batches_from_json(j.at("infer")),
+          j.at("peak_tensor_bytes"), j.at("peak_rss_bytes"), j.at("machine")};
+}
+
+}  // namespace lra::harness

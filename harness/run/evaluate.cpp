@@ -1,0 +1,91 @@
+#include "harness/run/evaluate.h"
+
+#include "engine/base/error.h"
+#include "harness/run/run.h"
+#include "harness/workers/sample.h"
+#include "results/analysis/statistics.h"
+
+namespace lra::harness {
+namespace {
+
+using nlohmann::json;
+
+// The trained weights in a model for the sequences of `info`.
+std::unique_ptr<models::Model> model_for(const SavedRun& run, const tasks::TaskInfo& info,
+                                         Workers& workers) {
+  Weights trained{{}, "the trained weights", ErrorKind::config, "none for such sequences"};
+  const auto& parameters = run.model->parameters();
+  for (const auto& entry : parameters.entries()) {
+    trained.tensors.emplace_back(entry.name, parameters.tensor(entry));
+  }
+  return model_with(trained, run.spec, info, workers);
+}
+
+}  // namespace
+
+TestResult evaluate_on(const SavedRun& run, const json& task_options, const TestOptions& options,
+                       Workers& workers) {
+  RunSpec spec = run.spec;
+  spec.task_options = task_options;
+  const tasks::TaskInfo info = tasks::create_task(spec.task, task_options)->info();
+  const tasks::TaskInfo own = tasks::create_task(spec.task, run.spec.task_options)->info();
+  std::unique_ptr<models::Model> longer;
+  if (info.max_length > own.max_length || info.classes != own.classes ||
+      info.vocabulary != own.vocabulary) {
+    longer = model_for(run, info, workers);
+  }
+  // Of other data nothing but the test split is made.
+  if (task_values(spec.task, task_options) != run.spec.task_options) {
+    spec.counts = {0, 0, options.examples};
+  }
+  RunOptions open;
+  open.data = options.data;
+  open.cache = options.cache;
+  const tasks::TaskData data = open_data(spec, open);
+  const tasks::Dataset& test = data.split(tasks::Split::test);
+  const auto indices = sample_of(test.size(), options.examples, "evaluate");
+  if (indices.empty()) fail(ErrorKind::data, "{}: no test examples", spec.task);
+  TestResult result;
+  result.evaluation = evaluate(workers, longer ? *longer : *run.model, test, indices, spec.seed);
+  result.data = data.description;
+  result.length = info.max_length;
+  return result;
+}
+
+results::LengthPart evaluate_lengths(const SavedRun& run, std::span<const std::int64_t> factors,
+                                     const TestOptions& options, Workers& workers,
+                                     const std::function<void(const results::LengthPoint&)>& done) {
+  const tasks::TaskInfo info = tasks::create_task(run.spec.task, run.spec.task_options)->info();
+  if (info.length_axis.empty()) {
+    fail(ErrorKind::usage, "{}: the task's sequences have no other length", run.spec.task);
+  }
+  results::LengthPart lengths;
+  for (const std::int64_t factor : factors) {
+    results::LengthPoint& point = lengths.points.emplace_back();
+    point.factor = factor;
+    json scaled = run.spec.task_options;
+    for (const std::string& option : info.length_axis) {
+      if (factor != 1)
+        scaled[option] = run.spec.task_options.at(option).get<std::int64_t>() * factor;
+    }
+    try {
+      const TestResult result = evaluate_on(run, scaled, options, workers);
+      const Evaluation& e = result.evaluation;
+      point.length = result.length;
+      point.count = e.counted;
+      point.accuracy = e.accuracy;
+      if (info.head == tasks::Head::token) {
+        point.exact = static_cast<double>(e.exact) / static_cast<double>(e.examples);
+      }
+      point.wilson95 = results::wilson(e.accuracy, e.counted);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::config) throw;
+      point.reason = error.what();
+    }
+    if (done) done(point);
+  }
+  results::judge_lengths(lengths);
+  return lengths;
+}
+
+}  // namespace lra::harness

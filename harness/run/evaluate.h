@@ -1,0 +1,39 @@
+#pragma once
+// A trained model on other test data of its task: with other options, or with longer sequences.
+
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+
+#include "harness/run/record.h"
+#include "harness/run/saved_run.h"
+
+namespace lra::harness {
+
+struct TestOptions {
+  std::filesystem::path data, cache;  // as RunOptions
+  std::int64_t examples = 1000;       // at most, spread over the test split
+};
+
+struct TestResult {
+  Evaluation evaluation;
+  std::string data;         // what was evaluated
+  std::int64_t length = 0;  // of its longest sequences
+};
+
+// Evaluates on the test split of the run's task with `task_options`; with the run's own options
+// these are the examples of its test accuracy. Throws Error(config) if the model has no weights for
+// such sequences (a table of positions that ends before them, say) or the task no such options.
+[[nodiscard]] TestResult evaluate_on(const SavedRun& run, const nlohmann::json& task_options,
+                                     const TestOptions& options, Workers& workers);
+
+// The length protocol: evaluates on test sequences that are `factors` times as long. Where the
+// model or the task has no such length the point says why. Throws Error(usage) for a task whose
+// sequences have one length only. `done` is told each point.
+[[nodiscard]] results::LengthPart evaluate_lengths(
+    const SavedRun& run, std::span<const std::int64_t> factors, const TestOptions& options,
+    Workers& workers, const std::function<void(const results::LengthPoint&)>& done = {});
+
+}  // namespace lra::harness

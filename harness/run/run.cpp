@@ -1,0 +1,387 @@
+#include "harness/run/run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <ctime>
+#include <optional>
+#include <utility>
+
+#include "attention/attention.h"
+#include "engine/base/file.h"
+#include "engine/runtime.h"
+#include "harness/diagnose/diagnose.h"
+#include "harness/measure/rehearsal.h"
+#include "harness/run/protocol.h"
+#include "harness/run/record.h"
+#include "harness/run/safetensors.h"
+#include "harness/run/training.h"
+#include "harness/workers/sample.h"
+#include "models/schedule.h"
+
+namespace lra::harness {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using engine::Shape;
+using engine::Tensor;
+using nlohmann::json;
+
+constexpr std::string_view kEvaluation = "evaluation sample";
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Appends lines to metrics.jsonl; a continued run cuts off what came after its checkpoint.
+class MetricsFile {
+ public:
+  MetricsFile(const fs::path& path, std::uint64_t keep) : path_(path) {
+    std::string kept = fs::exists(path) ? read_file(path) : std::string();
+    kept.resize(std::min<std::size_t>(kept.size(), keep));
+    write_file_atomic(path, kept);
+    size_ = kept.size();
+  }
+  void add(const json& line) {
+    std::FILE* file = std::fopen(path_.c_str(), "ab");
+    const std::string text = line.dump() + "\n";
+    const bool written =
+        file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
+    const bool closed = file != nullptr && std::fclose(file) == 0;
+    if (!written || !closed)
+      fail(ErrorKind::io, "{}: cannot write: {}", path_.string(), std::strerror(errno));
+    size_ += text.size();
+  }
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+
+ private:
+  fs::path path_;
+  std::uint64_t size_ = 0;
+};
+
+// Everything that changes while a run goes on.
+class Run {
+ public:
+  Run(const RunSpec& spec, const RunOptions& options, Workers& workers)
+      : spec_(spec),
+        options_(options),
+        workers_(workers),
+        protocol_(load_protocol(spec.protocol, spec.task)) {}
+
+  results::Record execute();
+
+ private:
+  [[nodiscard]] fs::path file(const char* name) const { return options_.folder / name; }
+  void open();
+  void restore();
+  void save_checkpoint();
+  void save_model() const;
+  void train_steps();
+  void one_step();
+  void evaluate_val();
+  void diagnose_if_due();
+  void final_evaluation();
+  void report(Progress::Phase phase);
+  void log_training();
+  [[nodiscard]] bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
+  [[nodiscard]] bool selects(double accuracy) const;
+
+  const RunSpec& spec_;
+  const RunOptions& options_;
+  Workers& workers_;
+  const Protocol protocol_;
+  RunState state_;
+  diagnose::Settings diagnosis_settings_;
+  StepSums logged_;  // the window of the last line of metrics
+  std::optional<Training> training_;
+  Tensor best_;  // weights of the best validation so far
+  std::optional<MetricsFile> metrics_;
+  Clock::time_point last_checkpoint_ = Clock::now();
+  Clock::time_point last_report_ = Clock::now();
+};
+
+void Run::open() {
+  report(Progress::Phase::data);
+  training_.emplace(spec_, open_data(spec_, options_), workers_);
+  state_.lanes = static_cast<std::int64_t>(training_->lanes.size());
+  const std::int64_t sequences = spec_.train.steps * spec_.train.batch_size;
+  diagnosis_settings_ = diagnose::within_share(spec_.diagnostics, spec_.train.steps, sequences);
+}
+
+void Run::save_checkpoint() {
+  TensorFile checkpoint;
+  checkpoint.metadata = {{"format", "lra-checkpoint/1"},
+                         {"spec_sha256", spec_digest(spec_)},
+                         {"state", state_.to_json().dump()},
+                         {"updates", std::to_string(training_->optimizer.updates)},
+                         {"metrics_bytes", std::to_string(metrics_->size())}};
+  checkpoint.tensors = {{"master", training_->model->parameters().master()},
+                        {"m", training_->optimizer.m},
+                        {"v", training_->optimizer.v}};
+  if (best_.defined()) checkpoint.tensors.emplace_back("best", best_);
+  write_safetensors(file("checkpoint.safetensors"), checkpoint);
+  last_checkpoint_ = Clock::now();
+}
+
+void Run::restore() {
+  std::uint64_t metrics_bytes = 0;
+  if (fs::exists(file("checkpoint.safetensors"))) {
+    const TensorFile checkpoint = read_safetensors(file("checkpoint.safetensors"));
+    const auto text = [&](const char* key) {
+      const auto found = checkpoint.metadata.find(key);
+      if (found == checkpoint.metadata.end()) {
+        fail(ErrorKind::data, "{}: no '{}'", file("checkpoint.safetensors").string(), key);
+      }
+      return found->second;
+    };
+    if (text("format") != "lra-checkpoint/1" || text("spec_sha256") != spec_digest(spec_)) {
+      fail(ErrorKind::data, "{}: of another version or run",
+           file("checkpoint.safetensors").string());
+    }
+    const std::int64_t lanes = state_.lanes;
+    state_ = RunState::from_json(parse_json(text("state"), "checkpoint"));
+    state_.lanes = lanes;
+    training_->optimizer.updates = std::stoll(text("updates"));
+    metrics_bytes = std::stoull(text("metrics_bytes"));
+    for (const auto& [name, tensor] : checkpoint.tensors) {
+      const Tensor& to = name == "master" ? training_->model->parameters().master()
+                         : name == "m"    ? training_->optimizer.m
+                                          : training_->optimizer.v;
+      if (tensor.numel() != training_->optimizer.m.numel()) {
+        fail(ErrorKind::data, "{}: '{}' has {} numbers, expected {}",
+             file("checkpoint.safetensors").string(), name, tensor.numel(),
+             training_->optimizer.m.numel());
+      }
+      if (name == "best") {
+        best_ = tensor;
+      } else {
+        std::memcpy(to.raw(), tensor.raw(), tensor.bytes());
+      }
+    }
+    workers_.execute([this] { training_->model->parameters().refresh(); });
+  }
+  metrics_.emplace(file("metrics.jsonl"), metrics_bytes);
+}
+
+void Run::save_model() const {
+  TensorFile weights;
+  weights.metadata = {{"format", "lra-model/1"}, {"spec_sha256", spec_digest(spec_)}};
+  const auto& parameters = training_->model->parameters();
+  for (const auto& entry : parameters.entries()) {
+    weights.tensors.emplace_back(entry.name, parameters.tensor(entry));
+  }
+  write_safetensors(file("model.safetensors"), weights);
+}
+
+void Run::report(Progress::Phase phase) {
+  if (!options_.progress) return;
+  Progress p;
+  p.phase = phase;
+  p.step = state_.step;
+  p.steps = spec_.train.steps;
+  // Right after a line of metrics the window is empty: the one before it is still the news.
+  const StepSums& w = state_.window.steps > 0 ? state_.window : logged_;
+  if (w.steps > 0) {
+    const auto steps = static_cast<double>(w.steps);
+    p.loss = w.loss / steps;
+    p.accuracy =
+        static_cast<double>(w.correct) / static_cast<double>(std::max<std::int64_t>(w.counted, 1));
+    p.tokens_per_second = static_cast<double>(w.tokens) / std::max(w.seconds, 1e-9);
+    p.seconds_left = w.seconds / steps * static_cast<double>(spec_.train.steps - state_.step);
+  }
+  p.val_accuracy = state_.val_accuracy;
+  p.best_accuracy = state_.best_accuracy;
+  options_.progress(p);
+  last_report_ = Clock::now();
+}
+
+void Run::one_step() {
+  const auto start = Clock::now();
+  const BatchResult result = training_->step(state_.step);
+  const double seconds = seconds_since(start);
+  ++state_.step;
+  state_.add(result, seconds);
+}
+
+void Run::log_training() {
+  const StepSums& w = state_.window;
+  metrics_->add({{"split", "train"},
+                 {"step", state_.step},
+                 {"loss", w.loss / static_cast<double>(w.steps)},
+                 {"accuracy", static_cast<double>(w.correct) /
+                                  static_cast<double>(std::max<std::int64_t>(w.counted, 1))},
+                 {"lr", models::learning_rate(spec_.train, state_.step - 1)},
+                 {"examples", state_.step * spec_.train.batch_size}});
+  logged_ = std::exchange(state_.window, {});
+}
+
+bool Run::selects(double accuracy) const {
+  if (spec_.train.selection == "last_step") return false;
+  const bool late = state_.step * 5 >= spec_.train.steps;
+  if (spec_.train.selection == "best_val_after_20_percent" && !late) return false;
+  return accuracy > state_.best_accuracy;
+}
+
+void Run::evaluate_val() {
+  const auto start = Clock::now();
+  const auto& val = training_->data.split(tasks::Split::val);
+  if (val.size() == 0) return;
+  const Evaluation e =
+      evaluate(workers_, *training_->model, val,
+               sample_of(val.size(), spec_.train.eval_examples, kEvaluation), spec_.seed);
+  state_.val_accuracy = e.accuracy;
+  if (selects(e.accuracy)) {
+    state_.best_accuracy = e.accuracy;
+    state_.best_step = state_.step;
+    best_ = training_->model->parameters().master().clone();
+  }
+  metrics_->add({{"split", "val"},
+                 {"step", state_.step},
+                 {"loss", e.loss},
+                 {"accuracy", e.accuracy},
+                 {"count", e.counted}});
+  state_.eval_seconds += seconds_since(start);
+}
+
+void Run::diagnose_if_due() {
+  const auto& val = training_->data.split(tasks::Split::val);
+  if (val.size() == 0 || state_.diagnosed == state_.step ||
+      !diagnose::is_due(diagnosis_settings_, state_.step, spec_.train.steps)) {
+    return;
+  }
+  const auto start = Clock::now();
+  const diagnose::Diagnosis d =
+      diagnose::diagnose(workers_, *training_->model, val, diagnosis_settings_, spec_.seed);
+  json line = d.mean().to_json();
+  line.update({{"split", "diagnosis"}, {"step", state_.step}, {"samples", d.samples}});
+  metrics_->add(line);
+  state_.diagnosed = state_.step;
+  state_.diagnosis_seconds += seconds_since(start);
+}
+
+void Run::train_steps() {
+  diagnose_if_due();
+  while (state_.step < spec_.train.steps && !stopped()) {
+    one_step();
+    const bool last = state_.step == spec_.train.steps;
+    if (state_.step % spec_.train.eval_every == 0 || last) {
+      report(Progress::Phase::training);
+      log_training();
+      report(Progress::Phase::evaluation);
+      evaluate_val();
+    }
+    diagnose_if_due();
+    if (seconds_since(last_report_) > options_.report_seconds) report(Progress::Phase::training);
+    if (seconds_since(last_checkpoint_) > options_.checkpoint_seconds) save_checkpoint();
+  }
+}
+
+void Run::final_evaluation() {
+  report(Progress::Phase::evaluation);
+  const auto start = Clock::now();
+  if (best_.defined()) {
+    auto& parameters = training_->model->parameters();
+    std::memcpy(parameters.master().raw(), best_.raw(), best_.bytes());
+    workers_.execute([&] { parameters.refresh(); });
+  }
+  for (const tasks::Split split : tasks::kSplits) {
+    const auto& data = training_->data.split(split);
+    if (data.size() == 0) continue;
+    // The training split is measured on as many examples as the test split has; the others on all
+    // that the protocol counts.
+    auto indices = sample_of(data.size(), 0, kEvaluation);
+    if (split == tasks::Split::train) {
+      indices = sample_of(
+          data.size(), static_cast<std::int64_t>(training_->data.split(tasks::Split::test).size()),
+          kEvaluation);
+    } else {
+      const auto all = static_cast<std::int64_t>(data.size());
+      indices.resize(static_cast<std::size_t>(evaluated_examples(
+          protocol_, split == tasks::Split::test, all, spec_.train.batch_size)));
+    }
+    state_.evaluations[tasks::split_index(split)] =
+        evaluate(workers_, *training_->model, data, indices, spec_.seed);
+  }
+  state_.eval_seconds += seconds_since(start);
+  const auto& val = training_->data.split(tasks::Split::val);
+  if (diagnosis_settings_.samples == 0 || val.size() == 0) return;
+  const auto begin = Clock::now();
+  state_.diagnosis =
+      diagnose::diagnose(workers_, *training_->model, val, diagnosis_settings_, spec_.seed)
+          .to_json();
+  state_.diagnosis_seconds += seconds_since(begin);
+}
+
+results::Record Run::execute() {
+  if (auto ended = ended_record(spec_, options_.folder)) return std::move(*ended);
+  if (!fs::exists(file("spec.json"))) write_json(file("spec.json"), to_json(spec_));
+  open();
+  restore();
+  if (state_.started.empty()) state_.started = utc_now();
+  workers_.meter()->reset_peak();
+  RecordInputs inputs{spec_,  *training_->task, training_->data, *training_->model,
+                      state_, workers_,         options_.shared};
+  results::Record record;
+  try {
+    train_steps();
+    if (state_.step < spec_.train.steps) {
+      save_checkpoint();
+      record = make_record(inputs, results::Status::interrupted, "stopped by the user");
+    } else {
+      final_evaluation();
+      save_model();
+      record = make_record(inputs, results::Status::completed, "");
+    }
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::numeric) throw;
+    record = make_record(inputs, results::Status::diverged, error.what());
+  }
+  if (options_.measurement != nullptr) options_.measurement->fill(record);
+  write_json(file("result.json"), results::to_json(record));
+  if (record.status != results::Status::interrupted) fs::remove(file("checkpoint.safetensors"));
+  report(Progress::Phase::finished);
+  return record;
+}
+
+}  // namespace
+
+tasks::TaskData open_data(const RunSpec& spec, const RunOptions& options) {
+  tasks::OpenOptions open;
+  open.data = options.data;
+  open.cache = options.cache;
+  open.seed = static_cast<std::uint64_t>(spec.data_seed);
+  open.counts = spec.counts;
+  open.progress = [&options](std::string_view what, std::int64_t done, std::int64_t total) {
+    if (!options.progress) return;
+    Progress p;
+    p.text =
+        total > 0 ? fmt::format("{} {}/{}", what, done, total) : fmt::format("{} {}", what, done);
+    options.progress(p);
+  };
+  return tasks::create_task(spec.task, spec.task_options)->open(open);
+}
+
+std::optional<results::Record> ended_record(const RunSpec& spec, const fs::path& folder) {
+  if (!fs::exists(folder / "spec.json")) return std::nullopt;
+  const std::string where = (folder / "spec.json").string();
+  const RunSpec found = spec_from_json(read_json(folder / "spec.json"), where);
+  if (spec_digest(found) != spec_digest(spec)) {
+    fail(ErrorKind::config, "{}: holds another run ({} on {}); choose another --out",
+         folder.string(), found.attention, found.task);
+  }
+  const fs::path result = folder / "result.json";
+  if (!fs::exists(result)) return std::nullopt;
+  results::Record record = results::parse_record(read_file(result), result.string());
+  const bool ended =
+      record.status == results::Status::completed || record.status == results::Status::diverged;
+  if (!ended) return std::nullopt;
+  return record;
+}
+
+results::Record run_training(const RunSpec& spec, const RunOptions& options, Workers& workers) {
+  return Run(spec, options, workers).execute();
+}
+
+}  // namespace lra::harness

@@ -1,0 +1,60 @@
+#pragma once
+// One run: trains a model on a task, evaluates it, and leaves a run folder that says everything.
+//
+//   spec.json  metrics.jsonl  checkpoint.safetensors (while it runs)  model.safetensors result.json
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "harness/run/spec.h"
+#include "harness/workers/workers.h"
+#include "results/record/record.h"
+
+namespace lra::harness {
+
+struct Measurement;
+
+// What a run tells while it goes on.
+struct Progress {
+  enum class Phase { data, training, evaluation, finished } phase = Phase::data;
+  std::string text;  // for the data phase
+  std::int64_t step = 0;
+  std::int64_t steps = 0;
+  double loss = 0;      // mean since the last report
+  double accuracy = 0;  // on training batches, likewise
+  double tokens_per_second = 0;
+  double seconds_left = 0;
+  double val_accuracy = -1;  // the latest; -1: none yet
+  double best_accuracy = -1;
+};
+
+struct RunOptions {
+  std::filesystem::path folder;  // of this run
+  std::filesystem::path data;    // as OpenOptions
+  std::filesystem::path cache;
+  double checkpoint_seconds = 30;  // between checkpoints
+  double report_seconds = 0.5;     // between progress reports
+  std::function<void(const Progress&)> progress;
+  const std::atomic<bool>* stop = nullptr;  // set: checkpoint and end as `interrupted`
+  bool shared = false;                      // other runs go on beside this one
+  // Speed and memory for the record, measured apart; null: what the run measures of itself.
+  const Measurement* measurement = nullptr;
+};
+
+// Runs, or continues from the folder's checkpoint; a folder with a completed or diverged result of
+// the same specification returns that result. A folder of another specification is Error(config). A
+// loss or gradient that is not finite ends as status `diverged`. Other faults throw.
+results::Record run_training(const RunSpec& spec, const RunOptions& options, Workers& workers);
+
+// The completed or diverged result of the specification in a run's folder; empty if there is none.
+// Throws as run_training.
+[[nodiscard]] std::optional<results::Record> ended_record(const RunSpec& spec,
+                                                          const std::filesystem::path& folder);
+
+// Opens the data that a specification asks for.
+[[nodiscard]] tasks::TaskData open_data(const RunSpec& spec, const RunOptions& options);
+
+}  // namespace lra::harness

@@ -1,0 +1,84 @@
+#include "harness/run/saved_run.h"
+
+#include <cstring>
+#include <map>
+
+#include "engine/base/file.h"
+#include "harness/run/safetensors.h"
+
+namespace lra::harness {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path required(const fs::path& folder, const char* name, const char* meaning) {
+  const fs::path file = folder / name;
+  if (!fs::exists(file)) {
+    fail(ErrorKind::data, "{}: no {}; {}", folder.string(), name, meaning);
+  }
+  return file;
+}
+
+}  // namespace
+
+std::unique_ptr<models::Model> model_with(const Weights& weights, const RunSpec& spec,
+                                          const tasks::TaskInfo& info, Workers& workers) {
+  auto model = std::make_unique<models::Model>(spec.model, model_task(info), spec.attention,
+                                               spec.attention_options);
+  const auto& parameters = model->parameters();
+  const std::map<std::string, engine::Tensor> tensors(weights.tensors.begin(),
+                                                      weights.tensors.end());
+  if (tensors.size() != parameters.entries().size()) {
+    fail(weights.kind, "{}: {} tensors, expected {}: {}", weights.where, tensors.size(),
+         parameters.entries().size(), weights.otherwise);
+  }
+  for (const auto& entry : parameters.entries()) {
+    const auto found = tensors.find(entry.name);
+    if (found == tensors.end() || !(found->second.shape() == entry.shape)) {
+      fail(weights.kind, "{}: {}: got {}, expected {}: {}", weights.where, entry.name,
+           found == tensors.end() ? "none" : found->second.shape().text(), entry.shape.text(),
+           weights.otherwise);
+    }
+  }
+  workers.execute([&] {
+    model->initialise(static_cast<std::uint64_t>(spec.seed),
+                      spec.precision == "bf16" ? engine::DType::bf16 : engine::DType::f32);
+    for (const auto& entry : parameters.entries()) {
+      const engine::Tensor to = parameters.tensor(entry);
+      std::memcpy(to.raw(), tensors.at(entry.name).raw(), to.bytes());
+    }
+    model->parameters().refresh();
+  });
+  return model;
+}
+
+SavedRun load_run(const fs::path& folder, Workers& workers) {
+  SavedRun run;
+  const fs::path spec_file = required(folder, "spec.json", "expected the folder of a run");
+  run.spec = spec_from_json(read_json(spec_file), spec_file.string());
+  const fs::path result_file = required(folder, "result.json", "the run is not finished");
+  run.record = results::parse_record(read_file(result_file), result_file.string());
+  const fs::path file =
+      required(folder, "model.safetensors", "a run leaves its weights when it is completed");
+  const TensorFile weights = read_safetensors(file);
+  const auto text = [&](const char* key) {
+    const auto found = weights.metadata.find(key);
+    return found == weights.metadata.end() ? std::string("none") : found->second;
+  };
+  if (text("format") != "lra-model/1") {
+    fail(ErrorKind::data, "{}: weights of another version; got format {}, expected lra-model/1",
+         file.string(), text("format"));
+  }
+  if (text("spec_sha256") != spec_digest(run.spec)) {
+    fail(ErrorKind::data,
+         "{}: weights of another version or run; got specification {}, expected {}", file.string(),
+         text("spec_sha256").substr(0, 16), spec_digest(run.spec).substr(0, 16));
+  }
+  const tasks::TaskInfo info = tasks::create_task(run.spec.task, run.spec.task_options)->info();
+  run.model =
+      model_with({weights.tensors, file.string(), ErrorKind::data, "weights of another version"},
+                 run.spec, info, workers);
+  return run;
+}
+
+}  // namespace lra::harness

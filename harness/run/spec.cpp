@@ -1,0 +1,217 @@
+#include "harness/run/spec.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "attention/attention.h"
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/runtime.h"
+#include "harness/run/protocol.h"
+#include "models/presets.h"
+#include "tasks/task.h"
+
+namespace lra::harness {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array<const char*, 3> kSplitNames{"train", "val", "test"};
+
+// KEY=VALUE lists, sorted by what they are about.
+struct Settings {
+  json model = json::object();
+  json train = json::object();
+  json task = json::object();
+  json attention = json::object();
+  json data = json::object();
+  json diagnostics = json::object();
+  json run = json::object();
+};
+
+Settings parse_settings(const std::vector<std::string>& settings) {
+  Settings result;
+  for (const std::string& setting : settings) {
+    const std::size_t equals = setting.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      fail(ErrorKind::usage, "--set {}: expected KEY=VALUE", setting);
+    }
+    const std::string key = setting.substr(0, equals);
+    const std::string value = setting.substr(equals + 1);
+    const std::size_t dot = key.find('.');
+    const std::string part = key.substr(0, dot);
+    const std::string name = dot == std::string::npos ? "" : key.substr(dot + 1);
+    if (key == "lanes") {
+      result.run["lanes"] = value;
+    } else if (part == "model") {
+      result.model[name] = value;
+    } else if (part == "train") {
+      result.train[name] = value;
+    } else if (part == "task") {
+      result.task[name] = value;
+    } else if (part == "attention") {
+      result.attention[name] = value;
+    } else if (part == "data") {
+      result.data[name] = value;
+    } else if (part == "diagnostics") {
+      result.diagnostics[name] = value;
+    } else {
+      throw Error(ErrorKind::usage,
+                  "--set: " + unknown_name_message("setting", key,
+                                                   {"model.*", "train.*", "task.*", "attention.*",
+                                                    "data.*", "diagnostics.*", "lanes"}));
+    }
+  }
+  return result;
+}
+
+template <class Config>
+json values_of(Config config) {
+  OptionTable table;
+  config.options(table);
+  return table.values();
+}
+
+// "train.steps: 300 instead of 5000" for each value that differs.
+void add_deviations(const std::string& part, const json& preset, const json& chosen,
+                    std::vector<std::string>& deviations) {
+  for (const auto& [name, value] : preset.items()) {
+    if (chosen.at(name) == value) continue;
+    deviations.push_back(
+        fmt::format("{}.{}: {} instead of {}", part, name, chosen.at(name).dump(), value.dump()));
+  }
+}
+
+template <class Config>
+void assign(Config& config, const json& values, const std::string& where) {
+  OptionTable table;
+  config.options(table);
+  table.assign(values, where);
+}
+
+}  // namespace
+
+json task_values(const std::string& task, const json& options) {
+  const auto instance = tasks::create_task(task, options);
+  OptionTable table;
+  instance->options(table);
+  return table.values();
+}
+
+std::string title_of(const RunSpec& spec) {
+  return fmt::format("{} / {}{}", spec.task, spec.attention,
+                     spec.attention_options.empty() ? "" : " " + spec.attention_options.dump());
+}
+
+RunSpec resolve(const Request& request) {
+  const Settings settings = parse_settings(request.settings);
+  RunSpec spec;
+  static_cast<void>(tasks::task_registry().at(request.task));
+  spec.task = request.task;
+  spec.attention = attention::registry().canonical(request.attention);
+  const models::Preset preset = models::load_preset(request.preset, request.task);
+  const Protocol protocol = load_protocol(request.protocol, request.task);
+  spec.preset = preset.name;
+  spec.protocol = protocol.name;
+  spec.seed = request.seed;
+  spec.precision = engine::resolve_precision(request.precision);
+  // The preset as the protocol changes it: what deviations are counted from.
+  models::ModelConfig base_model = preset.model;
+  models::TrainConfig base_train = preset.train;
+  const std::string where = "protocol " + protocol.name;
+  assign(base_model, apply_protocol(protocol, "model", values_of(preset.model)), where);
+  assign(base_train, apply_protocol(protocol, "train", values_of(preset.train)), where);
+  json preset_task = json::object();
+  for (const auto& [name, value] : preset.task_options) preset_task[name] = value;
+  preset_task = apply_protocol(protocol, "task", preset_task);
+  spec.model = base_model;
+  spec.train = base_train;
+  assign(spec.model, settings.model, "--set model");
+  assign(spec.train, settings.train, "--set train");
+  assign(spec.diagnostics, settings.diagnostics, "--set diagnostics");
+  json chosen_task = preset_task;
+  chosen_task.update(settings.task);
+  spec.task_options = task_values(request.task, chosen_task);
+  if (spec.model.input == "pixels" &&
+      !tasks::create_task(spec.task, spec.task_options)->info().pixels) {
+    fail(ErrorKind::config, "model.input: pixels, but {} has no pixels; expected tokens",
+         spec.task);
+  }
+  spec.attention_options = attention::resolved_options(spec.attention, settings.attention);
+  spec.counts = preset.counts;
+  OptionTable data;
+  data.integer("seed", spec.data_seed, 0, std::int64_t{1} << 62, "of generated data")
+      .integer("train", spec.counts[0], 1, 100000000, "training examples")
+      .integer("val", spec.counts[1], 1, 100000000, "validation examples")
+      .integer("test", spec.counts[2], 1, 100000000, "test examples");
+  data.assign(settings.data, "--set data");
+  OptionTable run;
+  run.integer("lanes", spec.lanes, 1, 256, "gradient lanes");
+  run.assign(settings.run, "--set");
+  add_deviations("model", values_of(base_model), values_of(spec.model), spec.deviations);
+  add_deviations("train", values_of(base_train), values_of(spec.train), spec.deviations);
+  add_deviations("task", task_values(request.task, preset_task), spec.task_options,
+                 spec.deviations);
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (spec.counts[i] != preset.counts[i]) {
+      spec.deviations.push_back(
+          fmt::format("data.{}: {} examples", kSplitNames[i], spec.counts[i]));
+    }
+  }
+  return spec;
+}
+
+json to_json(const RunSpec& spec) {
+  return {{"schema", "lra-spec/1"},
+          {"task", spec.task},
+          {"task_options", spec.task_options},
+          {"task_version", tasks::create_task(spec.task, spec.task_options)->info().version},
+          {"data", {{"seed", spec.data_seed}, {"counts", spec.counts}}},
+          {"attention", spec.attention},
+          {"attention_options", spec.attention_options},
+          {"preset", spec.preset},
+          {"protocol", spec.protocol},
+          {"model", values_of(spec.model)},
+          {"train", values_of(spec.train)},
+          {"seed", spec.seed},
+          {"precision", spec.precision},
+          {"lanes", spec.lanes},
+          {"diagnostics", values_of(spec.diagnostics)},
+          {"deviations", spec.deviations}};
+}
+
+RunSpec spec_from_json(const json& j, const std::string& where) {
+  try {
+    if (j.at("schema") != "lra-spec/1") {
+      fail(ErrorKind::data, "{}: schema {}, expected lra-spec/1", where, j.at("schema").dump());
+    }
+    RunSpec spec;
+    j.at("task").get_to(spec.task);
+    spec.task_options = j.at("task_options");
+    j.at("data").at("seed").get_to(spec.data_seed);
+    j.at("data").at("counts").get_to(spec.counts);
+    j.at("attention").get_to(spec.attention);
+    spec.attention_options = j.at("attention_options");
+    j.at("preset").get_to(spec.preset);
+    j.at("protocol").get_to(spec.protocol);
+    assign(spec.model, j.at("model"), where + ": model");
+    assign(spec.train, j.at("train"), where + ": train");
+    j.at("seed").get_to(spec.seed);
+    j.at("precision").get_to(spec.precision);
+    j.at("lanes").get_to(spec.lanes);
+    if (j.contains("diagnostics")) assign(spec.diagnostics, j["diagnostics"], where);
+    j.at("deviations").get_to(spec.deviations);
+    return spec;
+  } catch (const json::exception& error) {
+    fail(ErrorKind::data, "{}: not a run specification: {}", where, error.what());
+  }
+}
+
+std::string spec_digest(const RunSpec& spec) {
+  json j = to_json(spec);
+  j.erase("deviations");
+  j.erase("diagnostics");
+  return sha256_hex(j.dump());
+}
+
+}  // namespace lra::harness

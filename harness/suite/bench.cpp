@@ -1,0 +1,96 @@
+#include "harness/suite/bench.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/runtime.h"
+#include "harness/suite/estimate.h"
+
+namespace lra::harness {
+namespace {
+
+using results::BenchRecord;
+
+struct Entry {
+  BenchOptions options;
+  std::filesystem::path file;
+  BenchRecord record;
+};
+
+bool has_length(const BenchRecord& record, std::int64_t n) {
+  return std::any_of(record.points.begin(), record.points.end(),
+                     [n](const results::BenchPoint& p) { return p.n == n; });
+}
+
+// Measured under the same conditions: points of the one may stand beside those of the other.
+bool same_conditions(const BenchRecord& a, const BenchRecord& b) {
+  const auto& x = a.environment;
+  const auto& y = b.environment;
+  return a.attention.options == b.attention.options && a.preset == b.preset &&
+         a.precision == b.precision && a.mode == b.mode && a.batch == b.batch &&
+         results::machine_of(x) == results::machine_of(y) && x.version == y.version &&
+         x.commit == y.commit;
+}
+
+Entry make_entry(const SuiteBench& bench, const BenchOptions& variant, const std::string& mode,
+                 const SuiteOptions& options) {
+  Entry entry{variant, {}, {}};
+  entry.options.mode = mode;
+  entry.options.threads = options.threads;
+  const auto same_name = std::count_if(
+      bench.variants.begin(), bench.variants.end(),
+      [&](const BenchOptions& other) { return other.attention == variant.attention; });
+  const std::string suffix =
+      same_name > 1 ? "-" + sha256_hex(variant.attention_options.dump()).substr(0, 6) : "";
+  entry.file = options.out / fmt::format("bench-{}-{}{}.json", variant.attention, mode, suffix);
+  entry.record = bench_record(entry.options);
+  if (!std::filesystem::exists(entry.file)) return entry;
+  BenchRecord found = results::bench_from_json(read_json(entry.file), entry.file.string());
+  if (same_conditions(found, entry.record)) entry.record = std::move(found);
+  return entry;
+}
+
+}  // namespace
+
+std::vector<BenchRecord> run_suite_bench(const Suite& suite, const SuiteOptions& options,
+                                         SuiteObserver& observer) {
+  const std::int64_t memory = options.memory_bytes > 0 ? options.memory_bytes : available_memory();
+  const auto stopped = [&] { return options.stop != nullptr && options.stop->load(); };
+  std::vector<BenchRecord> records;
+  observer.on_phase(kBenchPhase);
+  for (const std::string& mode : suite.bench->modes) {
+    std::vector<Entry> entries;
+    for (const BenchOptions& variant : suite.bench->variants) {
+      entries.push_back(make_entry(*suite.bench, variant, mode, options));
+    }
+    for (const std::int64_t n : suite.bench->lengths) {
+      std::vector<Entry*> missing;
+      std::vector<BenchOptions> variants;
+      for (Entry& entry : entries) {
+        if (has_length(entry.record, n)) continue;
+        missing.push_back(&entry);
+        variants.push_back(entry.options);
+      }
+      if (missing.empty() || stopped()) continue;
+      const auto measured = bench_side_by_side(variants, n, memory, options.stop);
+      for (std::size_t i = 0; i < measured.size(); ++i) {
+        add_point(missing[i]->record, measured[i]);
+        write_json(missing[i]->file, results::to_json(missing[i]->record));
+        observer.on_bench(missing[i]->record, measured[i].point);
+      }
+    }
+    for (Entry& entry : entries) records.push_back(std::move(entry.record));
+  }
+  return records;
+}
+
+bool bench_is_complete(const Suite& suite, const std::vector<BenchRecord>& records) {
+  return std::all_of(records.begin(), records.end(), [&suite](const BenchRecord& record) {
+    return std::all_of(suite.bench->lengths.begin(), suite.bench->lengths.end(),
+                       [&record](std::int64_t n) { return has_length(record, n); });
+  });
+}
+
+}  // namespace lra::harness

@@ -1,0 +1,22 @@
+#pragma once
+// The bench of a suite: speed and memory of its variants over sequence lengths, in turns.
+
+#include <vector>
+
+#include "harness/suite/execute.h"
+#include "results/record/bench_record.h"
+
+namespace lra::harness {
+
+// Measures what is not measured yet into OUT/bench-ATTENTION-MODE.json, a length after another, the
+// variants side by side. Returns a record for each variant and mode; a stopped bench lacks lengths,
+// which the next call measures. Call it before this process has started threads.
+[[nodiscard]] std::vector<results::BenchRecord> run_suite_bench(const Suite& suite,
+                                                                const SuiteOptions& options,
+                                                                SuiteObserver& observer);
+
+// True if every record has every length of the suite's bench.
+[[nodiscard]] bool bench_is_complete(const Suite& suite,
+                                     const std::vector<results::BenchRecord>& records);
+
+}  // namespace lra::harness

@@ -1,0 +1,225 @@
+#include "harness/suite/execute.h"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/runtime.h"
+#include "harness/run/record.h"
+#include "harness/suite/estimate.h"
+#include "results/record/record.h"
+
+namespace lra::harness {
+namespace {
+
+namespace fs = std::filesystem;
+using results::Record;
+using results::Status;
+
+class SuiteExecution {
+ public:
+  SuiteExecution(const Suite& suite, const SuiteOptions& options, SuiteObserver& observer)
+      : suite_(suite),
+        options_(options),
+        observer_(observer),
+        threads_(options.threads > 0 ? options.threads : engine::machine().cores),
+        memory_(options.memory_bytes > 0 ? options.memory_bytes : available_memory()),
+        costs_(suite.runs.size()),
+        measurements_(suite.runs.size()) {
+    outcome_.records.resize(suite.runs.size());
+  }
+
+  SuiteOutcome execute() {
+    collect_ended();
+    estimate_all();
+    if (options_.measure_seconds > 0) measure_all();
+    train_all();
+    return std::move(outcome_);
+  }
+
+ private:
+  [[nodiscard]] fs::path folder(std::size_t run) const {
+    return options_.out / "runs" / suite_.runs[run].name;
+  }
+  [[nodiscard]] bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
+
+  void keep(std::size_t run, Record record) {
+    const std::scoped_lock lock(mutex_);
+    observer_.on_record(run, record);
+    outcome_.records[run] = std::move(record);
+  }
+
+  void keep_failure(std::size_t run, const std::string& reason) {
+    Record record = make_failed_record(suite_.runs[run].spec, threads_, reason);
+    write_json(folder(run) / "result.json", results::to_json(record));
+    keep(run, std::move(record));
+  }
+
+  void collect_ended() {
+    for (std::size_t i = 0; i < suite_.runs.size(); ++i) {
+      try {
+        if (auto record = ended_record(suite_.runs[i].spec, folder(i))) keep(i, std::move(*record));
+      } catch (const Error& error) {
+        keep_failure(i, error.what());
+      }
+    }
+  }
+
+  // Runs that have not ended, in the suite's order.
+  [[nodiscard]] std::vector<std::size_t> open_runs() const {
+    std::vector<std::size_t> open;
+    for (std::size_t i = 0; i < outcome_.records.size(); ++i) {
+      if (!outcome_.records[i]) open.push_back(i);
+    }
+    return open;
+  }
+
+  void estimate_all() {
+    const auto open = open_runs();
+    if (open.empty()) return;
+    observer_.on_phase(kEstimatePhase);
+    Estimates estimates(options_.out / "estimates.json", threads_);
+    for (const std::size_t i : open) {
+      if (stopped()) return;
+      try {
+        costs_[i] = estimates.of(suite_.runs[i].spec);
+        check_memory(costs_[i]);
+      } catch (const Error& error) {
+        keep_failure(i, error.what());
+      }
+    }
+  }
+
+  void measure_all() {
+    std::vector<std::size_t> unmeasured;
+    for (const std::size_t i : open_runs()) {
+      measurements_[i] = load_measurement(folder(i) / "measurement.json", threads_);
+      if (!measurements_[i]) unmeasured.push_back(i);
+    }
+    if (unmeasured.empty() || stopped()) return;
+    observer_.on_phase(kMeasurementPhase);
+    for (auto begin = unmeasured.begin(); begin != unmeasured.end() && !stopped();) {
+      const auto end = end_of_group(begin, unmeasured.end());
+      measure({begin, end});
+      begin = end;
+    }
+  }
+
+  // Variants of one task and seed.
+  template <class Iterator>
+  Iterator end_of_group(Iterator begin, Iterator last) const {
+    const RunSpec& first = suite_.runs[*begin].spec;
+    return std::find_if(begin, last, [&](std::size_t i) {
+      const RunSpec& spec = suite_.runs[i].spec;
+      return spec.task != first.task || spec.seed != first.seed;
+    });
+  }
+
+  void measure(const std::vector<std::size_t>& group) {
+    const MeasureOptions how{options_.data, threads_, options_.measure_seconds};
+    std::vector<Subject> subjects(group.size());
+    for (std::size_t k = 0; k < group.size(); ++k) {
+      const std::size_t run = group[k];
+      const RunSpec& spec = suite_.runs[run].spec;
+      subjects[k].prepare = [&spec, &how](const Tell& tell) { return rehearse(spec, how, tell); };
+      subjects[k].progress = [this, run](const std::string& text) {
+        Progress progress;
+        progress.text = text;
+        observer_.on_progress(run, progress);
+      };
+    }
+    measure_side_by_side(subjects, {kMeasuredRounds, memory_, options_.stop});
+    for (std::size_t k = 0; k < group.size(); ++k) {
+      const std::size_t run = group[k];
+      if (subjects[k].result) {
+        measurements_[run] = measurement_of(*subjects[k].result);
+        write_json(folder(run) / "measurement.json", to_json(*measurements_[run]));
+        observer_.on_measured(run, *measurements_[run]);
+      } else if (subjects[k].out_of_memory) {
+        keep_failure(run, "measurement: out of memory");
+      }  // Another fault is the run's own, which will find it again and record it.
+    }
+  }
+
+  void train_all() {
+    std::vector<Job> jobs;
+    for (const std::size_t i : open_runs()) {
+      const double seconds = measurements_[i] ? seconds_of(i) : costs_[i].seconds;
+      observer_.on_plan(i, seconds);
+      jobs.push_back({costs_[i].memory, seconds, [this, i] { train(i); }});
+    }
+    if (jobs.empty() || stopped()) return;
+    shared_ = threads_ > 1 && jobs.size() > 1;
+    observer_.on_phase(kAccuracyPhase);
+    observer_.on_usage(run_jobs(std::move(jobs), {threads_, memory_, options_.stop}));
+  }
+
+  // From the measurement: training, and validation every so often.
+  [[nodiscard]] double seconds_of(std::size_t run) const {
+    const RunSpec& spec = suite_.runs[run].spec;
+    const Measurement& m = *measurements_[run];
+    const auto steps = static_cast<double>(spec.train.steps);
+    return steps * static_cast<double>(spec.train.batch_size) /
+               m.train.per_second(m.train.examples).value_or(1) +
+           evaluated_examples(spec) / m.infer.per_second(m.infer.examples).value_or(1);
+  }
+
+  void check_memory(const Estimate& cost) const {
+    const std::int64_t needed = bytes_of({cost.memory}, threads_);
+    if (cost.known && needed <= memory_) return;
+    constexpr std::int64_t kMega = 1000000;
+    fail(ErrorKind::backend,
+         "memory: a trial step took {}; got {} MB that may be used; see --memory",
+         cost.known ? fmt::format("{} MB", needed / kMega) : "more than there is", memory_ / kMega);
+  }
+
+  // On a thread of the schedule's arena.
+  void train(std::size_t run) {
+    RunOptions own;
+    own.folder = folder(run);
+    own.data = options_.data;
+    own.checkpoint_seconds = options_.checkpoint_seconds;
+    own.stop = options_.stop;
+    own.shared = shared_;
+    own.measurement = measurements_[run] ? &*measurements_[run] : nullptr;
+    own.progress = [this, run](const Progress& p) {
+      const std::scoped_lock lock(mutex_);
+      observer_.on_progress(run, p);
+    };
+    try {
+      Workers workers = Workers::in_this_arena();
+      keep(run, run_training(suite_.runs[run].spec, own, workers));
+    } catch (const Error& error) {
+      keep_failure(run, error.what());
+    } catch (const std::bad_alloc&) {
+      keep_failure(run, "memory: none left");
+    }
+  }
+
+  const Suite& suite_;
+  const SuiteOptions& options_;
+  SuiteObserver& observer_;
+  const int threads_;
+  const std::int64_t memory_;
+  std::vector<Estimate> costs_;
+  std::vector<std::optional<Measurement>> measurements_;
+  bool shared_ = false;  // runs go on beside each other
+  std::mutex mutex_;
+  SuiteOutcome outcome_;
+};
+
+}  // namespace
+
+std::size_t SuiteOutcome::ended() const {
+  return static_cast<std::size_t>(std::count_if(
+      records.begin(), records.end(),
+      [](const auto& record) { return record && record->status != Status::interrupted; }));
+}
+
+SuiteOutcome run_suite(const Suite& suite, const SuiteOptions& options, SuiteObserver& observer) {
+  return SuiteExecution(suite, options, observer).execute();
+}
+
+}  // namespace lra::harness

@@ -1,0 +1,66 @@
+#pragma once
+// Runs a suite into one folder and continues it where an earlier call stopped: one run a thread.
+
+#include <atomic>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/measure/rehearsal.h"
+#include "harness/run/run.h"
+#include "harness/suite/jobs.h"
+#include "harness/suite/suite.h"
+#include "results/record/bench_record.h"
+#include "results/record/record.h"
+
+namespace lra::harness {
+
+struct SuiteOptions {
+  std::filesystem::path out;      // runs are in its folder `runs`
+  std::filesystem::path data;     // as OpenOptions
+  int threads = 0;                // 0: all cores
+  std::int64_t memory_bytes = 0;  // that runs may take together; 0: what the system has to spare
+  double checkpoint_seconds = 30;
+  double measure_seconds = 1;  // of each run by itself, before the runs start; 0: not measured
+  const std::atomic<bool>* stop = nullptr;  // set: checkpoint all that runs, and end
+};
+
+inline constexpr const char* kBenchPhase = "bench";
+inline constexpr const char* kEstimatePhase = "estimate";
+inline constexpr const char* kMeasurementPhase = "measurement";
+inline constexpr const char* kAccuracyPhase = "accuracy";
+
+// Is told what goes on: from any thread, one call at a time.
+class SuiteObserver {
+ public:
+  SuiteObserver() = default;
+  SuiteObserver(const SuiteObserver&) = delete;
+  SuiteObserver& operator=(const SuiteObserver&) = delete;
+  virtual ~SuiteObserver() = default;
+  virtual void on_phase(const std::string& name) = 0;
+  // What a run that is to be done will take, at a guess.
+  virtual void on_plan(std::size_t run, double seconds) = 0;
+  virtual void on_progress(std::size_t run, const Progress& progress) = 0;
+  virtual void on_record(std::size_t run, const results::Record& record) = 0;
+  virtual void on_measured(std::size_t run, const Measurement& measurement) = 0;
+  virtual void on_bench(const results::BenchRecord& record, const results::BenchPoint& point) = 0;
+  // The end of the phase in which several runs go on at once.
+  virtual void on_usage(const Usage& usage) = 0;
+};
+
+struct SuiteOutcome {
+  std::vector<std::optional<results::Record>> records;  // by run; none where it was not started
+  [[nodiscard]] std::size_t ended() const;              // runs that need no further call
+  [[nodiscard]] bool stopped() const { return ended() < records.size(); }
+};
+
+// Runs what has not ended yet: first speed and memory of each run with nothing beside it, variants
+// of a task in turns; then the runs themselves, several at once. A run that fails, or needs more
+// memory than there is, leaves a record with its reason, and the suite goes on. Call it before this
+// process has started threads: estimates and measurements run in child processes.
+[[nodiscard]] SuiteOutcome run_suite(const Suite& suite, const SuiteOptions& options,
+                                     SuiteObserver& observer);
+
+}  // namespace lra::harness

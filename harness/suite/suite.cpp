@@ -1,0 +1,154 @@
+#include "harness/suite/suite.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "attention/attention.h"
+#include "embedded/suite_files.h"
+#include "embedded/suite_schema_files.h"
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/base/json_schema.h"
+
+namespace lra::harness {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kExtension = ".json";
+
+// The member of an entry that may be a plain name or an object with settings.
+struct Named {
+  std::string name;
+  std::vector<std::string> settings;
+};
+
+void add_settings(const json& entry, const char* member, const std::string& prefix,
+                  std::vector<std::string>& settings) {
+  if (!entry.contains(member)) return;
+  for (const auto& [key, value] : entry[member].items()) {
+    settings.push_back(prefix + key + "=" +
+                       (value.is_string() ? value.get<std::string>() : value.dump()));
+  }
+}
+
+std::vector<Named> parse_list(const json& file, const char* member, const std::string& prefix) {
+  std::vector<Named> list;
+  for (const json& entry : file.value(member, json::array())) {
+    if (entry.is_string()) {
+      list.push_back({entry.get<std::string>(), {}});
+      continue;
+    }
+    Named& named = list.emplace_back(Named{entry.at("name").get<std::string>(), {}});
+    add_settings(entry, "options", prefix, named.settings);
+    add_settings(entry, "settings", "", named.settings);
+  }
+  return list;
+}
+
+void check_schema(const json& file, const std::string& where) {
+  static const JsonSchema schema(suite_schema(), "suite.schema.json");
+  const auto faults = schema.check(file);
+  if (faults.empty()) return;
+  fail(ErrorKind::config, "{}: {}: {}", where,
+       faults.front().path.empty() ? "/" : faults.front().path, faults.front().message);
+}
+
+// "all" stands for every registered variant.
+std::vector<Named> expand(std::vector<Named> attentions) {
+  if (attentions.size() != 1 || attentions[0].name != "all") return attentions;
+  std::vector<Named> all;
+  for (const auto& name : attention::registry().names())
+    all.push_back({name, attentions[0].settings});
+  return all;
+}
+
+Request make_request(const json& file, const std::string& task, const Named& attention,
+                     const std::vector<std::string>& task_settings,
+                     const std::vector<std::string>& settings) {
+  Request request;
+  request.task = task;
+  request.attention = attention.name;
+  request.preset = file.value("preset", request.preset);
+  request.protocol = file.value("protocol", request.protocol);
+  request.precision = file.value("precision", request.precision);
+  add_settings(file, "settings", "", request.settings);
+  for (const auto* more : {&task_settings, &attention.settings, &settings}) {
+    request.settings.insert(request.settings.end(), more->begin(), more->end());
+  }
+  return request;
+}
+
+SuiteRun make_run(Request request, std::int64_t seed) {
+  request.seed = seed;
+  RunSpec spec = resolve(request);
+  std::string name =
+      fmt::format("{}-{}-s{}-{}", spec.task, spec.attention, seed, spec_digest(spec).substr(0, 8));
+  return {std::move(request), std::move(spec), std::move(name)};
+}
+
+SuiteBench make_bench(const json& file, const std::vector<Named>& attentions,
+                      const std::vector<std::string>& settings) {
+  const json& wanted = file.at("bench");
+  SuiteBench bench;
+  bench.lengths = wanted.at("n").get<std::vector<std::int64_t>>();
+  bench.modes = wanted.value("modes", std::vector<std::string>{"train", "infer"});
+  for (const Named& attention : attentions) {
+    const RunSpec spec =
+        resolve(make_request(file, wanted.value("task", "text"), attention, {}, settings));
+    BenchOptions& o = bench.variants.emplace_back();
+    o.attention = spec.attention;
+    o.attention_options = spec.attention_options;
+    o.model = spec.model;
+    o.preset = spec.preset;
+    o.precision = spec.precision;
+    o.batch = wanted.value("batch", std::int64_t{32});
+    o.seconds = wanted.value("seconds", 3.0);
+  }
+  return bench;
+}
+
+}  // namespace
+
+std::vector<std::string> suite_names() {
+  std::vector<std::string> names;
+  for (const auto& file : embedded::suite_files()) {
+    names.emplace_back(file.name.substr(0, file.name.size() - kExtension.size()));
+  }
+  return names;
+}
+
+json suite_file(const std::string& name) {
+  if (name.ends_with(kExtension)) return read_json(name);
+  const auto* file = find_embedded(embedded::suite_files(), name + std::string(kExtension));
+  if (file == nullptr) {
+    throw Error(ErrorKind::usage, unknown_name_message("suite", name, suite_names()));
+  }
+  return parse_json(file->content, name);
+}
+
+Suite load_suite(const std::string& name, const std::vector<std::string>& settings) {
+  const json file = suite_file(name);
+  check_schema(file, "suite " + name);
+  const std::string own_name =
+      name.ends_with(kExtension) ? std::filesystem::path(name).stem().string() : name;
+  Suite suite{file.value("name", own_name), file.value("description", ""), {}, {}};
+  const auto tasks = parse_list(file, "tasks", "task.");
+  const auto attentions = expand(parse_list(file, "attentions", "attention."));
+  for (const std::int64_t seed : file.value("seeds", std::vector<std::int64_t>{0})) {
+    for (const Named& task : tasks) {
+      for (const Named& attention : attentions) {
+        suite.runs.push_back(
+            make_run(make_request(file, task.name, attention, task.settings, settings), seed));
+      }
+    }
+  }
+  if (file.contains("bench")) suite.bench = make_bench(file, attentions, settings);
+  return suite;
+}
+
+std::string_view suite_schema() {
+  return find_embedded(embedded::suite_schema_files(), "suite.schema.json")->content;
+}
+
+}  // namespace lra::harness

@@ -1,0 +1,44 @@
+#pragma once
+// A suite: tasks x attentions x seeds, or speed and memory of attentions over sequence lengths, or
+// both.
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/measure/bench.h"
+#include "harness/run/spec.h"
+
+namespace lra::harness {
+
+struct SuiteRun {
+  Request request;
+  RunSpec spec;
+  std::string name;  // of its folder: TASK-ATTENTION-sSEED-ID
+};
+
+struct SuiteBench {
+  std::vector<BenchOptions> variants;  // their `mode` and `threads` are left open
+  std::vector<std::string> modes;
+  std::vector<std::int64_t> lengths;
+};
+
+struct Suite {
+  std::string name;
+  std::string description;
+  std::vector<SuiteRun> runs;
+  std::optional<SuiteBench> bench;
+};
+
+[[nodiscard]] std::vector<std::string> suite_names();
+// A built-in suite or a JSON file that ends in .json. `settings` are added to every run. Throws
+// Error(usage) for an unknown name and Error(config) that names the path in the file.
+[[nodiscard]] Suite load_suite(const std::string& name, const std::vector<std::string>& settings);
+[[nodiscard]] nlohmann::json suite_file(const std::string& name);
+// The JSON Schema of suite files.
+[[nodiscard]] std::string_view suite_schema();
+
+}  // namespace lra::harness

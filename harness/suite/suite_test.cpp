@@ -1,0 +1,127 @@
+#include "harness/suite/suite.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "attention/attention.h"
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/base/json_schema.h"
+#include "harness/suite/bench.h"
+#include "tests/catch.h"
+
+using lra::harness::load_suite;
+using lra::testing::ContainsSubstring;
+using nlohmann::json;
+
+namespace {
+
+// What load_suite says of a suite file.
+std::string fault_of(const json& suite) {
+  const auto file =
+      std::filesystem::temp_directory_path() / fmt::format("lra-suite-test-{}.json", ::getpid());
+  lra::write_json(file, suite);
+  std::string message;
+  try {
+    static_cast<void>(load_suite(file, {}));
+  } catch (const lra::Error& error) {
+    CHECK((error.kind() == lra::ErrorKind::config || error.kind() == lra::ErrorKind::usage));
+    message = error.what();
+  }
+  std::filesystem::remove(file);
+  return message;
+}
+
+json small_suite() {
+  return {{"schema", "lra-suite/1"},
+          {"tasks", {"listops"}},
+          {"attentions", {"linear", {{"name", "cosformer"}, {"options", {{"act", "relu"}}}}}},
+          {"preset", "tiny"},
+          {"seeds", {1, 2}}};
+}
+
+json with(json suite, const char* pointer, const json& value) {
+  suite[json::json_pointer(pointer)] = value;
+  return suite;
+}
+
+}  // namespace
+
+TEST_CASE("suite: every shipped suite fits the schema and resolves", "[unit]") {
+  const lra::JsonSchema schema(lra::harness::suite_schema(), "suite.schema.json");
+  const auto names = lra::harness::suite_names();
+  for (const char* name : {"quick", "small", "google", "efficiency", "ablation-cosformer"}) {
+    CHECK(std::find(names.begin(), names.end(), name) != names.end());
+  }
+  for (const auto& name : names) {
+    INFO(name);
+    CHECK(schema.check(lra::harness::suite_file(name)).empty());
+    const auto suite = load_suite(name, {});
+    CHECK((!suite.runs.empty() || suite.bench));
+    CHECK(suite.name == name);
+  }
+}
+
+TEST_CASE("suite: efficiency has the lengths of both papers, softmax among the variants",
+          "[unit]") {
+  const auto bench = load_suite("efficiency", {}).bench;
+  REQUIRE(bench);
+  for (const std::int64_t n : {1024, 2048, 3072, 4096, 5120}) {
+    CHECK(std::count(bench->lengths.begin(), bench->lengths.end(), n) == 1);
+  }
+  CHECK(bench->lengths.back() > 5120);
+  CHECK(bench->modes == std::vector<std::string>{"train", "infer"});
+  CHECK(std::count_if(bench->variants.begin(), bench->variants.end(),
+                      [](const auto& v) { return v.attention == "softmax"; }) == 1);
+  CHECK(bench->variants.front().model.layers == 4);
+}
+
+TEST_CASE("suite: a fault is named with its path", "[unit]") {
+  CHECK(fault_of(small_suite()).empty());
+  CHECK_THAT(fault_of(with(small_suite(), "/schema", "lra-suite/9")),
+             ContainsSubstring("/schema: "));
+  CHECK_THAT(fault_of(with(small_suite(), "/attention", "linear")),
+             ContainsSubstring("/attention: "));
+  CHECK_THAT(fault_of(with(small_suite(), "/attentions/1/option", 3)),
+             ContainsSubstring("/attentions/1/option: "));
+  CHECK_THAT(fault_of(with(small_suite(), "/attentions/0", 7)),
+             ContainsSubstring("/attentions/0: "));
+  CHECK_THAT(fault_of(with(small_suite(), "/attentions/1/options", "act")),
+             ContainsSubstring("/attentions/1/options: "));
+  CHECK_THAT(fault_of(with(small_suite(), "/seeds/1", -1)), ContainsSubstring("/seeds/1: "));
+  CHECK_THAT(fault_of(with(small_suite(), "/seeds", json::array())), ContainsSubstring("/seeds: "));
+  CHECK_THAT(fault_of(with(small_suite(), "/tasks", json::array())), ContainsSubstring("/tasks: "));
+  CHECK_THAT(fault_of(with(small_suite(), "/precision", "f16")), ContainsSubstring("/precision: "));
+  CHECK_THAT(fault_of(with(small_suite(), "/bench", {{"n", {0}}})),
+             ContainsSubstring("/bench/n/0: "));
+  CHECK_THAT(fault_of(with(small_suite(), "/name", "../up")), ContainsSubstring("/name: "));
+  json empty = small_suite();
+  empty.erase("tasks");
+  CHECK_THAT(fault_of(empty), ContainsSubstring("tasks"));
+  CHECK_THAT(fault_of(json::array()), ContainsSubstring("/: "));
+  CHECK_THAT(fault_of(with(small_suite(), "/attentions/0", "linnear")),
+             ContainsSubstring("did you mean"));
+}
+
+TEST_CASE("suite: runs are tasks x attentions x seeds, settings from the general to the command",
+          "[unit]") {
+  const auto file =
+      std::filesystem::temp_directory_path() / fmt::format("lra-suite-test-{}.json", ::getpid());
+  json suite = small_suite();
+  suite["settings"] = {{"train.steps", 7}, {"train.batch_size", 2}};
+  suite["tasks"].push_back({{"name", "image"}, {"settings", {{"train.steps", 9}}}});
+  lra::write_json(file, suite);
+  const auto loaded = load_suite(file, {"train.batch_size=3"});
+  std::filesystem::remove(file);
+  REQUIRE(loaded.runs.size() == 8);
+  CHECK(loaded.runs[0].spec.train.steps == 7);
+  CHECK(loaded.runs[2].spec.task == "image");
+  CHECK(loaded.runs[2].spec.train.steps == 9);
+  CHECK(loaded.runs[7].spec.seed == 2);
+  CHECK(loaded.runs[7].spec.attention_options.at("act") == "relu");
+  for (const auto& run : loaded.runs) CHECK(run.spec.train.batch_size == 3);
+  const auto all = load_suite("quick", {});
+  CHECK(all.runs.size() == 15);
+}

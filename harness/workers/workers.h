@@ -1,0 +1,108 @@
+#pragma once
+// Forward and backward of batches on TBB workers, one sequence a tape.
+//
+// A batch is dealt to a fixed number of lanes by the examples' cost, the same way for any number of
+// threads. A lane runs its sequences one after the other and sums their gradients in an array of
+// its own; the optimiser adds the lanes up in order. So the bits do not depend on threads, and a
+// sequence's activations stay in one core's cache.
+
+#include <tbb/task_arena.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/runtime.h"
+#include "engine/tensor/memory.h"
+#include "models/model.h"
+#include "tasks/task.h"
+
+namespace lra::harness {
+
+// What a batch gave.
+struct BatchResult {
+  double loss = 0;           // mean over what is labelled
+  std::int64_t correct = 0;  // of `counted` labels
+  std::int64_t counted = 0;
+  std::int64_t tokens = 0;  // without padding, both sequences of a pair
+  std::int64_t rows = 0;    // with the padding of the buckets
+  std::int64_t flops = 0;   // of the products that ran
+};
+
+// What evaluation gave for one example.
+struct Prediction {
+  std::int32_t label = -1;   // the predicted class; -1 for token-level tasks
+  float loss = 0;            // summed over the example's labels
+  std::int32_t correct = 0;  // labels predicted right
+  std::int32_t counted = 0;
+};
+
+class Workers {
+ public:
+  // An arena of its own. threads = 0: all that this process may use.
+  explicit Workers(int threads);
+  // Works on the arena of the calling thread, which must be in it at each call; has a meter of its
+  // own, so that several runs on one arena count their memory apart.
+  [[nodiscard]] static Workers in_this_arena();
+  [[nodiscard]] int threads() const { return threads_; }
+  [[nodiscard]] const std::shared_ptr<engine::MemoryMeter>& meter() const { return meter_; }
+
+  // Adds the gradient of the batch's mean loss into lanes[i] ([flat_size] f32 each, at least one).
+  // `ids` name the examples for their random draws. Throws Error(numeric) for a loss that is not
+  // finite.
+  BatchResult train(const models::Model& model, std::span<const tasks::Example> batch,
+                    std::span<const std::uint64_t> ids, std::int64_t step, std::uint64_t seed,
+                    const std::vector<engine::Tensor>& lanes);
+
+  // Predictions without a tape, in the order of the examples.
+  std::vector<Prediction> predict(const models::Model& model, const tasks::Dataset& data,
+                                  std::span<const std::size_t> indices, std::uint64_t seed);
+  // The same, keeping nothing but the number of floating-point operations of the products.
+  std::int64_t predict_flops(const models::Model& model, const tasks::Dataset& data,
+                             std::span<const std::size_t> indices);
+
+  // Runs f on the workers' arena, with oneDNN single-threaded and allocations counted as in a step:
+  // an OpenMP team of the library's own would go on spinning on the cores that TBB works on.
+  template <class F>
+  void execute(F&& f) {
+    enter([&] {
+      const engine::WorkerScope worker(meter_);
+      std::forward<F>(f)();
+    });
+  }
+
+ private:
+  explicit Workers(std::unique_ptr<tbb::task_arena> arena, int threads);
+
+  // A thread that waits for a loop of this run takes up nothing of another run on the same arena:
+  // it would come back only when that is done, and count its memory here.
+  template <class F>
+  void enter(F&& f) {
+    if (arena_ == nullptr) {
+      tbb::this_task_arena::isolate(std::forward<F>(f));
+    } else {
+      arena_->execute(std::forward<F>(f));
+    }
+  }
+
+  std::vector<Prediction> predict(const models::Model& model, const tasks::Dataset& data,
+                                  std::span<const std::size_t> indices, std::uint64_t seed,
+                                  std::atomic<std::int64_t>& flops);
+
+  int threads_;
+  std::unique_ptr<tbb::task_arena> arena_;  // none: the caller's
+  std::shared_ptr<engine::MemoryMeter> meter_ = std::make_shared<engine::MemoryMeter>();
+};
+
+// How many gradient lanes a model of that many parameters gets: 8, fewer where they would take more
+// than 512 MB. Part of a run's specification.
+[[nodiscard]] std::int64_t default_lanes(std::int64_t parameters);
+
+[[nodiscard]] models::ModelTask model_task(const tasks::TaskInfo& info);
+
+// Real tokens of an example, both sequences of a pair.
+[[nodiscard]] std::int64_t token_count(const models::Model& model, const tasks::Example& example);
+
+}  // namespace lra::harness

@@ -1,0 +1,48 @@
+#pragma once
+// How time and memory grow with the sequence length, from bench records.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "results/analysis/statistics.h"
+#include "results/record/bench_record.h"
+
+namespace lra::results {
+
+// Where a variant's step becomes faster than the baseline's.
+struct EfficiencyLength {
+  enum class Kind {
+    at_once,       // faster already at the smallest common length n
+    measured,      // at n, between two measured lengths (log-log interpolation)
+    extrapolated,  // at n, where the fitted power laws meet beyond the longest common length
+    never          // the fits do not meet
+  };
+  Kind kind = Kind::never;
+  double n = 0;  // 0 for never
+};
+
+struct ScalingLine {
+  const BenchRecord* bench = nullptr;
+  std::optional<PowerLaw> time;           // median step in ms over n
+  std::optional<PowerLaw> memory;         // peak tensor bytes over n
+  std::optional<EfficiencyLength> ahead;  // against the group's baseline; none for the baseline
+};
+
+// Benches that may be drawn into one picture: same mode, preset, precision, batch and machine.
+struct ScalingGroup {
+  std::string mode, preset, precision, machine;
+  std::int64_t batch = 1;
+  std::vector<ScalingLine> lines;         // by attention and options
+  const BenchRecord* baseline = nullptr;  // the softmax that is fastest at its longest length
+};
+
+// Groups in a fixed order; pointers into `benches`.
+[[nodiscard]] std::vector<ScalingGroup> scaling_groups(const std::vector<BenchRecord>& benches);
+
+// Empty if the two have no common length with a measured time.
+[[nodiscard]] std::optional<EfficiencyLength> efficiency_length(const BenchRecord& variant,
+                                                                const BenchRecord& baseline);
+
+}  // namespace lra::results

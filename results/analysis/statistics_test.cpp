@@ -1,0 +1,122 @@
+#include "results/analysis/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <vector>
+
+#include "engine/base/error.h"
+#include "engine/base/random.h"
+#include "tests/catch.h"
+
+using lra::testing::Approx;
+using Values = std::vector<double>;
+namespace results = lra::results;
+
+TEST_CASE("statistics: summary of one, several and no values", "[unit]") {
+  CHECK_FALSE(results::summarize(Values{}).has_value());
+  const auto one = results::summarize(Values{0.5});
+  REQUIRE(one);
+  CHECK(one->n == 1);
+  CHECK(one->mean == 0.5);
+  CHECK_FALSE(one->sd.has_value());
+  CHECK_FALSE(one->interval95.has_value());
+  const auto three = results::summarize(Values{1, 2, 6});
+  REQUIRE(three);
+  CHECK(three->mean == 3);
+  CHECK(three->sd.value() == Approx(std::sqrt(7.0)));
+  // The resampled mean of (1, 2, 6) is 1 or 6 with probability 1/27 each, beyond 2.5 %.
+  CHECK(three->interval95->low == 1);
+  CHECK(three->interval95->high == 6);
+}
+
+TEST_CASE("statistics: the bootstrap interval does not depend on order and has the known width",
+          "[unit]") {
+  Values values;
+  lra::RandomStream random{lra::RandomKey(3)};
+  for (int i = 0; i < 400; ++i) values.push_back(random.normal());
+  const auto forward = results::summarize(values);
+  std::reverse(values.begin(), values.end());
+  const auto backward = results::summarize(values);
+  CHECK(forward->interval95->low == backward->interval95->low);
+  CHECK(forward->interval95->high == backward->interval95->high);
+  CHECK(forward->mean == backward->mean);
+  const double width = forward->interval95->high - forward->interval95->low;
+  CHECK(width == Approx(2 * 1.96 * *forward->sd / std::sqrt(400.0)).epsilon(0.03));
+}
+
+TEST_CASE("statistics: Wilson's interval solves its quadratic equation", "[unit]") {
+  const auto interval = results::wilson(0.37, 2000);
+  CHECK(interval.low == Approx(0.34910859576901143).epsilon(1e-12));
+  CHECK(interval.high == Approx(0.39138983652411424).epsilon(1e-12));
+  CHECK(results::wilson(0, 10).low == Approx(0).margin(1e-15));
+  CHECK(results::wilson(1, 10).high == Approx(1).epsilon(1e-15));
+  CHECK(results::wilson(1, 10).low < 0.8);
+}
+
+TEST_CASE("statistics: Student's t against its closed forms", "[unit]") {
+  const double pi = std::numbers::pi;
+  for (const double t : {0.1, 0.7, 2.5, 12.3}) {
+    CHECK(results::student_t_two_sided(t, 1) == Approx(1 - 2 / pi * std::atan(t)).epsilon(1e-10));
+    CHECK(results::student_t_two_sided(t, 2) ==
+          Approx(1 - t / std::sqrt(2 + t * t)).epsilon(1e-10));
+    const double angle = std::atan(t / std::sqrt(3.0));
+    CHECK(results::student_t_two_sided(-t, 3) ==
+          Approx(1 - 2 / pi * (angle + std::sin(angle) * std::cos(angle))).epsilon(1e-10));
+  }
+  CHECK(results::student_t_two_sided(2.2281388519649385, 10) == Approx(0.05).epsilon(1e-9));
+}
+
+TEST_CASE("statistics: the sign-flip test counts sign patterns", "[unit]") {
+  const Values b{0, 0, 0};
+  const auto same_sign = results::paired_test(Values{1, 2, 3}, b);
+  CHECK(same_sign->n == 3);
+  CHECK(same_sign->mean_difference == 2);
+  CHECK(same_sign->p_sign_flip == 0.25);  // all or none flipped, of 8
+  CHECK(same_sign->p_t.value() == Approx(1 - 3.4641016151 / std::sqrt(2 + 12)).epsilon(1e-9));
+  // Sums of magnitude >= 2: +-6, +-4 and +-2, all but the two patterns with 0.
+  CHECK(results::paired_test(Values{1, -2, 3}, b)->p_sign_flip == 0.75);
+  const auto equal = results::paired_test(Values{2, 2}, Values{2, 2});
+  CHECK(equal->p_sign_flip == 1);
+  CHECK(equal->p_t == 1.0);
+  CHECK_FALSE(results::paired_test(Values{1}, Values{0})->p_t.has_value());
+  CHECK_FALSE(results::paired_test(Values{}, Values{}).has_value());
+  CHECK_THROWS_AS(results::paired_test(Values{1}, b), lra::Error);
+}
+
+TEST_CASE("statistics: many pairs use random sign patterns near the exact answer", "[unit]") {
+  Values a(40);
+  const Values b(40, 0.0);
+  lra::RandomStream random{lra::RandomKey(5)};
+  for (double& value : a) value = 0.25 + random.normal();
+  const auto test = results::paired_test(a, b);
+  CHECK(test->p_sign_flip == Approx(*test->p_t).margin(0.02));
+  CHECK(test->p_sign_flip > 0);
+}
+
+TEST_CASE("statistics: two shares, Holm, quantiles", "[unit]") {
+  CHECK(results::two_share_p(0.37, 2000, 0.40, 2000) == Approx(0.05121962830655757).epsilon(1e-9));
+  CHECK(results::two_share_p(0.5, 10, 0.5, 10) == 1);
+  CHECK(results::two_share_p(1, 10, 1, 10) == 1);
+  CHECK(results::holm(Values{0.01, 0.04, 0.03}) == Values{0.03, 0.06, 0.06});
+  CHECK(results::holm(Values{0.9, 0.8}) == Values{1, 1});
+  CHECK(results::quantile({4, 1, 3, 2}, 0.5) == 2.5);
+  CHECK(results::quantile({1, 2, 3, 4, 5}, 0.9) == Approx(4.6));
+  CHECK_THROWS_AS(results::quantile({}, 0.5), lra::Error);
+}
+
+TEST_CASE("statistics: correlations and power laws", "[unit]") {
+  const Values x{1, 2, 3, 5};
+  CHECK(results::pearson(x, Values{3, 5, 7, 11}).value() == Approx(1));
+  CHECK(results::pearson(x, Values{2, 1, 4, 3}).value() == Approx(3.5 / std::sqrt(8.75 * 5)));
+  CHECK_FALSE(results::pearson(x, Values{2, 2, 2, 2}).has_value());
+  CHECK(results::spearman(x, Values{1, 4, 9, 100}).value() == Approx(1));
+  CHECK(results::spearman(Values{1, 2, 2, 4}, Values{4, 3, 2, 1}).value() ==
+        Approx(-4.5 / std::sqrt(4.5 * 5)));
+  CHECK_FALSE(results::spearman(Values{1}, Values{1}).has_value());
+  const auto law = results::fit_power_law(Values{1024, 2048, 4096}, Values{3e6, 12e6, 48e6});
+  CHECK(law->exponent == Approx(2));
+  CHECK(law->scale == Approx(3e6 / (1024.0 * 1024)));
+  CHECK_FALSE(results::fit_power_law(Values{1, 2}, Values{0, 1}).has_value());
+  CHECK_FALSE(results::fit_power_law(Values{2, 2}, Values{1, 1}).has_value());
+}

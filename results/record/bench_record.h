@@ -1,0 +1,77 @@
+#pragma once
+// Typed views of the two other files that results are drawn from: bench.json (speed and memory of
+// one attention over sequence lengths) and metrics.jsonl (a run's learning curve).
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "results/record/load.h"
+#include "results/record/record.h"
+
+namespace lra::results {
+
+inline constexpr std::string_view kBenchSchema = "lra-bench/1";
+
+// Quantiles of the time of a step over `count` repetitions, in milliseconds.
+struct StepQuantiles {
+  double median = 0, p10 = 0, p25 = 0, p75 = 0, p90 = 0;
+  std::int64_t count = 0;
+};
+
+struct BenchPoint {
+  std::int64_t n = 0;                // sequence length
+  std::string status = "completed";  // "out-of-memory", "failed"
+  std::optional<StepQuantiles> step_ms;
+  Real steps_per_second;
+  Real tokens_per_second;
+  Count peak_tensor_bytes;
+  Count peak_rss_bytes;
+  Real flops_per_token;
+  Real matmul_share;  // of the threads' time, spent in matrix products
+};
+
+struct BenchRecord {
+  AttentionPart attention;
+  std::string preset;
+  std::string precision;
+  std::string mode;  // "train" or "infer"
+  std::int64_t batch = 1;
+  Count parameters;
+  std::string measured;  // "exclusive" or "shared"
+  std::string started;   // UTC
+  Environment environment;
+  std::vector<BenchPoint> points;
+
+  std::filesystem::path file;  // where it was read from; not part of the JSON
+};
+
+// As for a Record: schema-checked both ways.
+[[nodiscard]] nlohmann::json to_json(const BenchRecord& record);
+[[nodiscard]] BenchRecord bench_from_json(const nlohmann::json& value, std::string_view where);
+
+struct LoadedBenches {
+  std::vector<BenchRecord> records;  // sorted by file path
+  std::vector<FileFault> faults;     // under OnFault::skip
+};
+
+// Reads bench.json and bench-*.json under the places; none is no error.
+[[nodiscard]] LoadedBenches load_benches(const std::vector<std::filesystem::path>& places,
+                                         OnFault on_fault);
+
+struct CurvePoint {
+  std::int64_t step = 0;
+  std::string split;  // "train", "val", "test"
+  Real loss;
+  Real accuracy;  // fraction
+};
+
+// The curve of a run that was read from a file; empty if it names no curve or the file is not
+// there. A last line that was cut by a kill is left out; any other fault is Error(data) with file
+// and line.
+[[nodiscard]] std::vector<CurvePoint> load_curve(const Record& record);
+
+}  // namespace lra::results

@@ -1,0 +1,100 @@
+#include "results/record/load.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+
+namespace lra::results {
+
+namespace fs = std::filesystem;
+
+std::string LoadedRecords::fault_summary() const {
+  if (faults.empty()) return "";
+  std::string text = fmt::format("skipped {} of {} result files:\n", faults.size(), files);
+  for (const auto& fault : faults) text += "  " + fault.message + "\n";
+  return text;
+}
+
+std::vector<fs::path> find_files(const std::vector<fs::path>& places,
+                                 const std::function<bool(const std::string&)>& accept) {
+  std::map<fs::path, fs::path> found;  // canonical path -> path as given
+  for (const auto& place : places) {
+    std::error_code code;
+    const auto status = fs::status(place, code);
+    if (!fs::exists(status)) {
+      fail(ErrorKind::io, "{}: no such file or folder", place.string());
+    }
+    if (!fs::is_directory(status)) {
+      found.emplace(fs::canonical(place), place);
+      continue;
+    }
+    const auto options = fs::directory_options::skip_permission_denied;
+    for (const auto& entry : fs::recursive_directory_iterator(place, options)) {
+      if (entry.is_regular_file(code) && accept(entry.path().filename().string())) {
+        found.emplace(fs::canonical(entry.path()), entry.path());
+      }
+    }
+  }
+  std::vector<fs::path> files;
+  files.reserve(found.size());
+  for (auto& [canonical, path] : found) files.push_back(std::move(path));
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::vector<fs::path> find_series(const std::vector<fs::path>& places, const std::string& stem) {
+  const auto of_series = [&stem](const std::string& name) {
+    return name == stem + ".json" || (name.starts_with(stem + "-") && name.ends_with(".json"));
+  };
+  std::vector<fs::path> files = find_files(places, of_series);
+  std::erase_if(files, [&](const fs::path& file) { return !of_series(file.filename().string()); });
+  return files;
+}
+
+std::vector<FileFault> read_each(const std::vector<fs::path>& files, OnFault on_fault,
+                                 const std::function<void(const fs::path&)>& read) {
+  std::vector<FileFault> faults;
+  for (const auto& file : files) {
+    try {
+      read(file);
+    } catch (const Error& error) {
+      if (on_fault == OnFault::refuse) throw;
+      faults.push_back({file, error.what()});
+    }
+  }
+  return faults;
+}
+
+LoadedRecords load_records(const std::vector<fs::path>& places, OnFault on_fault) {
+  LoadedRecords loaded;
+  const auto files =
+      find_files(places, [](const std::string& name) { return name == "result.json"; });
+  loaded.files = files.size();
+  if (files.empty()) {
+    std::vector<std::string> names;
+    for (const auto& place : places) names.push_back(place.string());
+    fail(ErrorKind::data, "results: no result.json under {}", fmt::join(names, ", "));
+  }
+  std::map<std::pair<std::string, std::string>, fs::path> seen;  // run id and machine
+  loaded.faults = read_each(files, on_fault, [&](const fs::path& file) {
+    Record record = parse_record(read_file(file), file.string());
+    record.file = file;
+    const auto [first, fresh] =
+        seen.emplace(std::pair(record.run_id, machine_of(record.environment)), file);
+    if (!fresh) {
+      fail(ErrorKind::data, "{}: run {} of the same machine stands in {} already", file.string(),
+           record.run_id, first->second.string());
+    }
+    loaded.records.push_back(std::move(record));
+  });
+  return loaded;
+}
+
+}  // namespace lra::results

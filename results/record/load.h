@@ -1,0 +1,52 @@
+#pragma once
+// Finds and reads sets of result files.
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "results/record/record.h"
+
+namespace lra::results {
+
+// What to do with a file that cannot be read, does not fit the schema, or repeats a run.
+enum class OnFault { refuse, skip };
+
+struct FileFault {
+  std::filesystem::path file;
+  std::string message;  // begins with the path
+};
+
+struct LoadedRecords {
+  std::vector<Record> records;    // sorted by file path
+  std::vector<FileFault> faults;  // of skipped files; empty under OnFault::refuse
+  std::size_t files = 0;          // result files found
+  // "skipped 2 of 14 result files:" and a line each; empty if none was skipped.
+  [[nodiscard]] std::string fault_summary() const;
+};
+
+// Reads every result.json under each place (a file, or a folder searched through). The same file
+// reached twice counts once. Two files with the same run id from the same machine are a fault of
+// the second (by path); from different machines they are two measurements.
+// Throws Error(data) for a place that holds no result file, and under OnFault::refuse for the first
+// fault, with the file's path and what is wrong in it.
+[[nodiscard]] LoadedRecords load_records(const std::vector<std::filesystem::path>& places,
+                                         OnFault on_fault);
+
+// Files under the places whose name `accept` takes, sorted, each once. A place that is a file is
+// taken whatever its name. Throws Error(io) for a place that does not exist.
+[[nodiscard]] std::vector<std::filesystem::path> find_files(
+    const std::vector<std::filesystem::path>& places,
+    const std::function<bool(const std::string& name)>& accept);
+// Files STEM.json and STEM-*.json under the places; a place that is another file is passed over.
+[[nodiscard]] std::vector<std::filesystem::path> find_series(
+    const std::vector<std::filesystem::path>& places, const std::string& stem);
+
+// Calls read(file) for each file; what it throws as Error is a fault of that file.
+[[nodiscard]] std::vector<FileFault> read_each(
+    const std::vector<std::filesystem::path>& files, OnFault on_fault,
+    const std::function<void(const std::filesystem::path& file)>& read);
+
+}  // namespace lra::results

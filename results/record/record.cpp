@@ -1,0 +1,405 @@
+#include "results/record/record.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "embedded/schemas.h"
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/base/json_schema.h"
+#include "results/record/fields.h"
+
+namespace lra::results {
+
+using nlohmann::json;
+
+template <class V, class T>
+void describe(V& v, PerSplit<T>& splits) {
+  v("train", splits.train);
+  v("val", splits.val);
+  v("test", splits.test);
+}
+
+template <class V>
+void describe(V& v, Interval& interval) {
+  v("low", interval.low);
+  v("high", interval.high);
+}
+
+template <class V>
+void describe(V& v, Quantiles& quantiles) {
+  v("median", quantiles.median);
+  v("p10", quantiles.p10);
+  v("p90", quantiles.p90);
+  v("count", quantiles.count);
+}
+
+template <class V>
+void describe(V& v, Slice& slice) {
+  v("name", slice.name);
+  v("accuracy", slice.accuracy);
+  v("count", slice.count);
+}
+
+template <class V>
+void describe(V& v, LengthPoint& point) {
+  v("factor", point.factor);
+  v("length", point.length);
+  v("count", point.count);
+  v("accuracy", point.accuracy);
+  v("exact", point.exact);
+  v("wilson95", point.wilson95);
+  v("reason", point.reason);
+}
+
+template <class V>
+void describe(V& v, LengthPart& lengths) {
+  v.list("points", lengths.points);
+  v("reach", lengths.reach);
+  v("area", lengths.area);
+}
+
+template <class V>
+void describe(V& v, Baseline& baseline) {
+  v("name", baseline.name);
+  v("title", baseline.title);
+  v("accuracy", baseline.accuracy);
+  v("agreement", baseline.agreement);
+  v("count", baseline.count);
+  v("ladder", baseline.ladder);
+}
+
+template <class V>
+void describe(V& v, TaskPart& task) {
+  v("name", task.name);
+  v("title", task.title);
+  v("version", task.version);
+  v("options", task.options);
+  v.object("data", [&] {
+    v("origin", task.origin);
+    v("sha256", task.data_sha256);
+    v("description", task.data_description);
+    v("counts", task.counts);
+  });
+}
+
+template <class V>
+void describe(V& v, DivisionPart& division) {
+  v("name", division.name);
+  v("baseline_parameters", division.baseline_parameters);
+  v("parameter_ratio", division.parameter_ratio);
+  v("reasons", division.reasons);
+}
+
+template <class V>
+void describe(V& v, TrainingPart& training) {
+  v("steps", training.steps);
+  v("steps_done", training.steps_done);
+  v("batch", training.batch);
+  v("examples", training.examples);
+  v("tokens", training.tokens);
+}
+
+template <class V>
+void describe(V& v, AccuracyPart& accuracy) {
+  v("train", accuracy.value.train);
+  v("val", accuracy.value.val);
+  v("test", accuracy.value.test);
+  v("best_step", accuracy.best_step);
+  v("selected_by", accuracy.selected_by);
+  v("unit", accuracy.unit);
+  v("counts", accuracy.counts);
+  v("test_wilson95", accuracy.test_wilson95);
+  v.list("slices", accuracy.slices);
+}
+
+template <class V>
+void describe(V& v, SpeedPart& speed) {
+  v("train_steps_per_second", speed.train_steps_per_second);
+  v("train_examples_per_second", speed.train_examples_per_second);
+  v("train_tokens_per_second", speed.train_tokens_per_second);
+  v("infer_examples_per_second", speed.infer_examples_per_second);
+  v("infer_tokens_per_second", speed.infer_tokens_per_second);
+  v("train_step_ms", speed.train_step_ms);
+  v("infer_batch_ms", speed.infer_batch_ms);
+  v("padding_share", speed.padding_share);
+  v("measured", speed.measured);
+}
+
+template <class V>
+void describe(V& v, MemoryPart& memory) {
+  v("peak_tensor_bytes", memory.peak_tensor_bytes);
+  v("peak_rss_bytes", memory.peak_rss_bytes);
+}
+
+template <class V>
+void describe(V& v, CostPart& cost) {
+  v("train_flops_per_token", cost.train_flops_per_token);
+  v("infer_flops_per_token", cost.infer_flops_per_token);
+  v.value_or_word("energy_joules", cost.energy_joules, "unavailable");
+}
+
+template <class V>
+void describe(V& v, TimePart& time) {
+  v("started", time.started);
+  v("seconds", time.seconds);
+  v("eval_seconds", time.eval_seconds);
+}
+
+template <class V>
+void describe(V& v, FilesPart& files) {
+  v("curve", files.curve);
+  v("model", files.model);
+  v("spec", files.spec);
+}
+
+template <class V>
+void describe(V& v, Record& record) {
+  v.constant("schema", kResultSchema);
+  v("run_id", record.run_id);
+  v("spec_sha256", record.spec_sha256);
+  v("status", record.status);
+  v("failure", record.failure);
+  v("task", record.task);
+  v("attention", record.attention);
+  v("preset", record.preset);
+  v.object("protocol", [&] {
+    v("name", record.protocol);
+    v("deviations", record.deviations);
+  });
+  v("seed", record.seed);
+  v("precision", record.precision);
+  v("parameters", record.parameters);
+  v("division", record.division);
+  v("training", record.training);
+  v("accuracy", record.accuracy);
+  v.part("lengths", record.lengths, !record.lengths.points.empty());
+  v("loss", record.loss);
+  v.list("baselines", record.baselines);
+  v("verdict", record.verdict);
+  v("speed", record.speed);
+  v("memory", record.memory);
+  v("cost", record.cost);
+  v("time", record.time);
+  v("environment", record.environment);
+  v("files", record.files);
+  v("diagnostics", record.diagnostics);
+}
+
+namespace {
+
+const JsonSchema& result_schema() {
+  static const JsonSchema schema(schema_text("result"), "result.schema.json");
+  return schema;
+}
+
+// What a schema cannot say.
+void check_consistent(const Record& record, std::string_view where) {
+  const auto reject = [&](const char* path, const std::string& what) {
+    fail(ErrorKind::data, "{}: {}: {}", where, path, what);
+  };
+  if (record.run_id != record.spec_sha256.substr(0, 16)) {
+    reject("/run_id", fmt::format("got {}, expected the first 16 digits of spec_sha256, {}",
+                                  record.run_id, record.spec_sha256.substr(0, 16)));
+  }
+  const bool completed = record.status == Status::completed;
+  if (completed && !record.accuracy.value.test) {
+    reject("/accuracy/test", "got null, expected a number in a completed run");
+  }
+  if (completed && (!record.task.origin || !record.task.data_sha256)) {
+    reject("/task/data", "got null origin or digest, expected both in a completed run");
+  }
+  if (completed == record.failure.has_value()) {
+    reject("/failure", completed ? "got a reason in a completed run, expected null"
+                                 : fmt::format("got null, expected the reason of status '{}'",
+                                               name_of(record.status)));
+  }
+  const auto& interval = record.accuracy.test_wilson95;
+  const auto& test = record.accuracy.value.test;
+  // The interval holds the estimate up to rounding: at 0 and 1 it ends there.
+  constexpr double kRounding = 1e-9;
+  if (interval && test &&
+      (interval->low > *test + kRounding || interval->high < *test - kRounding)) {
+    reject("/accuracy/test_wilson95", fmt::format("got [{}, {}], expected it to hold {}",
+                                                  interval->low, interval->high, *test));
+  }
+  for (const auto* times : {&record.speed.train_step_ms, &record.speed.infer_batch_ms}) {
+    if (*times && ((*times)->p10 > (*times)->median || (*times)->median > (*times)->p90)) {
+      reject("/speed", fmt::format("got p10 {}, median {}, p90 {}, expected ascending order",
+                                   (*times)->p10, (*times)->median, (*times)->p90));
+    }
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Status status) {
+  switch (status) {
+    case Status::completed:
+      return "completed";
+    case Status::diverged:
+      return "diverged";
+    case Status::interrupted:
+      return "interrupted";
+    case Status::failed:
+      return "failed";
+  }
+  return "";
+}
+
+std::string_view name_of(Origin origin) {
+  switch (origin) {
+    case Origin::official:
+      return "official";
+    case Origin::generated:
+      return "generated";
+    case Origin::stand_in:
+      return "stand-in";
+  }
+  return "";
+}
+
+std::string_view name_of(Division division) {
+  return division == Division::apples_to_apples ? "apples-to-apples" : "free-for-all";
+}
+
+json to_json(const Record& record) {
+  FieldWriter writer;
+  describe(writer, const_cast<Record&>(record));
+  const auto faults = result_schema().check(writer.result);
+  if (!faults.empty()) {
+    fail(ErrorKind::config, "result of run {}: {}: {}", record.run_id, faults.front().path,
+         faults.front().message);
+  }
+  return std::move(writer.result);
+}
+
+Record from_json(const json& value, std::string_view where) {
+  // The version first: of another version's file the other rules say nothing.
+  const auto schema = value.is_object() ? value.find("schema") : value.end();
+  if (value.is_object() && (schema == value.end() || *schema != kResultSchema)) {
+    fail(ErrorKind::data, "{}: /schema: unknown schema version; got {}, expected \"{}\"", where,
+         schema == value.end() ? "none" : schema->dump(), kResultSchema);
+  }
+  result_schema().require(value, where);
+  Record record;
+  FieldReader reader(value);
+  describe(reader, record);
+  set_diagnostics(record, value.at("diagnostics"));
+  check_consistent(record, where);
+  return record;
+}
+
+Record parse_record(std::string_view text, std::string_view where) {
+  json value;
+  try {
+    value = json::parse(text);
+  } catch (const json::parse_error& error) {
+    const std::size_t at = std::min(error.byte == 0 ? 0 : error.byte - 1, text.size());
+    const auto line =
+        1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+    std::size_t start = at;  // of the word in which the parser stopped
+    while (start > 0 && (std::isalpha(static_cast<unsigned char>(text[start - 1])) != 0)) --start;
+    const std::string_view word = text.substr(start);
+    const bool cut = text.find_first_not_of(" \t\r\n", at) == std::string_view::npos;
+    if (word.starts_with("NaN") || word.starts_with("nan") || word.starts_with("Infinity") ||
+        word.starts_with("inf")) {
+      fail(ErrorKind::data, "{}:{}: got {}, expected a finite number or null", where, line,
+           word.substr(0, word.find_first_of(",}] \r\n")));
+    }
+    fail(ErrorKind::data, "{}:{}: {}", where, line,
+         cut ? "the file is cut: it ends inside the JSON text" : "not valid JSON");
+  } catch (const json::out_of_range& error) {  // a number beyond double, e.g. 1e999
+    fail(ErrorKind::data, "{}: a number is out of range ({})", where, error.what());
+  }
+  return from_json(value, where);
+}
+
+void set_run_id(Record& record, std::string_view spec_json) {
+  record.spec_sha256 = sha256_hex(spec_json);
+  record.run_id = record.spec_sha256.substr(0, 16);
+}
+
+void set_diagnostics(Record& record, const json& diagnostics) {
+  record.diagnostics = {diagnostics.dump()};
+  record.diagnosis.clear();
+  if (!diagnostics.contains("mean")) return;
+  for (const auto& [name, value] : diagnostics["mean"].items()) {
+    if (value.is_number()) record.diagnosis[name] = value.get<double>();
+  }
+}
+
+void judge_lengths(LengthPart& lengths) {
+  constexpr double kReached = 0.9;
+  lengths.reach.reset();
+  lengths.area.reset();
+  double sum = 0;
+  double span = 0;
+  bool all = true;
+  const LengthPoint* last = nullptr;
+  for (const LengthPoint& point : lengths.points) {
+    if (!point.accuracy || !point.length) {
+      all = false;
+      continue;
+    }
+    if (*point.accuracy >= kReached)
+      lengths.reach = std::max(lengths.reach.value_or(0), *point.length);
+    if (last != nullptr) {
+      const double step = std::log2(static_cast<double>(*point.length)) -
+                          std::log2(static_cast<double>(*last->length));
+      sum += step * (*point.accuracy + *last->accuracy) / 2;
+      span += step;
+    }
+    last = &point;
+  }
+  if (all && span > 0) lengths.area = sum / span;
+}
+
+void judge_division(Record& record, Count baseline_parameters) {
+  auto& division = record.division;
+  division = {};
+  division.baseline_parameters = baseline_parameters;
+  if (record.parameters && baseline_parameters && *baseline_parameters > 0 &&
+      *record.parameters > 0) {
+    division.parameter_ratio =
+        static_cast<double>(*record.parameters) / static_cast<double>(*baseline_parameters);
+  }
+  if (!division.parameter_ratio) {
+    division.reasons.emplace_back("the Transformer's parameters are not known");
+  } else if (std::abs(*division.parameter_ratio - 1) > 0.10) {
+    division.reasons.push_back(
+        fmt::format("{:+.1f} % parameters", 100 * (*division.parameter_ratio - 1)));
+  }
+  for (const auto& deviation : record.deviations) division.reasons.push_back(deviation);
+  division.name = division.reasons.empty() ? Division::apples_to_apples : Division::free_for_all;
+}
+
+std::string setting_of(const Record& record) {
+  std::string text = record.preset;
+  if (record.protocol != record.preset) text += fmt::format(", protocol {}", record.protocol);
+  if (!record.deviations.empty()) text += fmt::format(" [{}]", fmt::join(record.deviations, "; "));
+  return text + ", " + record.precision;
+}
+
+std::string machine_of(const Environment& environment) {
+  return fmt::format("{}, {}, {} cores, {} threads", environment.cpu, environment.isa,
+                     environment.cores, environment.threads);
+}
+
+std::string_view schema_text(std::string_view name) {
+  const auto* file = find_embedded(embedded::schemas(), fmt::format("{}.schema.json", name));
+  if (file == nullptr) {
+    std::vector<std::string> known;
+    for (const auto& schema : embedded::schemas()) {
+      known.emplace_back(schema.name.substr(0, schema.name.find('.')));
+    }
+    throw Error(ErrorKind::usage, unknown_name_message("schema", name, known));
+  }
+  return file->content;
+}
+
+}  // namespace lra::results

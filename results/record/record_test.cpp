@@ -1,0 +1,238 @@
+#include "results/record/record.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "results/record/load.h"
+#include "results/record/testing.h"
+#include "tests/catch.h"
+
+using lra::Error;
+using lra::results::OnFault;
+using lra::results::Record;
+using lra::results::Status;
+using lra::results::testing::failed_record;
+using lra::results::testing::sample_record;
+using lra::testing::Approx;
+using lra::testing::ContainsSubstring;
+using nlohmann::json;
+namespace fs = std::filesystem;
+namespace results = lra::results;
+
+namespace {
+
+struct TemporaryFolder {
+  fs::path path = fs::temp_directory_path() / fmt::format("lra-results-{}", ::getpid());
+  TemporaryFolder() { fs::create_directories(path); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder() { fs::remove_all(path); }
+};
+
+// Every path at which an object of `value` has a member, and every path the schema names.
+void collect_paths(const json& value, const std::string& path, std::set<std::string>& out) {
+  if (value.is_array()) {
+    for (const auto& item : value) collect_paths(item, path + "/*", out);
+  }
+  if (!value.is_object() || path.ends_with("/options")) return;
+  if (path.starts_with("/diagnostics/mean") || path.starts_with("/diagnostics/layers")) return;
+  for (const auto& [key, child] : value.items()) {
+    out.insert(path + "/" + key);
+    collect_paths(child, path + "/" + key, out);
+  }
+}
+
+void schema_paths(const json& root, json schema, const std::string& path,
+                  std::set<std::string>& out) {
+  if (schema.contains("$ref")) {
+    schema = root.at(json::json_pointer(schema["$ref"].get<std::string>().substr(1)));
+  }
+  if (schema.contains("items")) schema_paths(root, schema["items"], path + "/*", out);
+  if (!schema.contains("properties")) return;
+  for (const auto& [key, child] : schema["properties"].items()) {
+    out.insert(path + "/" + key);
+    schema_paths(root, child, path + "/" + key, out);
+  }
+}
+
+// The sample as JSON, changed at one place, must be refused with this message.
+void refused(const char* pointer, const json& value, const std::string& message) {
+  json changed = results::to_json(sample_record());
+  changed[json::json_pointer(pointer)] = value;
+  INFO(pointer);
+  CHECK_THROWS_WITH(results::from_json(changed, "f.json"), ContainsSubstring(message));
+}
+
+}  // namespace
+
+TEST_CASE("record: reach and area of accuracies over lengths", "[unit]") {
+  const auto judged = [](std::vector<std::pair<std::int64_t, results::Real>> points) {
+    results::LengthPart part;
+    for (const auto& [length, accuracy] : points) {
+      auto& point = part.points.emplace_back();
+      point.length = length;
+      point.accuracy = accuracy;
+    }
+    results::judge_lengths(part);
+    return part;
+  };
+  const auto falling = judged({{64, 1.0}, {128, 0.9}, {512, 0.5}});
+  CHECK(falling.reach == 128);
+  CHECK(*falling.area == Approx((1 * 0.95 + 2 * 0.7) / 3));  // octaves times their means
+  CHECK(judged({{64, 0.95}, {128, 0.2}, {256, 0.91}}).reach == 256);
+  CHECK_FALSE(judged({{64, 0.5}, {128, 0.2}}).reach);
+  CHECK_FALSE(judged({{64, 1.0}}).area);
+  // What is not applicable is no zero.
+  const auto table = judged({{64, 1.0}, {128, std::nullopt}});
+  CHECK(table.reach == 64);
+  CHECK_FALSE(table.area);
+}
+
+TEST_CASE("record: a file without lengths is whole", "[unit]") {
+  Record record = sample_record();
+  record.lengths = {};
+  const json once = results::to_json(record);
+  CHECK_FALSE(once.contains("lengths"));
+  CHECK(results::to_json(results::from_json(once, "once")) == once);
+}
+
+TEST_CASE("record: JSON and back is the same record", "[unit]") {
+  const json once = results::to_json(sample_record());
+  CHECK(results::to_json(results::from_json(once, "once")) == once);
+  CHECK(once["schema"] == "lra-result/1");
+  CHECK(once["accuracy"]["test"] == 0.37);
+  CHECK(once["cost"]["energy_joules"] == "unavailable");
+  CHECK(once["task"]["data"]["origin"] == "generated");
+  CHECK(once["task"]["data"]["counts"]["train"] == 96000);
+  CHECK(once["attention"]["options"]["eps"] == 1e-6);
+  CHECK(once["division"]["name"] == "apples-to-apples");
+  CHECK(once["baselines"][1]["agreement"] == 0.92);
+
+  const json none =
+      results::to_json(failed_record(sample_record(), Status::diverged, "loss is NaN at step 17"));
+  CHECK(results::to_json(results::from_json(none, "none")) == none);
+  CHECK(none["accuracy"]["test"].is_null());
+  CHECK(none["speed"]["train_step_ms"].is_null());
+}
+
+TEST_CASE("record: the schema names exactly the fields that are written", "[unit]") {
+  std::set<std::string> written;
+  std::set<std::string> named;
+  collect_paths(results::to_json(sample_record()), "", written);
+  const json schema = json::parse(results::schema_text("result"));
+  schema_paths(schema, schema, "", named);
+  CHECK(written == named);
+}
+
+TEST_CASE("record: faults name file, path and what was expected", "[unit]") {
+  refused("/schema", "lra-result/9",
+          "f.json: /schema: unknown schema version; got \"lra-result/9\", expected "
+          "\"lra-result/1\"");
+  refused("/accuracy/test", 37.0,
+          "f.json: /accuracy/test: out of range; got 37, expected at most 1");
+  refused("/accuracy/tset", 0.3, "/accuracy/tset: unknown field 'tset'; did you mean test");
+  refused("/status", "done", "/status: got \"done\", expected one of \"completed\"");
+  refused("/task/data/origin", "standin", "expected one of \"official\", \"generated\"");
+  refused("/speed/train_steps_per_second", 0, "expected more than 0");
+  refused("/accuracy/test", nullptr, "/accuracy/test: got null, expected a number in a completed");
+  refused("/failure", "why", "/failure: got a reason in a completed run");
+  refused("/run_id", "0123456789abcdef", "/run_id: got 0123456789abcdef, expected the first 16");
+  refused("/accuracy/test_wilson95/low", 0.38, "/accuracy/test_wilson95: got [0.38, 0.391]");
+  refused("/speed/train_step_ms/p10", 130, "p10 130, median 125, p90 140, expected ascending");
+  refused("/task/data/sha256", nullptr, "/task/data: got null origin or digest");
+  refused("/cost/energy_joules", "none", "/cost/energy_joules: fits no alternative");
+  json missing = results::to_json(sample_record());
+  missing.erase("memory");
+  CHECK_THROWS_WITH(results::from_json(missing, "f.json"),
+                    ContainsSubstring("f.json: /memory: is missing"));
+  CHECK_THROWS_WITH(results::from_json(json::array(), "f.json"), ContainsSubstring("wrong type"));
+}
+
+TEST_CASE("record: cut, NaN, infinite and malformed texts are told apart", "[unit]") {
+  const std::string good = results::to_json(sample_record()).dump(2);
+  CHECK_THROWS_WITH(results::parse_record(good.substr(0, good.size() / 2), "f.json"),
+                    ContainsSubstring("the file is cut"));
+  CHECK_THROWS_WITH(results::parse_record("", "f.json"),
+                    ContainsSubstring("f.json:1: the file is cut"));
+  const auto with = [&](const std::string& number) {
+    std::string text = good;
+    return text.replace(text.find("0.37"), 4, number);
+  };
+  CHECK_THROWS_WITH(results::parse_record(with("NaN"), "f.json"),
+                    ContainsSubstring("got NaN, expected a finite number or null"));
+  CHECK_THROWS_WITH(results::parse_record(with("-Infinity"), "f.json"),
+                    ContainsSubstring("got Infinity"));
+  CHECK_THROWS_WITH(results::parse_record(with("1e999"), "f.json"),
+                    ContainsSubstring("out of range"));
+  CHECK_THROWS_WITH(results::parse_record(with("0,37"), "f.json"),
+                    ContainsSubstring("not valid JSON"));
+}
+
+TEST_CASE("record: a NaN is refused when writing, not turned into null", "[unit]") {
+  Record record = sample_record();
+  record.loss.val = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_WITH(results::to_json(record), ContainsSubstring("/loss/val: got nan"));
+  record = sample_record();
+  record.baselines[0].accuracy = std::numeric_limits<double>::infinity();
+  CHECK_THROWS_WITH(results::to_json(record), ContainsSubstring("/baselines/accuracy: got inf"));
+  record = sample_record();
+  record.precision = "f16";
+  CHECK_THROWS_WITH(results::to_json(record), ContainsSubstring("/precision"));
+}
+
+TEST_CASE("record: the division follows parameters and deviations", "[unit]") {
+  Record record = sample_record();
+  record.parameters = 219999;
+  results::judge_division(record, 200000);
+  CHECK(record.division.name == results::Division::apples_to_apples);
+  record.parameters = 220200;
+  results::judge_division(record, 200000);
+  CHECK(record.division.name == results::Division::free_for_all);
+  CHECK(record.division.reasons == std::vector<std::string>{"+10.1 % parameters"});
+  record.parameters = 200000;
+  record.deviations = {"steps: 300 instead of 5000"};
+  results::judge_division(record, 200000);
+  CHECK(record.division.name == results::Division::free_for_all);
+  results::judge_division(record, std::nullopt);
+  CHECK(record.division.reasons.size() == 2);
+}
+
+TEST_CASE("load: faulty files are named, and skipped with a count or refused", "[unit]") {
+  const TemporaryFolder folder;
+  const auto put = [&](const char* run, const std::string& text) {
+    lra::write_file_atomic(folder.path / run / "result.json", text);
+  };
+  const std::string good = results::to_json(sample_record()).dump();
+  put("a-good", good);
+  put("b-cut", good.substr(0, 100));
+  put("c-same", good);
+  Record foreign = sample_record();
+  foreign.environment.cpu = "Other CPU";
+  put("d-other-machine", results::to_json(foreign).dump());
+  put("e-good", results::to_json(sample_record("text")).dump());
+  lra::write_file_atomic(folder.path / "a-good" / "spec.json", "not read");
+
+  const auto loaded = results::load_records({folder.path, folder.path / "a-good"}, OnFault::skip);
+  CHECK(loaded.files == 5);
+  REQUIRE(loaded.records.size() == 3);
+  CHECK(loaded.records[0].file == folder.path / "a-good" / "result.json");
+  CHECK(loaded.records[1].environment.cpu == "Other CPU");
+  CHECK(loaded.records[2].task.name == "text");
+  REQUIRE(loaded.faults.size() == 2);
+  CHECK_THAT(loaded.faults[1].message,
+             ContainsSubstring("c-same") && ContainsSubstring("a-good/result.json already"));
+  CHECK_THAT(loaded.fault_summary(), ContainsSubstring("skipped 2 of 5 result files:"));
+  CHECK_THROWS_WITH(results::load_records({folder.path}, OnFault::refuse),
+                    ContainsSubstring("b-cut") && ContainsSubstring("the file is cut"));
+  CHECK_THROWS_AS(results::load_records({folder.path / "none"}, OnFault::skip), Error);
+  fs::create_directories(folder.path / "empty");
+  CHECK_THROWS_WITH(results::load_records({folder.path / "empty"}, OnFault::skip),
+                    ContainsSubstring("no result.json under"));
+}

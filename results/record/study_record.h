@@ -1,0 +1,50 @@
+#pragma once
+// Typed view of what `lra study separation --json` writes, as far as the report shows it.
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "results/record/load.h"
+#include "results/record/record.h"
+
+namespace lra::results {
+
+struct StudyPoint {
+  std::string kernel;
+  double x = 0;  // of the swept setting; a switch is 0 or 1
+  std::int64_t trials = 0;
+  Real value;
+  Real low, high;  // 95 % interval
+  Real reference;  // what the kernel's family can reach, by the mode's own formula
+};
+
+struct StudyRecord {
+  std::string mode;  // "theory", "noise", "train"
+  std::int64_t seed = 0;
+  std::string swept;     // name of the setting that differs between points
+  std::string quantity;  // what the values are
+  std::string source;
+  std::string caveat;
+  std::vector<StudyPoint> points;
+
+  std::filesystem::path file;  // where it was read from; not part of the JSON
+};
+
+// Throws Error(data) with `where`, the path in the JSON and what is wrong, also for a point that
+// lacks the swept setting.
+[[nodiscard]] StudyRecord study_from_json(const nlohmann::json& value, std::string_view where);
+
+struct LoadedStudies {
+  std::vector<StudyRecord> records;  // sorted by file path
+  std::vector<FileFault> faults;     // under OnFault::skip
+};
+
+// Reads separation.json and separation-*.json under the places; none is no error.
+[[nodiscard]] LoadedStudies load_studies(const std::vector<std::filesystem::path>& places,
+                                         OnFault on_fault);
+
+}  // namespace lra::results

@@ -1,0 +1,386 @@
+#include "results/report/report.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
+
+#include "embedded/report_files.h"
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "results/analysis/leaderboard.h"
+
+namespace lra::results {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+std::string_view report_file(std::string_view name) {
+  const auto* file = find_embedded(embedded::report_files(), name);
+  if (file == nullptr) fail(ErrorKind::backend, "report: {} is not compiled in", name);
+  return file->content;
+}
+
+std::string cell(const std::string& text, const char* attributes = " class=\"text\"") {
+  return fmt::format("<td{}>{}</td>", attributes, html_escape(text));
+}
+
+std::string number_cell(const Real& value, int decimals) {
+  if (!value) return "<td>—</td>";
+  return fmt::format("<td data-value=\"{:.10g}\">{}</td>", *value, format_number(*value, decimals));
+}
+
+std::string table_html(const std::string& heads, const std::string& rows) {
+  return fmt::format(
+      "<div class=\"wide\"><table>\n<thead>\n<tr>{}</tr>\n</thead>\n<tbody>\n{}</tbody>\n</table>"
+      "</div>\n",
+      heads, rows);
+}
+
+std::string leaderboard_html(const std::vector<Record>& records, const ReportOptions& options) {
+  if (records.empty()) return "";
+  const auto section = [&](const TableOptions& table) {
+    std::string html = html_table(build_table(records, table));
+    html.replace(html.find("<table>"), 7, "<table class=\"filtered\">");
+    return fmt::format("<div class=\"wide notes\">{}</div>\n", html);
+  };
+  TableOptions accuracy = options.table;
+  accuracy.columns.clear();
+  accuracy.caption.clear();
+  std::string out = "<h2>Leaderboard</h2>\n" + section(accuracy);
+  std::set<std::string> tasks;
+  for (const auto& record : records) tasks.insert(record.task.name);
+  if (tasks.size() > 1) {  // a single task's table has these columns already
+    TableOptions cost = options.table;
+    cost.columns = {"tokens", "infer", "memory", "seconds"};
+    cost.sort.clear();
+    cost.caption.clear();
+    cost.with.clear();
+    cost.delta.clear();
+    cost.ladder = false;
+    out += "<h2>Speed, memory and time</h2>\n" + section(cost);
+  }
+  return out;
+}
+
+// What was measured of the attention, where it was.
+std::string attention_html(const std::vector<Record>& records, const ReportOptions& options) {
+  const auto measured = [](const Record& record) { return !record.diagnosis.empty(); };
+  std::vector<Record> kept;
+  std::copy_if(records.begin(), records.end(), std::back_inserter(kept), measured);
+  if (kept.empty()) return "";
+  TableOptions table = options.table;
+  table.columns = {"entropy", "n_eff",       "support", "span",  "local",    "negative",
+                   "norm",    "stable_rank", "dead",    "zeros", "gradient", "softmax_distance"};
+  table.sort.clear();
+  table.caption.clear();
+  table.with.clear();
+  table.delta.clear();
+  table.ladder = false;
+  return fmt::format(
+      "<h2>Attention in numbers</h2>\n<p class=\"small\">Means over layers, heads and rows of "
+      "validation examples, by the definition of each variant; of heads and layers in "
+      "<code>result.json</code>. A variant without an attention matrix has none.</p>\n"
+      "<div class=\"wide notes\">{}</div>\n",
+      html_table(build_table(kept, table)));
+}
+
+// Rungs of trivial predictors, and how often each model says the same.
+std::string ladder_html(const Leaderboard& board) {
+  std::string out;
+  const auto labels = entry_labels(board.entries);
+  for (const auto& task : board.baselines) {
+    std::vector<std::pair<std::string, const Cell*>> models;
+    for (std::size_t i = 0; i < board.entries.size(); ++i) {
+      const auto found = board.entries[i].cells.find(task.task);
+      if (found != board.entries[i].cells.end() && found->second.data == task.data &&
+          !found->second.agreement.empty()) {
+        models.emplace_back(labels[i], &found->second);
+      }
+    }
+    std::string heads = "<th class=\"text\">predictor</th><th>accuracy (%)</th>";
+    for (const auto& [label, model] : models) {
+      heads += fmt::format("<th>agreement of {} (%)</th>", html_escape(label));
+    }
+    std::string rows;
+    std::string title = task.task;
+    for (const auto& entry : board.entries) {
+      const auto found = entry.cells.find(task.task);
+      if (found != entry.cells.end()) title = found->second.title;
+    }
+    for (const auto& baseline : task.baselines) {
+      rows += "<tr>" + cell(baseline.title) + number_cell(100 * baseline.accuracy, 1);
+      for (const auto& [label, model] : models) {
+        const auto share = model->agreement.find(baseline.name);
+        rows +=
+            number_cell(share == model->agreement.end() ? Real() : Real(100 * share->second), 1);
+      }
+      rows += "</tr>\n";
+    }
+    std::string verdicts;
+    for (const auto& [label, model] : models) {
+      for (const auto& verdict : model->verdicts) {
+        verdicts += fmt::format("<p class=\"small\">{}: {}.</p>\n", html_escape(label),
+                                html_escape(verdict));
+      }
+    }
+    out += fmt::format("<h2>Trivial predictors: {}</h2>\n{}{}", html_escape(title),
+                       table_html(heads, rows), verdicts);
+  }
+  return out;
+}
+
+std::string scaling_html(const json& groups) {
+  std::string rows;
+  for (const auto& group : groups) {
+    for (const auto& line : group["lines"]) {
+      const auto exponent = [&](const char* key) {
+        return number_cell(line[key].is_null() ? Real() : Real(line[key].get<double>()), 2);
+      };
+      rows += "<tr>" + cell(line["label"].get<std::string>()) +
+              cell(group["title"].get<std::string>()) + exponent("timeExponent") +
+              exponent("memoryExponent") + cell(line["efficiencyLength"].get<std::string>()) +
+              "</tr>\n";
+    }
+  }
+  if (rows.empty()) return "";
+  return "<p class=\"small\">Fitted time ~ n^exponent and memory ~ n^exponent; the efficiency "
+         "length "
+         "is the n from which a variant's step is faster than the fastest softmax.</p>\n" +
+         table_html(
+             "<th class=\"text\">model</th><th class=\"text\">conditions</th><th>time exponent</th>"
+             "<th>memory exponent</th><th class=\"text\">efficiency length</th>",
+             rows);
+}
+
+// A table a study: kernels down, values of the swept setting across.
+std::string studies_html(const std::vector<StudyRecord>& studies) {
+  std::string out;
+  for (const auto& study : studies) {
+    std::set<double> places;
+    std::map<std::string, std::map<double, const StudyPoint*>> kernels;
+    for (const auto& point : study.points) {
+      places.insert(point.x);
+      kernels[point.kernel][point.x] = &point;
+    }
+    std::string heads = "<th class=\"text\">kernel</th>";
+    for (const double x : places) {
+      heads += fmt::format("<th>{} = {:g}</th>", html_escape(study.swept), x);
+    }
+    std::string rows;
+    for (const auto& [kernel, points] : kernels) {
+      rows += "<tr>" + cell(kernel);
+      for (const double x : places) {
+        const auto found = points.find(x);
+        rows += number_cell(found == points.end() ? Real() : found->second->value, 3);
+      }
+      rows += "</tr>\n";
+    }
+    out +=
+        fmt::format("<p class=\"small\">{}, mode {}, seed {}. {} Source: {}.</p>\n{}",
+                    html_escape(study.quantity), html_escape(study.mode), study.seed,
+                    html_escape(study.caveat), html_escape(study.source), table_html(heads, rows));
+  }
+  return out;
+}
+
+std::string link_to(const Record& record, const fs::path& folder) {
+  if (record.file.empty()) return "—";
+  const fs::path run = fs::absolute(record.file).parent_path();
+  const fs::path from = folder.empty() ? fs::current_path() : fs::absolute(folder);
+  const std::string target = run.lexically_normal().lexically_relative(from.lexically_normal());
+  std::string url;
+  for (const char c : target) {  // RFC 3986: everything but unreserved characters and `/`
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       std::string_view("-._~/").find(c) != std::string_view::npos;
+    url += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return fmt::format("<a href=\"{}/\">{}</a>", url, html_escape(run.filename().string()));
+}
+
+std::string runs_html(std::vector<Record> records, const fs::path& folder) {
+  std::sort(records.begin(), records.end(), [](const Record& a, const Record& b) {
+    const auto key = [](const Record& r) {
+      return std::tuple(r.attention.name, r.seed, std::string_view(r.run_id),
+                        machine_of(r.environment));
+    };
+    return a.task.name != b.task.name ? task_before(a.task.name, b.task.name) : key(a) < key(b);
+  });
+  std::string rows;
+  for (const auto& record : records) {
+    const bool completed = record.status == Status::completed;
+    const auto percent = [](const Real& share) { return share ? Real(100 * *share) : Real(); };
+    rows += "<tr>" + cell(record.task.title) + cell(record.attention.label) +
+            number_cell(static_cast<double>(record.seed), 0) +
+            cell(std::string(name_of(record.status)),
+                 completed ? " class=\"text\"" : " class=\"text bad\"") +
+            number_cell(percent(record.accuracy.value.test), 2) +
+            number_cell(record.time.seconds, -1) +
+            fmt::format("<td class=\"text\">{}</td>", link_to(record, folder)) +
+            cell(record.failure.value_or("")) + "</tr>\n";
+  }
+  return "<h2>Runs</h2>\n" +
+         table_html(
+             "<th class=\"text\">task</th><th class=\"text\">model</th><th>seed</th>"
+             "<th class=\"text\">status</th><th>test accuracy ↑ (%)</th><th>training time ↓ "
+             "(s)</th>"
+             "<th class=\"text\">folder</th><th class=\"text\">reason</th>",
+             rows);
+}
+
+std::string environment_html(const std::vector<Record>& records) {
+  std::map<std::vector<std::string>, std::int64_t> environments;
+  for (const auto& record : records) {
+    const Environment& e = record.environment;
+    ++environments[{e.cpu, e.isa, std::to_string(e.cores), std::to_string(e.threads), e.onednn,
+                    e.tbb, e.compiler,
+                    fmt::format("{} ({}{})", e.version, e.commit.value_or("no commit"),
+                                e.dirty.value_or(false) ? ", with changes" : "")}];
+  }
+  std::string heads;
+  for (const char* head :
+       {"CPU", "instruction set", "cores", "threads", "oneDNN", "TBB", "compiler", "lra"}) {
+    heads += fmt::format("<th class=\"text\">{}</th>", head);
+  }
+  std::string rows;
+  for (const auto& [fields, runs] : environments) {
+    rows += "<tr>";
+    for (const auto& field : fields) rows += cell(field);
+    rows += number_cell(static_cast<double>(runs), 0) + "</tr>\n";
+  }
+  return "<h2>Environment</h2>\n" + table_html(heads + "<th>runs</th>", rows);
+}
+
+std::string summary_html(const Leaderboard& board, const std::vector<FileFault>& faults) {
+  std::string out = "<p>";
+  const char* separator = "";
+  for (const auto& [status, count] : board.runs) {
+    out += fmt::format("{}{} {}", separator, count, name_of(status));
+    separator = ", ";
+  }
+  out += " runs.</p>\n";
+  if (!report_has_pictures()) {
+    out +=
+        "<p class=\"bad\">This program was built without D3 (Debian: node-d3): no pictures.</p>\n";
+  }
+  for (const auto& fault : faults) {
+    out += fmt::format("<p class=\"small bad\">Skipped: {}</p>\n", html_escape(fault.message));
+  }
+  return out;
+}
+
+std::string scripts_html() {
+  std::string out;
+  const auto add = [&](const char* id, std::string_view content) {
+    out += fmt::format("<script id=\"{}\">\n{}</script>\n", id, content);
+  };
+  if (report_has_pictures()) {
+    out += fmt::format("<!--\n{}-->\n", report_file("d3-license.txt"));
+    add("d3", report_file("d3.js"));
+    add("pictures", report_file("pictures.js"));
+  }
+  add("page", report_file("page.js"));
+  return out;
+}
+
+// Replaces each {{name}} of the template once; the parts themselves are not searched.
+std::string fill(std::string_view text, const std::map<std::string, std::string>& parts) {
+  std::string out;
+  for (std::size_t at = 0;;) {
+    const std::size_t open = text.find("{{", at);
+    if (open == std::string_view::npos) return out.append(text.substr(at));
+    const std::size_t close = text.find("}}", open);
+    out.append(text.substr(at, open - at));
+    out += parts.at(std::string(text.substr(open + 2, close - open - 2)));
+    at = close + 2;
+  }
+}
+
+}  // namespace
+
+bool report_has_pictures() { return find_embedded(embedded::report_files(), "d3.js") != nullptr; }
+
+std::string render_report(const std::vector<Record>& records,
+                          const std::vector<BenchRecord>& benches,
+                          const std::vector<StudyRecord>& studies,
+                          const std::vector<FileFault>& faults, const ReportOptions& options) {
+  const bool no_runs = records.empty() && !(benches.empty() && studies.empty());
+  const auto kept = no_runs ? records : select_records(records, options.table);
+  const Leaderboard board = build_leaderboard(kept, options.table.baseline);
+  const json data = report_data(kept, benches, studies, options);
+  auto all_faults = faults;
+  for (const json& fault : data["faults"]) all_faults.push_back({{}, fault.get<std::string>()});
+  std::string data_text = data.dump();
+  // `</script>` in a label must not end the element.
+  for (std::size_t at = 0; (at = data_text.find('<', at)) != std::string::npos;) {
+    data_text.replace(at, 1, "\\u003c");
+  }
+  return fill(report_file("page.html"), {{"title", html_escape(options.title)},
+                                         {"css", std::string(report_file("page.css"))},
+                                         {"summary", summary_html(board, all_faults)},
+                                         {"leaderboard", leaderboard_html(kept, options)},
+                                         {"ladder", ladder_html(board)},
+                                         {"attention", attention_html(kept, options)},
+                                         {"scaling", scaling_html(data["scaling"])},
+                                         {"studies", studies_html(studies)},
+                                         {"runs", runs_html(kept, options.folder)},
+                                         {"environment", environment_html(kept)},
+                                         {"data", data_text},
+                                         {"scripts", scripts_html()}});
+}
+
+std::vector<fs::path> save_pictures(const fs::path& page, const fs::path& folder) {
+  fs::create_directories(folder);
+  const fs::path script = folder / fmt::format(".pictures-{}.mjs", ::getpid());
+  write_file_atomic(script, report_file("pictures.mjs"));
+  const fs::path log = folder / fmt::format(".pictures-{}.log", ::getpid());
+  std::vector<std::string> words{"node", script.string(), page.string(), folder.string()};
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) {
+    posix_spawn_file_actions_addopen(&actions, stream, log.c_str(), O_WRONLY | O_CREAT | O_APPEND,
+                                     0644);
+  }
+  pid_t child = 0;
+  const int code = ::posix_spawnp(&child, "node", &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  int status = 0;
+  if (code == 0) {
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+  }
+  const std::string output = fs::exists(log) ? read_file(log) : "";
+  fs::remove(script);
+  fs::remove(log);
+  if (code != 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 127)) {
+    fail(ErrorKind::backend,
+         "report: cannot run the program `node`; pictures need it (Debian: nodejs); try the page's "
+         "own SVG buttons");
+  }
+  if (status != 0) {
+    const std::size_t error = output.find("Error: ");
+    fail(ErrorKind::backend, "report: drawing failed: {}",
+         error == std::string::npos ? output
+                                    : output.substr(error, output.find('\n', error) - error));
+  }
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() == ".svg") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace lra::results

@@ -1,0 +1,306 @@
+#include "results/table/compare.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
+
+#include "engine/base/error.h"
+#include "results/analysis/statistics.h"
+#include "results/record/metrics.h"
+#include "results/record/tasks.h"
+#include "results/table/table.h"
+
+namespace lra::results {
+namespace {
+
+using nlohmann::json;
+
+using BySeed = std::map<std::int64_t, const Record*>;
+// Configuration and task -> runs.
+using Group = std::pair<std::string, std::string>;
+struct GroupBefore {
+  bool operator()(const Group& a, const Group& b) const {
+    return a.first != b.first ? a.first < b.first : task_before(a.second, b.second);
+  }
+};
+using Groups = std::map<Group, BySeed, GroupBefore>;
+
+std::string configuration_of(const Record& record) {
+  std::string text = record.attention.label;
+  if (record.attention.options.text != "{}") text += " " + record.attention.options.text;
+  return text + ", " + setting_of(record);
+}
+
+// Of several runs of one seed (of several machines) the first by machine and run id counts.
+Groups group(const std::vector<Record>& records) {
+  Groups groups;
+  for (const auto& record : records) {
+    const Record*& slot = groups[{configuration_of(record), record.task.name}][record.seed];
+    const auto key = [](const Record& r) {
+      return std::tuple(machine_of(r.environment), std::string_view(r.run_id));
+    };
+    if (slot == nullptr || key(record) < key(*slot)) slot = &record;
+  }
+  return groups;
+}
+
+bool completed(const Record* record) { return record->status == Status::completed; }
+
+class Comparer {
+ public:
+  Comparison run(const std::vector<Record>& before, const std::vector<Record>& after) {
+    const Groups old_groups = group(before);
+    const Groups new_groups = group(after);
+    for (const auto& [key, runs] : old_groups) {
+      const auto partner = new_groups.find(key);
+      if (partner == new_groups.end()) {
+        out_.only_before.push_back(name(key));
+      } else {
+        compare_group(key, runs, partner->second);
+      }
+    }
+    for (const auto& [key, runs] : new_groups) {
+      if (old_groups.count(key) == 0) out_.only_after.push_back(name(key));
+    }
+    adjust();
+    compare_environments(before, after);
+    return std::move(out_);
+  }
+
+ private:
+  static std::string name(const Group& key) {
+    return fmt::format("{} on {}", key.first, key.second);
+  }
+
+  void compare_group(const Group& key, const BySeed& before, const BySeed& after) {
+    for (const auto& [seed, old_run] : before) {
+      const auto new_run = after.find(seed);
+      if (new_run == after.end() || new_run->second->status == old_run->status) continue;
+      out_.status.push_back(fmt::format("{}, seed {}: {} -> {}{}", name(key), seed,
+                                        name_of(old_run->status), name_of(new_run->second->status),
+                                        new_run->second->failure
+                                            ? fmt::format(" ({})", *new_run->second->failure)
+                                            : std::string()));
+    }
+    compare_accuracy(key, before, after);
+    const auto first = [](const BySeed& runs) -> const Record* {
+      for (const auto& [seed, run] : runs) {
+        if (completed(run)) return run;
+      }
+      return nullptr;
+    };
+    const Record* a = first(before);
+    const Record* b = first(after);
+    if (a == nullptr || b == nullptr) return;
+    if (machine_of(a->environment) != machine_of(b->environment)) {
+      out_.not_compared.push_back(name(key) + ": speed and memory, measured on another machine");
+      return;
+    }
+    compare_timings(key, *a, *b);
+  }
+
+  void compare_accuracy(const Group& key, const BySeed& before, const BySeed& after) {
+    std::vector<double> a;
+    std::vector<double> b;
+    const Record* last = nullptr;
+    for (const auto& [seed, old_run] : before) {
+      const auto found = after.find(seed);
+      if (found == after.end() || !completed(old_run) || !completed(found->second)) continue;
+      if (old_run->task.data_sha256 != found->second->task.data_sha256 ||
+          old_run->task.version != found->second->task.version) {
+        out_.not_compared.push_back(
+            fmt::format("{}, seed {}: other data or another task version", name(key), seed));
+        continue;
+      }
+      a.push_back(*old_run->accuracy.value.test);
+      b.push_back(*found->second->accuracy.value.test);
+      last = old_run;
+    }
+    if (a.empty()) {
+      out_.not_compared.push_back(name(key) + ": accuracy, no common completed seed");
+      return;
+    }
+    Change change{key.first,
+                  key.second,
+                  "accuracy",
+                  summarize(a)->mean,
+                  summarize(b)->mean,
+                  static_cast<std::int64_t>(a.size()),
+                  {},
+                  "",
+                  false};
+    if (a == b) {
+      change.p = 1.0;
+      change.test = "equal";
+    } else if (a.size() > 1) {
+      change.p = paired_test(b, a)->p_t;
+      change.test = "paired t";
+    } else if (const Count count = last->accuracy.counts.test) {
+      change.p = two_share_p(a[0], *count, b[0], *count);
+      change.test = fmt::format("two shares of {} test examples", *count);
+    } else {
+      change.test = "one seed, unknown number of test examples: not tested";
+    }
+    out_.changes.push_back(std::move(change));
+  }
+
+  void compare_timings(const Group& key, const Record& a, const Record& b) {
+    const bool exclusive = a.speed.measured == "exclusive" && b.speed.measured == "exclusive";
+    if (!exclusive && (a.speed.measured || b.speed.measured)) {
+      out_.not_compared.push_back(name(key) + ": speed, not measured exclusively in both");
+    }
+    constexpr std::array kCompared{"train_step_ms", "train_tokens_per_second",
+                                   "infer_examples_per_second", "peak_tensor_bytes",
+                                   "peak_rss_bytes"};
+    for (const char* metric_name : kCompared) {
+      const Metric& metric = *find_metric(metric_name);
+      const bool memory = metric.unit == "MB";
+      const Real before = metric.of(a);
+      const Real after = metric.of(b);
+      if (!before || !after || *before <= 0 || (!memory && !exclusive)) continue;
+      Change change{key.first, key.second, metric_name, *before, *after, 0, {}, "", false};
+      if (metric.name == "train_step_ms") {
+        const auto& x = *a.speed.train_step_ms;
+        const auto& y = *b.speed.train_step_ms;
+        change.test = "p10-p90 ranges";
+        change.beyond_noise = x.p90 < y.p10 || y.p90 < x.p10;
+      } else {
+        const double threshold = memory ? 0.01 : 0.05;
+        change.test = fmt::format("more than {:.0f} %", 100 * threshold);
+        change.beyond_noise = std::abs(*after / *before - 1) > threshold;
+      }
+      out_.changes.push_back(std::move(change));
+    }
+  }
+
+  // Holm's adjustment over all tested accuracies.
+  void adjust() {
+    std::vector<double> p;
+    for (const auto& change : out_.changes) {
+      if (change.p) p.push_back(*change.p);
+    }
+    const auto adjusted = holm(p);
+    std::size_t next = 0;
+    for (auto& change : out_.changes) {
+      if (!change.p) continue;
+      change.p = adjusted[next++];
+      change.beyond_noise = *change.p < 0.05;
+    }
+  }
+
+  void compare_environments(const std::vector<Record>& before, const std::vector<Record>& after) {
+    const auto add = [&](const char* what, auto value_of) {
+      std::set<std::string> a;
+      std::set<std::string> b;
+      for (const auto& record : before) a.insert(value_of(record.environment));
+      for (const auto& record : after) b.insert(value_of(record.environment));
+      if (a == b) return;
+      out_.environment.push_back(
+          fmt::format("{}: {} -> {}", what, fmt::join(a, " | "), fmt::join(b, " | ")));
+    };
+    add("machine", [](const Environment& e) { return machine_of(e); });
+    add("program", [](const Environment& e) {
+      return fmt::format("{} ({}{})", e.version, e.commit.value_or("no commit"),
+                         e.dirty.value_or(false) ? ", with changes" : "");
+    });
+    add("compiler", [](const Environment& e) { return e.compiler; });
+    add("oneDNN", [](const Environment& e) { return e.onednn; });
+    add("TBB", [](const Environment& e) { return e.tbb; });
+  }
+
+  Comparison out_;
+};
+
+std::string markdown(const Comparison& comparison, bool all) {
+  std::string out = "| configuration | task | metric | before | after | change | noise |\n";
+  out += "|---|---|---|---:|---:|---:|---|\n";
+  std::size_t hidden = 0;
+  for (const auto& change : comparison.changes) {
+    if (!change.beyond_noise && !all) {
+      ++hidden;
+      continue;
+    }
+    const Metric& metric = *find_metric(change.metric);
+    const bool share = metric.unit == "%";
+    const double before = metric.scale * change.before;
+    const double after = metric.scale * change.after;
+    const std::string difference =
+        share ? fmt::format("{} points", format_number(after - before, 2, true))
+              : fmt::format("{} %", format_number(100 * (after / before - 1), 1, true));
+    std::string noise = change.beyond_noise ? "**beyond**: " : "within: ";
+    noise += change.test;
+    if (change.p) noise += ", " + format_p(*change.p);
+    if (change.seeds > 0) noise += fmt::format(", {} seeds", change.seeds);
+    out +=
+        fmt::format("| {} | {} | {}{} | {} | {} | {} | {} |\n", change.configuration, change.task,
+                    metric.title, metric.unit.empty() ? "" : fmt::format(" ({})", metric.unit),
+                    format_number(before, metric.decimals), format_number(after, metric.decimals),
+                    difference, noise);
+  }
+  out += fmt::format("\n{} of {} numbers differ by more than noise.\n",
+                     std::count_if(comparison.changes.begin(), comparison.changes.end(),
+                                   [](const Change& change) { return change.beyond_noise; }),
+                     comparison.changes.size());
+  if (hidden > 0) out += fmt::format("{} within noise are not listed.\n", hidden);
+  const auto section = [&](const char* title, const std::vector<std::string>& lines) {
+    if (lines.empty()) return;
+    out += fmt::format("\n{}:\n", title);
+    for (const auto& line : lines) out += fmt::format("- {}\n", line);
+  };
+  section("Status changed", comparison.status);
+  section("Only before", comparison.only_before);
+  section("Only after", comparison.only_after);
+  section("Not compared", comparison.not_compared);
+  section("Environment", comparison.environment);
+  return out;
+}
+
+std::string json_text(const Comparison& comparison, bool all) {
+  json changes = json::array();
+  for (const auto& change : comparison.changes) {
+    if (!change.beyond_noise && !all) continue;
+    changes.push_back({{"configuration", change.configuration},
+                       {"task", change.task},
+                       {"metric", change.metric},
+                       {"before", change.before},
+                       {"after", change.after},
+                       {"seeds", change.seeds},
+                       {"p", change.p ? json(*change.p) : json(nullptr)},
+                       {"test", change.test},
+                       {"beyond_noise", change.beyond_noise}});
+  }
+  const json out = {{"schema", "lra-comparison/1"},
+                    {"compared", comparison.changes.size()},
+                    {"changes", std::move(changes)},
+                    {"status", comparison.status},
+                    {"only_before", comparison.only_before},
+                    {"only_after", comparison.only_after},
+                    {"not_compared", comparison.not_compared},
+                    {"environment", comparison.environment}};
+  return out.dump(2) + "\n";
+}
+
+}  // namespace
+
+bool Comparison::any_beyond_noise() const {
+  return std::any_of(changes.begin(), changes.end(),
+                     [](const Change& change) { return change.beyond_noise; });
+}
+
+Comparison compare_results(const std::vector<Record>& before, const std::vector<Record>& after) {
+  return Comparer().run(before, after);
+}
+
+std::string format_comparison(const Comparison& comparison, const std::string& format, bool all) {
+  if (format == "md") return markdown(comparison, all);
+  if (format == "json") return json_text(comparison, all);
+  throw Error(ErrorKind::usage, unknown_name_message("format", format, {"json", "md"}));
+}
+
+}  // namespace lra::results

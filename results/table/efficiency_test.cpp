@@ -1,0 +1,40 @@
+#include "results/table/efficiency.h"
+
+#include "results/record/testing.h"
+#include "tests/catch.h"
+
+using lra::results::BenchRecord;
+using lra::results::render_efficiency;
+using lra::results::testing::sample_bench;
+using lra::testing::ContainsSubstring;
+
+TEST_CASE("efficiency: ratios to softmax at the same length, of speed and memory", "[unit]") {
+  const std::vector<BenchRecord> benches{sample_bench("softmax", 2, 50),
+                                         sample_bench("linear", 1, 100)};
+  const std::string text = render_efficiency(benches);
+  // 100 ms at 1K against 50, equal at 2K, twice as fast at 4K.
+  CHECK_THAT(text, ContainsSubstring("10.000 (0.50x) | 5.000 (1.00x) | 2.500 (2.00x) |"));
+  CHECK_THAT(text, ContainsSubstring("20.000 (1.00x) | 5.000 (1.00x) | 1.250 (1.00x) |"));
+  CHECK_THAT(text, ContainsSubstring("21.0 (1.00x) | 41.9 (0.50x) | 83.9 (0.25x) |"));
+  CHECK_THAT(text, ContainsSubstring("| 1K | 2K | 4K |"));
+}
+
+TEST_CASE("efficiency: missing is missing, out of memory is said, neither has a ratio", "[unit]") {
+  std::vector<BenchRecord> benches{sample_bench("softmax", 2, 50), sample_bench("linear", 1, 100)};
+  auto& lost = benches[0].points[2];
+  lost = {};
+  lost.n = 4096;
+  lost.status = "out-of-memory";
+  benches[1].points.erase(benches[1].points.begin());
+  const std::string text = render_efficiency(benches);
+  CHECK_THAT(text, ContainsSubstring("| — | 5.000 (1.00x) | 2.500 |"));
+  CHECK_THAT(text, ContainsSubstring("5.000 (1.00x) | out-of-memory |"));
+}
+
+TEST_CASE("efficiency: training and inference are tables of their own", "[unit]") {
+  const std::string text =
+      render_efficiency({sample_bench("softmax", 2, 50), sample_bench("softmax", 2, 20, "infer")});
+  CHECK_THAT(text, ContainsSubstring("Training: preset"));
+  CHECK_THAT(text, ContainsSubstring("Inference: preset"));
+  CHECK_THAT(text, ContainsSubstring("50.000 (1.00x)"));
+}

@@ -1,0 +1,160 @@
+#include "results/table/table.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "engine/base/error.h"
+
+namespace lra::results {
+namespace {
+
+using nlohmann::json;
+
+std::string option_text(const json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+// Throws Error(usage) for a wanted name that no record has.
+void check_wanted(const std::vector<std::string>& wanted, const std::set<std::string>& known,
+                  const char* kind) {
+  for (const auto& name : wanted) {
+    if (known.count(name) == 0) {
+      throw Error(ErrorKind::usage, unknown_name_message(kind, name, {known.begin(), known.end()}));
+    }
+  }
+}
+
+bool wants(const std::vector<std::string>& wanted, const std::string& name) {
+  return wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+}
+
+}  // namespace
+
+std::vector<std::string> entry_labels(const std::vector<Entry>& entries) {
+  // Values that occur, for everything that may tell entries apart.
+  std::map<std::string, std::map<std::string, std::set<std::string>>> options;  // by attention
+  std::map<std::string, std::map<std::string, std::size_t>> present;
+  std::map<std::string, std::size_t> with_name;
+  std::set<std::string> presets;
+  std::set<std::string> protocols;
+  std::set<std::string> precisions;
+  std::map<std::string, std::size_t> machines;
+  for (const auto& entry : entries) {
+    presets.insert(entry.preset);
+    protocols.insert(entry.protocol);
+    precisions.insert(entry.precision);
+    ++machines[machine_of(entry.environment)];
+    const json values = json::parse(entry.attention.options.text);
+    for (const auto& [key, value] : values.items()) {
+      options[entry.attention.name][key].insert(option_text(value));
+      ++present[entry.attention.name][key];
+    }
+    ++with_name[entry.attention.name];
+  }
+  std::vector<std::vector<std::string>> details(entries.size());
+  const auto label = [&](std::size_t i) {
+    const std::string& name = entries[i].attention.label;
+    return details[i].empty() ? name : fmt::format("{} ({})", name, fmt::join(details[i], ", "));
+  };
+  std::map<std::string, std::size_t> uses;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const Entry& entry = entries[i];
+    const std::string& name = entry.attention.name;
+    const json values = json::parse(entry.attention.options.text);
+    for (const auto& [key, value] : values.items()) {
+      if (options[name][key].size() > 1 || present[name][key] < with_name[name]) {
+        details[i].push_back(fmt::format("{}={}", key, option_text(value)));
+      }
+    }
+    if (presets.size() > 1) details[i].push_back(entry.preset);
+    if (protocols.size() > 1 && entry.protocol != entry.preset) {
+      details[i].push_back("protocol " + entry.protocol);
+    }
+    if (precisions.size() > 1) details[i].push_back(entry.precision);
+    ++uses[label(i)];
+  }
+  // What is rare is named only where labels would repeat.
+  std::vector<std::string> labels(entries.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const Entry& entry = entries[i];
+    if (uses[label(i)] > 1) {
+      for (const auto& deviation : entry.deviations) details[i].push_back(deviation);
+      if (machines[machine_of(entry.environment)] * 2 <= entries.size()) {
+        details[i].push_back(entry.environment.cpu);
+      }
+      if (entry.alternative > 0)
+        details[i].push_back(fmt::format("data {}", entry.alternative + 1));
+    }
+    labels[i] = label(i);
+  }
+  return labels;
+}
+
+std::vector<Record> select_records(const std::vector<Record>& records,
+                                   const TableOptions& options) {
+  std::set<std::string> tasks;
+  std::set<std::string> attentions;
+  for (const auto& record : records) {
+    tasks.insert(record.task.name);
+    attentions.insert(record.attention.name);
+  }
+  check_wanted(options.tasks, tasks, "task");
+  check_wanted(options.attentions, attentions, "attention");
+  if (!options.division.empty()) {
+    check_wanted({options.division}, {"apples-to-apples", "free-for-all"}, "division");
+  }
+  std::vector<Record> kept;
+  std::copy_if(records.begin(), records.end(), std::back_inserter(kept), [&](const Record& r) {
+    return wants(options.tasks, r.task.name) && wants(options.attentions, r.attention.name) &&
+           (options.division.empty() || options.division == name_of(r.division.name));
+  });
+  if (kept.empty()) fail(ErrorKind::data, "table: none of {} records is left", records.size());
+  return kept;
+}
+
+Table build_table(const std::vector<Record>& records, const TableOptions& options) {
+  return build_table(build_leaderboard(select_records(records, options), options.baseline),
+                     options);
+}
+
+std::string format_p(double p) { return p < 0.0005 ? "p < 0.001" : fmt::format("p = {:.3f}", p); }
+
+std::string format_number(double value, int decimals, bool sign) {
+  return format_number_like(value, value, decimals, sign);
+}
+
+std::string format_number_like(double value, double reference, int decimals, bool sign) {
+  if (decimals < 0) {  // three significant digits of the reference
+    const double magnitude = reference == 0 ? 0 : std::floor(std::log10(std::abs(reference)));
+    if (magnitude > 2) {
+      const double unit = std::pow(10, magnitude - 2);
+      value = std::round(value / unit) * unit;
+    }
+    decimals = static_cast<int>(std::clamp(2 - magnitude, 0.0, 6.0));
+  }
+  std::string text = fmt::format("{:.{}f}", std::abs(value), decimals);
+  for (auto at = static_cast<std::ptrdiff_t>(std::min(text.find('.'), text.size())) - 3; at > 0;
+       at -= 3) {
+    text.insert(static_cast<std::size_t>(at), 1, ',');
+  }
+  const bool zero = text.find_first_not_of("0.,") == std::string::npos;
+  if (value < 0 && !zero) return fmt::format("-{}", text);
+  return sign && !zero ? fmt::format("+{}", text) : text;
+}
+
+std::string mark_letter(std::size_t index) {
+  const std::string last(1, static_cast<char>('a' + index % 26));
+  return index < 26 ? last : mark_letter(index / 26 - 1) + last;
+}
+
+std::string render_table(const std::vector<Record>& records, const TableOptions& options) {
+  return format_table(build_table(records, options), options.format);
+}
+
+}  // namespace lra::results

@@ -1,0 +1,134 @@
+#pragma once
+// Tables for people: a set of records becomes a format-independent Table, and that becomes
+// Markdown, CSV, LaTeX (booktabs), HTML or JSON. A missing number is "—", never 0; whatever is not
+// comparable with its column's other numbers carries a mark with a footnote.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "results/analysis/leaderboard.h"
+#include "results/published/published.h"
+#include "results/record/metrics.h"
+#include "results/record/record.h"
+
+namespace lra::results {
+
+// One member a flag of `lra table`.
+struct TableOptions {
+  std::string format = "md";         // --format md|csv|tex|html|json
+  std::vector<std::string> columns;  // --columns; empty: accuracies and averages, or, for a single
+                                     // task, accuracies, speed, memory, parameters, time
+  std::string sort;                  // --sort COLUMN, best first; -COLUMN: worst first; empty: name
+  std::vector<std::string> with;     // --with published:KEY or a .json file of that schema
+  std::string delta;                 // --delta published:KEY: show the difference to its rows
+  std::vector<std::string> tasks;    // --tasks; empty: all
+  std::vector<std::string> attentions;  // --attention; empty: all
+  std::string division;  // --division apples-to-apples|free-for-all; empty: both, marked
+  std::string baseline = "softmax";  // --baseline: the attention that `versus` compares with
+  bool ladder = true;                // --no-ladder: without rows of trivial predictors
+  std::string caption;               // --caption
+};
+
+// Column words, as `--columns` takes them: a task (its test accuracy), METRIC or METRIC:TASK (see
+// metrics.h; without a task, one column for each), avg5, avg6, versus[:TASK], interval[:TASK],
+// agreement:BASELINE[:TASK], seeds[:TASK], data[:TASK], verdict[:TASK], preset, protocol,
+// precision, machine.
+struct Column {
+  enum class Kind {
+    metric,
+    average,
+    versus,
+    interval,
+    agreement,
+    seeds,
+    data,
+    verdict,
+    entry_text
+  };
+  std::string id;  // canonical word, e.g. "accuracy:listops"
+  Kind kind = Kind::metric;
+  std::string title;
+  std::string unit;
+  Better better = Better::neither;
+  const Metric* metric = nullptr;
+  std::string task;       // of metric, versus, interval, agreement, seeds, data, verdict
+  std::string name;       // of agreement: the baseline; of entry_text: which
+  std::size_t tasks = 0;  // of average: 5 or 6
+  [[nodiscard]] bool is_text() const;  // holds words, no numbers
+};
+
+struct TableCell {
+  Real value;  // in the column's unit
+  Real sd;
+  std::int64_t n = 0;              // seeds; 0: not a mean
+  int decimals = 2;                // -1: three significant digits
+  bool sign = false;               // show a plus sign
+  Real delta;                      // to the literature
+  std::string text;                // shown if there is no value; empty: missing
+  std::string suffix;              // shown after the value
+  std::vector<std::size_t> marks;  // indices into Table::notes
+};
+
+struct TableRow {
+  enum class Kind { measured, baseline, published };
+  Kind kind = Kind::measured;
+  std::string label;
+  std::vector<std::size_t> marks;
+  std::vector<TableCell> cells;  // one a column
+};
+
+struct Table {
+  std::string caption;
+  std::vector<Column> columns;
+  std::vector<TableRow> rows;       // measured, then baselines, then published
+  std::vector<std::string> notes;   // footnotes, in order of first use
+  std::vector<std::string> legend;  // what holds for the whole table
+};
+
+// Throws Error(usage) for an unknown column, task, attention, division or published key, with near
+// matches, and for a published table that has nothing for these columns; Error(data) if no record
+// is left.
+[[nodiscard]] Table build_table(const std::vector<Record>& records, const TableOptions& options);
+
+// The same of a leaderboard; the filters (tasks, attentions, division, baseline) are not looked at.
+[[nodiscard]] Table build_table(const Leaderboard& board, const TableOptions& options);
+
+// Throws Error(usage) for an unknown format.
+[[nodiscard]] std::string format_table(const Table& table, const std::string& format);
+
+// build_table and format_table in one: all that `lra table` does.
+[[nodiscard]] std::string render_table(const std::vector<Record>& records,
+                                       const TableOptions& options);
+
+// Parts of the above, shared with the report.
+
+// The records that the filters leave. Throws as build_table().
+[[nodiscard]] std::vector<Record> select_records(const std::vector<Record>& records,
+                                                 const TableOptions& options);
+
+// The columns of a leaderboard under these words; empty words give the default.
+[[nodiscard]] std::vector<Column> select_columns(const Leaderboard& board,
+                                                 const std::vector<std::string>& words);
+// A label for each entry: the attention, with whatever else tells entries apart (options, preset,
+// precision).
+[[nodiscard]] std::vector<std::string> entry_labels(const std::vector<Entry>& entries);
+
+// The table element with its footnotes; a number's cell carries it as data-value, for sorting.
+[[nodiscard]] std::string html_table(const Table& table);
+[[nodiscard]] std::string html_escape(const std::string& text);
+
+// A number as tables show it: fixed decimals or three significant digits, digits grouped by commas.
+[[nodiscard]] std::string format_number(double value, int decimals, bool sign = false);
+// The same with the digits that `reference` would get: a deviation beside its mean.
+[[nodiscard]] std::string format_number_like(double value, double reference, int decimals,
+                                             bool sign = false);
+
+// "p = 0.042", or "p < 0.001" where three decimals would show none.
+[[nodiscard]] std::string format_p(double p);
+
+// Mark 0 is "a", 25 "z", 26 "aa".
+[[nodiscard]] std::string mark_letter(std::size_t index);
+
+}  // namespace lra::results

@@ -1,0 +1,209 @@
+#include "results/table/table.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "results/record/load.h"
+#include "results/record/testing.h"
+#include "tests/catch.h"
+
+using lra::results::Record;
+using lra::results::TableOptions;
+using lra::results::testing::sample_record;
+using lra::testing::ContainsSubstring;
+namespace fs = std::filesystem;
+namespace results = lra::results;
+
+namespace {
+
+const fs::path kData = fs::path(lra::testing::source_dir()) / "results" / "testdata";
+
+const std::vector<Record>& fixture() {
+  static const auto loaded = results::load_records({kData / "fixture"}, results::OnFault::refuse);
+  return loaded.records;
+}
+
+// Compares with a checked-in file; with LRA_UPDATE_GOLDEN set, writes it instead.
+void check_golden(const std::string& name, const std::string& text) {
+  const fs::path path = kData / "golden" / name;
+  if (std::getenv("LRA_UPDATE_GOLDEN") != nullptr) lra::write_file_atomic(path, text);
+  INFO(name);
+  CHECK(lra::read_file(path) == text);
+}
+
+TableOptions suite_options() {
+  TableOptions options;
+  options.with = {"published:lra-2021", "published:cosformer-2022", "published:s5_2022"};
+  options.delta = "published:lra-2021";
+  options.caption = "Fixture: five tasks";
+  options.sort = "listops";
+  return options;
+}
+
+TableOptions listops_options() {
+  TableOptions options;
+  options.tasks = {"listops"};
+  options.columns = {"listops", "interval", "versus",    "agreement:root_operator",
+                     "speed",   "memory",   "precision", "verdict"};
+  options.caption = "Fixture: ListOps, 50 % & more_";
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("table: the fixture renders to the checked-in tables in every format", "[golden]") {
+  for (const char* format : {"md", "csv", "tex", "html", "json"}) {
+    TableOptions suite = suite_options();
+    suite.format = format;
+    check_golden(fmt::format("suite.{}", format), results::render_table(fixture(), suite));
+    TableOptions listops = listops_options();
+    listops.format = format;
+    check_golden(fmt::format("listops.{}", format), results::render_table(fixture(), listops));
+  }
+  check_golden("default.md", results::render_table(fixture(), TableOptions{}));
+  check_golden("leaderboard.json",
+               results::to_json(results::build_leaderboard(fixture())).dump(2) + "\n");
+}
+
+TEST_CASE("table: numbers keep three digits or fixed decimals", "[unit]") {
+  using results::format_number;
+  CHECK(format_number(36.374, 2) == "36.37");
+  CHECK(format_number(-0.004, 2) == "0.00");
+  CHECK(format_number(0.63, 2, true) == "+0.63");
+  CHECK(format_number(-1.5, 1, true) == "-1.5");
+  CHECK(format_number(1234567, 0) == "1,234,567");
+  CHECK(format_number(256789.0, -1) == "257,000");
+  CHECK(format_number(123.4, -1) == "123");
+  CHECK(format_number(9.0449, -1) == "9.04");
+  CHECK(format_number(0.01234, -1) == "0.0123");
+  CHECK(format_number(0, -1) == "0.00");
+  CHECK(results::format_number_like(0.0636, 9.04, -1) == "0.06");
+  CHECK(results::format_number_like(1234, 256789, -1) == "1,000");
+  CHECK(results::format_p(0.0416) == "p = 0.042");
+  CHECK(results::format_p(0.0005) == "p = 0.001");
+  CHECK(results::format_p(0.00049) == "p < 0.001");
+  CHECK(results::mark_letter(0) == "a");
+  CHECK(results::mark_letter(27) == "ab");
+}
+
+TEST_CASE("table: wrong words are refused with near matches", "[unit]") {
+  const auto with = [](auto change) {
+    TableOptions options;
+    change(options);
+    return results::render_table(fixture(), options);
+  };
+  CHECK_THROWS_WITH(with([](TableOptions& o) { o.columns = {"listop"}; }),
+                    ContainsSubstring("unknown column 'listop'; did you mean listops"));
+  CHECK_THROWS_WITH(with([](TableOptions& o) { o.columns = {"speed:txt"}; }),
+                    ContainsSubstring("column speed:txt: unknown task 'txt'; did you mean text"));
+  CHECK_THROWS_WITH(with([](TableOptions& o) { o.columns = {"agreement:root"}; }),
+                    ContainsSubstring("unknown baseline 'root'; did you mean root_operator"));
+  CHECK_THROWS_WITH(
+      with([](TableOptions& o) { o.sort = "speed:text"; }),
+      ContainsSubstring("sort: column 'speed:text' is not in the table; it has model"));
+  CHECK_THROWS_WITH(with([](TableOptions& o) { o.with = {"published:lra2020"}; }),
+                    ContainsSubstring("unknown published table 'lra2020'; did you mean"));
+  CHECK_THROWS_WITH(
+      with([](TableOptions& o) { o.with = {"lra2021_table2"}; }),
+      ContainsSubstring("has nothing for these columns; it is a table of efficiency"));
+  CHECK_THROWS_WITH(with([](TableOptions& o) { o.tasks = {"pathx"}; }),
+                    ContainsSubstring("unknown task 'pathx'; did you mean pathfinder"));
+  CHECK_THROWS_WITH(with([](TableOptions& o) { o.division = "free"; }),
+                    ContainsSubstring("unknown division 'free'; did you mean free-for-all"));
+  CHECK_THROWS_WITH(with([](TableOptions& o) { o.format = "xml"; }),
+                    ContainsSubstring("unknown format 'xml'"));
+  try {
+    static_cast<void>(with([](TableOptions& o) { o.columns = {"x"}; }));
+    FAIL("not refused");
+  } catch (const lra::Error& error) {
+    CHECK(lra::exit_code(error.kind()) == 2);
+  }
+}
+
+TEST_CASE("table: what is missing is a dash, in text and in numbers", "[unit]") {
+  TableOptions options;
+  options.columns = {"text", "avg5"};
+  options.attentions = {"cosformer", "softmax"};
+  options.format = "json";
+  const auto json = nlohmann::json::parse(results::render_table(fixture(), options));
+  for (const auto& row : json["rows"]) {
+    for (const auto& [id, cell] : row["cells"].items()) {
+      INFO(row["model"] << " " << id);
+      CHECK((cell["value"].is_null() ? cell["text"] == "—" : cell["value"] > 1.0));
+    }
+  }
+  CHECK(json["rows"][0]["cells"]["accuracy:text"]["value"].is_null());
+}
+
+TEST_CASE("table: the literature's difference is shown for comparable data only", "[unit]") {
+  TableOptions options;
+  options.columns = {"listops", "text"};
+  options.attentions = {"softmax"};
+  options.delta = "lra2021";
+  options.format = "json";
+  const auto json = nlohmann::json::parse(results::render_table(fixture(), options));
+  bool seen = false;
+  for (const auto& row : json["rows"]) {
+    if (row["kind"] != "measured") continue;
+    CHECK(row["cells"]["accuracy:text"]["delta"].is_null());
+    if (row["cells"]["accuracy:listops"]["n"] == 3) {
+      seen = true;
+      CHECK(row["cells"]["accuracy:listops"]["delta"].get<double>() ==
+            lra::testing::Approx(36.6333 - 36.37).epsilon(1e-3));
+    }
+  }
+  CHECK(seen);
+}
+
+TEST_CASE("table: filters, sorting and metric columns of several tasks", "[unit]") {
+  TableOptions options;
+  options.division = "free-for-all";
+  options.format = "csv";
+  CHECK_THAT(results::render_table(fixture(), options),
+             ContainsSubstring("accuracy:pathfinder") && !ContainsSubstring("accuracy:image"));
+  options = {};
+  options.attentions = {"softmax", "linear_transformer"};
+  options.columns = {"speed:listops", "memory", "params:image"};
+  options.sort = "memory:listops";
+  options.ladder = false;
+  const auto table = results::build_table(fixture(), options);
+  REQUIRE(table.columns.size() == 7);
+  CHECK(table.columns[1].id == "peak_tensor_bytes:listops");
+  CHECK(table.columns[1].title == "ListOps peak tensors");
+  CHECK(table.rows[0].label == "Linear Trans. (f32)");  // least memory first
+  CHECK(table.rows[0].cells[1].value == 80.0);
+  CHECK_FALSE(table.rows.back().cells[1].value.has_value());
+  options.sort = "-memory:listops";
+  CHECK(results::build_table(fixture(), options).rows[0].cells[1].value == 140.0);
+}
+
+TEST_CASE("table: special characters are escaped in every format", "[unit]") {
+  Record record = sample_record();
+  record.attention.label = "a_b & <c> | \"d\", 5 % $x$";
+  TableOptions options;
+  options.columns = {"listops"};
+  const auto render = [&](const char* format) {
+    options.format = format;
+    return results::render_table({record}, options);
+  };
+  CHECK_THAT(render("md"), ContainsSubstring(R"(| a\_b & &lt;c> \| "d", 5 % $x$ |)"));
+  CHECK_THAT(render("tex"), ContainsSubstring(R"(a\_b \& <c> | "d", 5 \% \$x\$ &)"));
+  CHECK_THAT(render("html"),
+             ContainsSubstring("a_b &amp; &lt;c&gt; | &quot;d&quot;, 5 % $x$</td>"));
+  CHECK_THAT(render("csv"), ContainsSubstring(R"("a_b & <c> | ""d"", 5 % $x$")"));
+}
+
+TEST_CASE("table: timings taken beside other runs are marked", "[unit]") {
+  Record record = sample_record();
+  record.speed.measured = "shared";
+  TableOptions options;
+  options.columns = {"listops", "speed"};
+  const auto table = results::build_table({record}, options);
+  CHECK(table.rows[0].cells[0].marks.empty());
+  REQUIRE(table.rows[0].cells[1].marks.size() == 1);
+  CHECK(table.notes[table.rows[0].cells[1].marks[0]] == "measured while other runs ran beside");
+}

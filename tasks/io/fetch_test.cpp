@@ -1,0 +1,243 @@
+// Downloads from a server on the loopback that serves small archives of the official shape, and
+// misbehaves.
+
+#include "tasks/io/fetch.h"
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "tasks/io/test_http_server.h"
+#include "tasks/test_support.h"
+#include "tests/archive_builder.h"
+
+namespace lra::tasks::testing {
+namespace {
+
+using lra::testing::build_archive;
+using lra::testing::BuiltEntry;
+using lra::testing::ContainsSubstring;
+using lra::testing::EntryKind;
+using lra::testing::Packing;
+
+const char* const kTable = "Source\tTarget\n( ( ( [MAX 1 ) 2 ) ] )\t2\n";
+
+// The release in small: other tasks' files, the first of two nested folders, the one that is
+// wanted.
+std::string release(std::size_t filler = 60000) {
+  std::string noise(filler, ' ');
+  std::uint32_t state = 7;
+  for (char& c : noise) c = static_cast<char>((state = state * 1664525 + 1013904223) >> 24U);
+  return build_archive({{"lra_release/listops-1000/basic_train.tsv", "an older copy"},
+                        {"lra_release/lra_release/pathfinder32/noise.bin", noise},
+                        {"lra_release/lra_release/listops-1000/basic_train.tsv", kTable},
+                        {"lra_release/lra_release/listops-1000/basic_val.tsv", kTable},
+                        {"lra_release/lra_release/listops-1000/basic_test.tsv", kTable}},
+                       Packing::tar_gz);
+}
+
+FetchOptions options_for(const TestServer& server, const TempFolder& folder,
+                         const std::string& name = "lra_release.gz") {
+  FetchOptions o;
+  o.out = folder.path();
+  o.url = server.url(name);
+  o.http.first_wait_s = 0.01;
+  o.http.attempts = 3;
+  return o;
+}
+
+FetchPlan listops() { return official_plan("listops", nlohmann::json::object()); }
+
+// The message of the error that fetching ends in; its kind must be the expected one.
+std::string fault(const FetchOptions& options, ErrorKind kind, const FetchPlan& plan = listops()) {
+  try {
+    static_cast<void>(fetch(plan, options));
+  } catch (const Error& error) {
+    INFO(error.what());
+    CHECK(error.kind() == kind);
+    return error.what();
+  }
+  FAIL("fetched without an error");
+  return {};
+}
+
+// Files that a failed call may leave: nothing under a final name.
+bool nothing_final(const TempFolder& folder) {
+  return !fs::exists(folder.path() / "listops-1000") &&
+         !fs::exists(folder.path() / "lra_release.gz");
+}
+
+TEST_CASE("fetch: unpacks only the task's folder, from the inner release, and says whence",
+          "[unit]") {
+  for (const bool stream : {false, true}) {
+    const TempFolder folder;
+    const TestServer server({.body = release()});
+    FetchOptions options = options_for(server, folder);
+    options.stream = stream;
+    const FetchReport report = fetch(listops(), options);
+    CHECK(report.files == 3);
+    CHECK(read_file(folder.path() / "listops-1000/basic_train.tsv") == kTable);
+    CHECK_FALSE(fs::exists(folder.path() / "lra_release.gz"));
+    CHECK_FALSE(fs::exists(folder.path() / "pathfinder32"));
+    const auto card = read_json(folder.path() / "listops-1000/fetched.json");
+    CHECK(card.at("url") == options.url);
+    CHECK(card.at("sha256") == report.sha256);
+    // A second call finds it and asks nobody.
+    const int before = server.connections();
+    CHECK(fetch(listops(), options).already);
+    CHECK(server.connections() == before);
+  }
+}
+
+TEST_CASE("fetch: connections that break are taken up where they broke", "[unit]") {
+  for (const bool stream : {false, true}) {
+    const TempFolder folder;
+    const TestServer server({.body = release(), .cut_after = 20000});
+    FetchOptions options = options_for(server, folder);
+    options.stream = stream;
+    const FetchReport report = fetch(listops(), options);
+    CHECK(report.connections >= 3);
+    CHECK(read_file(folder.path() / "listops-1000/basic_test.tsv") == kTable);
+  }
+}
+
+TEST_CASE("fetch: a call that gave up is continued by the next one", "[unit]") {
+  const TempFolder folder;
+  const TestServer server({.body = release(), .cut_after = 30000, .cuts = 1, .busy_at = 1});
+  FetchOptions options = options_for(server, folder);
+  options.http.attempts = 1;
+  static_cast<void>(fault(options, ErrorKind::io));
+  CHECK(nothing_final(folder));
+  const FetchReport report = fetch(listops(), options);
+  CHECK(report.resumed_from == 30000);
+  CHECK(read_file(folder.path() / "listops-1000/basic_val.tsv") == kTable);
+}
+
+TEST_CASE("fetch: a server without ranges is read from the start", "[unit]") {
+  const TempFolder folder;
+  const TestServer server({.body = release(), .ranges = false, .cut_after = 20000, .cuts = 1});
+  CHECK(fetch(listops(), options_for(server, folder)).files == 3);
+}
+
+TEST_CASE("fetch: refusals and lies are errors that leave nothing under a final name", "[unit]") {
+  const std::string body = release();
+  const TempFolder folder;
+  SECTION("not found") {
+    const TestServer server({.body = "no", .status = 404});
+    CHECK_THAT(fault(options_for(server, folder), ErrorKind::io), ContainsSubstring("404"));
+  }
+  SECTION("an internal fault") {
+    const TestServer server({.body = "no", .status = 500});
+    CHECK_THAT(fault(options_for(server, folder), ErrorKind::io), ContainsSubstring("500"));
+  }
+  SECTION("a size that is too large") {
+    const TestServer server({.body = body, .lie = 1000});
+    static_cast<void>(fault(options_for(server, folder), ErrorKind::io));
+  }
+  SECTION("a size other than the one asked for") {
+    const TestServer server({.body = body});
+    FetchOptions options = options_for(server, folder);
+    options.bytes = 5;
+    CHECK_THAT(fault(options, ErrorKind::data), ContainsSubstring("expected 5"));
+  }
+  SECTION("another digest") {
+    const TestServer server({.body = body});
+    FetchOptions options = options_for(server, folder);
+    options.sha256 = std::string(64, '0');
+    CHECK_THAT(fault(options, ErrorKind::data), ContainsSubstring("SHA-256"));
+    CHECK_FALSE(fs::exists(folder.path() / "lra_release.gz.part"));
+  }
+  SECTION("an archive without the folder") {
+    const TestServer server({.body = build_archive({{"other/file", "x"}}, Packing::tar_gz)});
+    CHECK_THAT(fault(options_for(server, folder), ErrorKind::data),
+               ContainsSubstring("holds nothing below"));
+  }
+  SECTION("a cut archive") {
+    const TestServer server({.body = body.substr(0, body.size() / 2)});
+    static_cast<void>(fault(options_for(server, folder), ErrorKind::data));
+  }
+  SECTION("no archive at all") {
+    const TestServer server({.body = "<html>please log in</html>"});
+    static_cast<void>(fault(options_for(server, folder), ErrorKind::data));
+  }
+  SECTION("nobody listens") {
+    FetchOptions options;
+    options.out = folder.path();
+    options.url = "http://127.0.0.1:1/lra_release.gz";
+    options.http.attempts = 2;
+    options.http.first_wait_s = 0.01;
+    static_cast<void>(fault(options, ErrorKind::io));
+  }
+  SECTION("not an address") {
+    FetchOptions options;
+    options.out = folder.path();
+    options.url = "file:///etc/passwd";
+    static_cast<void>(fault(options, ErrorKind::usage));
+  }
+  CHECK(nothing_final(folder));
+}
+
+TEST_CASE("fetch: archives that reach out of the folder are refused", "[unit]") {
+  const std::string inner = "lra_release/lra_release/listops-1000/";
+  for (const BuiltEntry& hostile :
+       {BuiltEntry{inner + "../../../../evil.tsv", "x"},
+        BuiltEntry{inner + "basic_val.tsv", "/etc/passwd", EntryKind::symbolic_link},
+        BuiltEntry{inner + "basic_val.tsv", "../../../x", EntryKind::hard_link}}) {
+    for (const bool stream : {false, true}) {
+      INFO(hostile.name);
+      const TempFolder folder;
+      const TestServer server(
+          {.body = build_archive({{inner + "basic_train.tsv", kTable}, hostile}, Packing::tar_gz)});
+      FetchOptions options = options_for(server, folder);
+      options.stream = stream;
+      static_cast<void>(fault(options, ErrorKind::data));
+      CHECK(nothing_final(folder));
+      CHECK_FALSE(fs::exists(folder.path().parent_path() / "evil.tsv"));
+    }
+  }
+}
+
+TEST_CASE("fetch: a full disk is an error that leaves nothing under a final name", "[unit]") {
+  const TempFolder folder;
+  const TestServer server({.body = release(3000000)});
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit small = before;
+  small.rlim_cur = 1 << 20;
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  static_cast<void>(fault(options_for(server, folder), ErrorKind::io));
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  CHECK(nothing_final(folder));
+}
+
+TEST_CASE("fetch: what is kept whole gets its name when it is whole", "[unit]") {
+  const TempFolder folder;
+  const std::string body = build_archive({{"aclImdb/train/pos/0_9.txt", "good"}}, Packing::tar_gz);
+  const TestServer server({.body = body});
+  const FetchPlan plan = official_plan("text", nlohmann::json::object());
+  CHECK(plan.sha256.size() == 64);
+  const FetchReport report = fetch(plan, options_for(server, folder, "aclImdb_v1.tar.gz"));
+  CHECK(read_file(folder.path() / "aclImdb_v1.tar.gz") == body);
+  CHECK(report.sha256 == sha256_hex(body));
+  // Something of that name from elsewhere is not overwritten.
+  FetchOptions other = options_for(server, folder, "aclImdb_v1.tar.gz");
+  other.url += "?mirror";
+  static_cast<void>(fault(other, ErrorKind::usage, plan));
+}
+
+TEST_CASE("fetch: every task of the arena has a plan, others say that they have none", "[unit]") {
+  for (const char* task : {"listops", "text", "retrieval", "image", "pathfinder", "pathx"}) {
+    INFO(task);
+    const FetchPlan plan = official_plan(task, nlohmann::json::object());
+    CHECK(plan.url.starts_with("https://"));
+    CHECK_FALSE(plan.product.empty());
+  }
+  CHECK(official_plan("pathfinder", {{"size", 64}})
+            .folder.ends_with("pathfinder64/curv_contour_length_14"));
+}
+
+}  // namespace
+}  // namespace lra::tasks::testing
