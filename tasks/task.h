@@ -76,6 +76,15 @@ struct TaskData {
 enum class Head { pooled_class, pair_class, token };
 
 // What the model needs to know of a task, after its options were set.
+// Where a task's examples come from, one line each, as `lra list tasks` prints them.
+struct DataSource {
+  std::string examples;   // what an example is
+  std::string origin;     // who made the data, and the terms under which they are published
+  std::string sizes;      // train / validation / test of the official set
+  std::string command;    // how to get them
+  std::string otherwise;  // what is used where they are absent
+};
+
 struct TaskInfo {
   std::string name;
   std::string title;  // for tables
@@ -88,6 +97,7 @@ struct TaskInfo {
   bool pixels = false;          // tokens are grey values (value = id - pixel_offset)
   std::int64_t pixel_offset = 1;
   bool zero_is_padding = false;  // id 0 occurs inside a sequence and is left out of it
+  DataSource source;
   // The options that grow with the sequences of generated data, all by the same factor; empty:
   // there are none of another length.
   std::vector<std::string> length_axis;

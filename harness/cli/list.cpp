@@ -29,6 +29,11 @@ json list_tasks() {
                    {"classes", info.classes},
                    {"vocabulary", info.vocabulary},
                    {"max_length", info.max_length},
+                   {"examples", info.source.examples},
+                   {"origin", info.source.origin},
+                   {"sizes", info.source.sizes},
+                   {"command", info.source.command},
+                   {"otherwise", info.source.otherwise},
                    {"options", table.describe()}});
   }
   return all;
@@ -139,7 +144,38 @@ void print_list(const std::string& what, const json& all) {
   }
 }
 
-int list(const std::string& what, bool as_json) {
+std::string text_of(const json& entry, const char* key) { return entry.at(key).get<std::string>(); }
+
+// The tables of README.md and attention/README.md; tools/check_docs.sh holds them against these.
+void print_markdown(const std::string& what, const json& all) {
+  if (what == "tasks") {
+    fmt::print(
+        "| task | examples | length | train / validation / test | data from | how to get them | "
+        "without them |\n|---|---|---:|---|---|---|---|\n");
+    for (const auto& e : all) {
+      const std::string otherwise = text_of(e, "otherwise");
+      fmt::print("| `{}` | {} | {} | {} | {} | {} | {} |\n", text_of(e, "name"),
+                 text_of(e, "examples"), e["max_length"].get<int>(), text_of(e, "sizes"),
+                 text_of(e, "origin"), text_of(e, "command"), otherwise.empty() ? "—" : otherwise);
+    }
+  } else if (what == "attention") {
+    fmt::print(
+        "| variant | name in tables | paper | time | memory | causal | file |\n"
+        "|---|---|---|---|---|---|---|\n");
+    for (const auto& e : all) {
+      fmt::print("| `{}` | {} | {} | {} | {} | {} | [{}.cpp]({}.cpp) |\n", text_of(e, "name"),
+                 text_of(e, "label"), text_of(e, "cite"), text_of(e, "time"), text_of(e, "memory"),
+                 e["causal"].get<bool>() ? "yes" : "", text_of(e, "name"), text_of(e, "name"));
+    }
+  } else {
+    fmt::print("| {} | description |\n|---|---|\n", what);
+    for (const auto& e : all) {
+      fmt::print("| `{}` | {} |\n", text_of(e, "name"), e.value("description", ""));
+    }
+  }
+}
+
+int list(const std::string& what, const std::string& format) {
   const std::vector<std::pair<std::string, json (*)()>> lists{
       {"tasks", list_tasks},         {"attention", list_attention}, {"presets", list_presets},
       {"protocols", list_protocols}, {"suites", list_suites},       {"published", list_published}};
@@ -147,7 +183,11 @@ int list(const std::string& what, bool as_json) {
   for (const auto& [name, make] : lists) {
     if (what.empty() || what == name) result[name] = make();
   }
-  if (as_json) {
+  if (format == "md") {
+    for (const auto& [name, all] : result.items()) print_markdown(name, all);
+    return 0;
+  }
+  if (format == "json") {
     fmt::print("{}\n", (what.empty() ? result : result[what]).dump(2));
     return 0;
   }
@@ -162,12 +202,16 @@ void add_list(CLI::App& app, Action& action) {
       app.add_subcommand("list", "tasks, attention variants, presets, protocols and their options");
   auto what = std::make_shared<std::string>();
   auto as_json = std::make_shared<bool>(false);
+  auto format = std::make_shared<std::string>("text");
   command
       ->add_option("WHAT", *what,
                    "tasks, attention, presets, protocols, suites or published (default: all)")
       ->check(CLI::IsMember({"tasks", "attention", "presets", "protocols", "suites", "published"}));
-  command->add_flag("--json", *as_json, "as JSON");
-  command->callback([=, &action] { action = [=] { return list(*what, *as_json); }; });
+  command->add_option("--format", *format, "text, json or md (a Markdown table)")
+      ->check(CLI::IsMember({"text", "json", "md"}));
+  command->add_flag("--json", *as_json, "the same as --format json");
+  command->callback(
+      [=, &action] { action = [=] { return list(*what, *as_json ? "json" : *format); }; });
 }
 
 }  // namespace lra::harness::cli

@@ -99,6 +99,11 @@ class Image final : public Task {
     info.name = "image";
     info.title = "Image";
     info.cite = "Krizhevsky2009";
+    info.source = {.examples = "32 x 32 photographs in grey, pixel by pixel; ten classes",
+                   .origin = "CIFAR-10 (Krizhevsky 2009), no licence text",
+                   .sizes = "45,000 / 5,000 / 10,000",
+                   .command = "lra data fetch image",
+                   .otherwise = "stand-in: drawn shapes"};
     info.classes = 10;
     info.vocabulary = 256 + offset();
     info.max_length = max_length_;

@@ -73,6 +73,11 @@ class Text final : public Task {
     info.name = "text";
     info.title = "Text";
     info.cite = "Maas2011";
+    info.source = {.examples = "film reviews as bytes; positive or negative",
+                   .origin = "IMDb reviews (Maas et al. 2011), for research, no licence text",
+                   .sizes = "25,000 / — / 25,000",
+                   .command = "lra data fetch text",
+                   .otherwise = "stand-in: pseudo-English reviews"};
     info.classes = 2;
     info.vocabulary = kByteVocabulary;
     info.max_length = max_length_;

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Compares the parts of the documentation that a command generates with what it prints now:
+#   <!-- begin: lra list tasks --format md -->  ...  <!-- end -->
+# Prints each difference; --fix writes the new text instead.
+#   tools/check_docs.sh [--fix] [LRA]        default: build/release/bin/lra
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+fix=false
+if [ "${1-}" = --fix ]; then
+  fix=true
+  shift
+fi
+lra=${1:-build/release/bin/lra}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+failed=0
+parts=0
+while IFS= read -r file; do
+  new=$scratch/new
+  : >"$new"
+  inside=false
+  while IFS= read -r line || [ -n "$line" ]; do
+    if [[ $line == '<!-- end -->' ]]; then
+      inside=false
+    fi
+    if ! $inside; then
+      printf '%s\n' "$line" >>"$new"
+    fi
+    if [[ $line =~ ^'<!-- begin: lra '(.*)' -->'$ ]]; then
+      inside=true
+      parts=$((parts + 1))
+      read -ra words <<<"${BASH_REMATCH[1]}"
+      "$lra" "${words[@]}" >>"$new"
+    fi
+  done <"$file"
+  if $inside; then
+    echo "$file: a generated part without its <!-- end -->" >&2
+    failed=1
+  elif ! cmp -s "$file" "$new"; then
+    if $fix; then
+      cp "$new" "$file"
+      echo "$file: written anew"
+    else
+      diff -u --label "$file" "$file" --label "what the program prints" "$new" >&2 || true
+      failed=1
+    fi
+  fi
+done < <(grep -rlE '^<!-- begin: lra ' --include='*.md' . | grep -v '^\./build' | sort)
+if [ "$parts" -eq 0 ]; then
+  echo "no generated parts found" >&2
+  failed=1
+fi
+exit $failed
