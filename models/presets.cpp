@@ -28,14 +28,15 @@ json preset_file(std::string_view name) {
   } else {
     throw Error(ErrorKind::usage, unknown_name_message("preset", name, preset_names()));
   }
-  if (!file.is_object() || file.value("schema", "") != "lra-preset/1") {
+  if (!file.is_object() || file.value("schema", json()) != "lra-preset/1") {
     fail(ErrorKind::data, "{}: not a preset; expected \"schema\": \"lra-preset/1\"", name);
   }
   return file;
 }
 
-Preset load_preset(std::string_view name, std::string_view task) {
-  const json file = preset_file(name);
+namespace {
+
+Preset parse_preset(const json& file, std::string_view name, std::string_view task) {
   Preset preset;
   preset.name = file.value("name", std::string(name));
   preset.description = file.value("description", "");
@@ -62,6 +63,17 @@ Preset load_preset(std::string_view name, std::string_view task) {
     assign(*entry, fmt::format("preset {}: tasks.{}", preset.name, task));
   }
   return preset;
+}
+
+}  // namespace
+
+Preset load_preset(std::string_view name, std::string_view task) {
+  const json file = preset_file(name);
+  try {
+    return parse_preset(file, name, task);
+  } catch (const json::exception& error) {
+    fail(ErrorKind::data, "preset {}: not of the form lra-preset/1: {}", name, error.what());
+  }
 }
 
 }  // namespace lra::models

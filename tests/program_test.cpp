@@ -211,7 +211,13 @@ TEST_CASE("diagnose: the same model with and without, and from the folder what t
     CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
     CHECK_THAT(o.err, ContainsSubstring(message));
   };
-  std::string weights = lra::read_file(with / "model.safetensors");
+  const std::string written = lra::read_file(with / "model.safetensors");
+  std::string weights = written;
+  weights[weights.size() - 3] ^= 1;
+  lra::write_file_atomic(with / "model.safetensors", weights);
+  refused("model.safetensors: damaged");
+  weights = written;  // an earlier version's file has no digest
+  weights.replace(weights.find("\"sha256\""), 8, "\"none__\"");
   const auto changed = [&](const std::string& from, const std::string& to) {
     std::string text = weights;
     text.replace(text.find(from), from.size(), to);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -55,6 +56,8 @@ TEST_CASE("registry: unknown names list near matches", "[unit]") {
   CHECK(registry.names() == std::vector<std::string>{"linear_transformer", "softmax"});
   CHECK(!registry.add("softmax", 3));
   CHECK_THROWS_WITH(registry.at("linear"), ContainsSubstring("'softmax' is registered twice"));
+  const std::string message = lra::unknown_name_message("task", std::string(100000, 'x'), {"text"});
+  CHECK(message.size() < 200);
   for (const char* taken : {"a", "b"}) {
     lra::Registry<int> aliased("task");
     aliased.add("a", 1, {"b"});
@@ -84,6 +87,14 @@ TEST_CASE("options: defaults, ranges, strings, unknown names", "[unit]") {
   CHECK_THROWS_AS(table.assign({{"block", 1.5}}, "w"), lra::Error);
   CHECK_THROWS_AS(table.assign({{"eps", std::nan("")}}, "w"), lra::Error);
   CHECK(table.values()["block"] == 32);
+  std::int64_t seed = 0;
+  lra::OptionTable seeds;
+  seeds.integer("seed", seed, std::numeric_limits<std::int64_t>::min(),
+                std::numeric_limits<std::int64_t>::max(), "any");
+  for (const char* large : {"18446744073709551615", "1e19"}) {  // not taken for -1
+    CHECK_THROWS_AS(seeds.assign({{"seed", nlohmann::json::parse(large)}}, "w"), lra::Error);
+    CHECK_THROWS_AS(seeds.assign({{"seed", large}}, "w"), lra::Error);
+  }
 }
 
 TEST_CASE("files: atomic writes replace whole files or nothing", "[unit]") {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "engine/base/text.h"
+
 namespace lra {
 namespace {
 
@@ -46,13 +48,15 @@ int exit_code(ErrorKind kind) noexcept {
 std::string unknown_name_message(std::string_view kind, std::string_view name,
                                  const std::vector<std::string>& known) {
   std::vector<std::string> near;
+  constexpr std::size_t kLongestName = 200;  // the distance takes the product of both lengths
   for (const auto& candidate : known) {
     const bool prefix = name.size() >= 3 && candidate.starts_with(name.substr(0, 3));
-    if (prefix || edit_distance(name, candidate) <= std::max<std::size_t>(2, name.size() / 3)) {
+    if (prefix || (name.size() <= kLongestName &&
+                   edit_distance(name, candidate) <= std::max<std::size_t>(2, name.size() / 3))) {
       near.push_back(candidate);
     }
   }
-  std::string message = fmt::format("unknown {} '{}'", kind, name);
+  std::string message = fmt::format("unknown {} '{}'", kind, shortened(name));
   if (!near.empty()) message += fmt::format("; did you mean {}?", fmt::join(near, ", "));
   return message + fmt::format("; known: {}", fmt::join(known, ", "));
 }

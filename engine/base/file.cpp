@@ -2,22 +2,24 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/json.h"
 
 namespace lra {
 namespace {
@@ -121,26 +123,76 @@ void write_file_atomic(const fs::path& path, std::string_view content) {
   file.commit();
 }
 
-nlohmann::json parse_json(std::string_view text, const std::string& where) {
-  try {
-    return nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
-    const std::size_t at = std::min(error.byte == 0 ? 0 : error.byte - 1, text.size());
-    const std::string_view before = text.substr(0, at);
-    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-    const std::size_t start =
-        before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
-    fail(ErrorKind::data, "{}:{}:{}: not valid JSON", where, line, at - start + 1);
+void write_json(const fs::path& path, const nlohmann::json& value) {
+  write_file_atomic(path, json_text(value, 2) + "\n");
+}
+
+// Mapped files that are in use. Reading beyond the end of a file that became shorter, or from a
+// disk that fails, raises SIGBUS; the handler looks up whose memory it was and ends the program
+// with a message and the exit code of a data fault.
+namespace {
+
+struct Mapping {
+  std::atomic<const std::byte*> begin{nullptr};
+  std::atomic<std::size_t> size{0};
+  std::atomic<const char*> path{nullptr};
+};
+std::array<Mapping, 1024> mappings;
+struct sigaction action_before {};
+
+void write_all(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t put = ::write(STDERR_FILENO, text.data(), text.size());
+    if (put <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(put));
   }
 }
 
-nlohmann::json read_json(const fs::path& path) {
-  return parse_json(read_file(path), path.string());
+void on_bus_error(int, siginfo_t* info, void*) {
+  const auto* address = static_cast<const std::byte*>(info->si_addr);
+  for (const Mapping& mapping : mappings) {
+    const std::byte* begin = mapping.begin.load();
+    const char* path = mapping.path.load();
+    if (begin == nullptr || path == nullptr || std::less<>()(address, begin) ||
+        !std::less<>()(address, begin + mapping.size.load())) {
+      continue;
+    }
+    write_all("lra: ");
+    write_all(path);
+    write_all(": cannot read: the file was cut while it was in use, or its disk failed\n");
+    ::_exit(exit_code(ErrorKind::data));
+  }
+  ::sigaction(SIGBUS, &action_before, nullptr);  // not ours: happens again, to the old handler
 }
 
-void write_json(const fs::path& path, const nlohmann::json& value) {
-  write_file_atomic(path, value.dump(2) + "\n");
+void guard(const std::byte* begin, std::size_t size, const fs::path& path) {
+  static const bool installed = [] {
+    struct sigaction action {};
+    action.sa_sigaction = &on_bus_error;
+    action.sa_flags = SA_SIGINFO;
+    ::sigemptyset(&action.sa_mask);
+    return ::sigaction(SIGBUS, &action, &action_before) == 0;
+  }();
+  if (!installed) return;
+  for (Mapping& mapping : mappings) {
+    const std::byte* none = nullptr;
+    if (!mapping.begin.compare_exchange_strong(none, begin)) continue;
+    mapping.size = size;
+    mapping.path = ::strdup(path.c_str());
+    return;
+  }
 }
+
+void unguard(const std::byte* begin) {
+  for (Mapping& mapping : mappings) {
+    if (mapping.begin.load() != begin) continue;
+    std::free(const_cast<char*>(mapping.path.exchange(nullptr)));  // of strdup
+    mapping.begin = nullptr;
+    return;
+  }
+}
+
+}  // namespace
 
 MappedFile::MappedFile(const fs::path& path) {
   const Descriptor file(path, O_RDONLY);
@@ -149,18 +201,34 @@ MappedFile::MappedFile(const fs::path& path) {
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.value(), 0);
   if (address == MAP_FAILED) fail_io(path, "cannot map");
   bytes_ = {static_cast<const std::byte*>(address), size};
+  guard(bytes_.data(), size, path);
 }
 
 MappedFile::~MappedFile() {
+  if (bytes_.empty()) return;
+  unguard(bytes_.data());
   // munmap takes a non-const pointer although it only removes the mapping.
-  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+// Whether a locked descriptor is still the file of that name: its holder may have removed it.
+static bool is_current(int descriptor, const fs::path& path) {
+  struct stat held {};
+  struct stat named {};
+  return ::fstat(descriptor, &held) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
 FileLock::FileLock(const fs::path& path) : descriptor_(open_lock(path)) {
-  while (::flock(descriptor_, LOCK_EX) != 0) {
-    if (errno != EINTR) {
+  for (;;) {
+    if (::flock(descriptor_, LOCK_EX) == 0) {
+      if (is_current(descriptor_, path)) return;
+      ::close(std::exchange(descriptor_, -1));
+      descriptor_ = open_lock(path);
+    } else if (errno != EINTR) {
+      const int code = errno;
       ::close(descriptor_);
-      fail_io(path, "cannot lock");
+      fail_io(path, "cannot lock", code);
     }
   }
 }
@@ -172,6 +240,10 @@ std::unique_ptr<FileLock> FileLock::try_lock(const fs::path& path) {
     ::close(descriptor);
     if (code != EWOULDBLOCK) fail_io(path, "cannot lock", code);
     return nullptr;
+  }
+  if (!is_current(descriptor, path)) {  // its holder has just removed it
+    ::close(descriptor);
+    return try_lock(path);
   }
   return std::unique_ptr<FileLock>(new FileLock(descriptor));
 }
@@ -211,7 +283,9 @@ fs::path user_cache_dir() {
   if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
     return fs::path(home) / ".cache" / "lra";
   }
-  return fs::temp_directory_path() / "lra";
+  std::error_code code;
+  const fs::path temporary = fs::temp_directory_path(code);
+  return (code ? fs::path("/tmp") : temporary) / "lra";
 }
 
 }  // namespace lra

@@ -1,16 +1,19 @@
 #include "engine/base/json_schema.h"
 
 #include <fmt/ranges.h>
+#include <regex.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <set>
 #include <utility>
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/text.h"
 
 namespace lra {
 namespace {
@@ -20,16 +23,12 @@ using nlohmann::json;
 const std::set<std::string, std::less<>> kAnnotations{"$schema",     "$id",     "title",
                                                       "description", "default", "definitions"};
 const std::set<std::string, std::less<>> kRules{
-    "type",      "const",    "enum",     "properties",       "required", "additionalProperties",
-    "items",     "minItems", "maxItems", "minimum",          "maximum",  "exclusiveMinimum",
-    "minLength", "pattern",  "anyOf",    "exclusiveMaximum", "$ref"};
+    "type",      "const",     "enum",     "properties", "required",         "additionalProperties",
+    "items",     "minItems",  "maxItems", "minimum",    "maximum",          "exclusiveMinimum",
+    "minLength", "maxLength", "pattern",  "anyOf",      "exclusiveMaximum", "$ref"};
 
 // A value as it stands in an error: cut when long.
-std::string shown(const json& value) {
-  std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
-  return text;
-}
+std::string shown(const json& value) { return shortened(json_text(value), 57); }
 
 std::string escaped(const std::string& key) {  // RFC 6901
   std::string out;
@@ -44,13 +43,29 @@ bool has_type(const json& value, const std::string& type) {
   if (type == "boolean") return value.is_boolean();
   if (type == "null") return value.is_null();
   if (type == "number") return value.is_number();
-  return value.is_number_integer() ||  // "integer": 1.0 counts (draft-07, 6.1.1)
-         (value.is_number_float() && value.get<double>() == std::floor(value.get<double>()));
+  // "integer": 1.0 counts (draft-07, 6.1.1).
+  if (value.is_number_unsigned()) return std::in_range<std::int64_t>(value.get<std::uint64_t>());
+  if (value.is_number_integer()) return true;
+  if (!value.is_number_float()) return false;
+  const auto number = value.get<double>();
+  return number == std::floor(number) && number >= -0x1p63 && number < 0x1p63;
 }
 
 std::vector<std::string> as_list(const json& value) {
   if (value.is_string()) return {value.get<std::string>()};
   return value.get<std::vector<std::string>>();
+}
+
+// Whether a pattern occurs in a text. Not std::regex, whose search recurses once a character.
+bool matches(const std::string& pattern, const std::string& text) {
+  regex_t compiled{};
+  if (::regcomp(&compiled, pattern.c_str(), REG_EXTENDED | REG_NOSUB) != 0) {
+    fail(ErrorKind::config, "json schema: pattern {}: not a regular expression", pattern);
+  }
+  const bool whole = text.find('\0') == std::string::npos;  // it would end the text for regexec
+  const bool found = whole && ::regexec(&compiled, text.c_str(), 0, nullptr, 0) == 0;
+  ::regfree(&compiled);
+  return found;
 }
 
 const json& resolve(const json& root, const std::string& reference) {
@@ -165,10 +180,15 @@ class Checker {
         limit != schema.end() && value.size() < limit->get<std::size_t>()) {
       add(path, "got {} characters, expected at least {}", value.size(), limit->get<std::size_t>());
     }
+    if (const auto limit = schema.find("maxLength");
+        limit != schema.end() && value.size() > limit->get<std::size_t>()) {
+      add(path, "got {} characters, expected at most {}", value.size(), limit->get<std::size_t>());
+      return;
+    }
     const auto pattern = schema.find("pattern");
     if (pattern == schema.end()) return;
     const auto text = pattern->get<std::string>();
-    if (!std::regex_search(value, std::regex(text))) {
+    if (!matches(text, value)) {
       add(path, "got {}, expected the pattern {}", shown(value), text);
     }
   }

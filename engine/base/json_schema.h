@@ -1,9 +1,11 @@
 #pragma once
 // Checks JSON against a JSON Schema (draft-07), for the subset of keywords that the project's own
 // schemas use: type, const, enum, properties, required, additionalProperties, items, minItems,
-// maxItems, minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength, pattern, anyOf, $ref
-// into #/definitions, and the annotations ($schema, $id, title, description, default, definitions).
-// Source: https://json-schema.org/draft-07/json-schema-validation
+// maxItems, minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength, maxLength, pattern,
+// anyOf, $ref into #/definitions, and the annotations ($schema, $id, title, description, default,
+// definitions). A pattern is a POSIX extended regular expression, of which the project's patterns
+// use what ECMAScript has as well. An integer is one of 64 bits. Source:
+// https://json-schema.org/draft-07/json-schema-validation
 
 #include <memory>
 #include <nlohmann/json_fwd.hpp>

@@ -87,3 +87,29 @@ TEST_CASE("json schema: rules outside the subset are refused, not passed over", 
                     ContainsSubstring("unresolved $ref '#/definitions/none'"));
   CHECK_THROWS_AS(JsonSchema("{", "test"), lra::Error);
 }
+
+TEST_CASE("json schema: long texts, large integers and patterns", "[unit]") {
+  const lra::JsonSchema schema(
+      R"({"type": "object", "properties": {
+            "name": {"type": "string", "maxLength": 100, "pattern": "^[a-z]+$"},
+            "text": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$"},
+            "seed": {"type": "integer", "minimum": 0}}})",
+      "schema");
+  const auto fault = [&schema](const json& value) {
+    const auto faults = schema.check(value);
+    return faults.empty() ? std::string() : faults.front().path + ": " + faults.front().message;
+  };
+  CHECK(fault({{"name", std::string(100, 'a')}}).empty());
+  CHECK_THAT(fault({{"name", std::string(100000, 'a')}}),
+             ContainsSubstring("/name: got 100000 characters, expected at most 100"));
+  CHECK(fault({{"text", std::string(1000000, 'a')}}).empty());  // std::regex overflows the stack
+  CHECK_THAT(fault({{"text", std::string(1000000, 'a') + "!"}}), ContainsSubstring("pattern"));
+  CHECK_THAT(fault({{"name", std::string("abc\0!", 5)}}), ContainsSubstring("pattern"));
+  CHECK(fault({{"seed", std::int64_t{1} << 62}}).empty());
+  for (const char* large :
+       {"18446744073709551615", "9223372036854775808", "99999999999999999999", "1e19", "1e300"}) {
+    CHECK_THAT(fault(json::parse(fmt::format("{{\"seed\": {}}}", large))),
+               ContainsSubstring("/seed: wrong type"));
+  }
+  CHECK(fault(json::parse("{\"seed\": 2.0}")).empty());
+}

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/json.h"
+#include "engine/base/text.h"
 
 namespace lra {
 namespace {
@@ -25,6 +27,9 @@ bool parse_number(const json& value, Number& result) {
   }
   if constexpr (std::is_integral_v<Number>) {
     if (!value.is_number_integer()) return false;
+    if (value.is_number_unsigned() && !std::in_range<Number>(value.get<std::uint64_t>())) {
+      return false;
+    }
   } else if (!value.is_number()) {
     return false;
   }
@@ -101,7 +106,8 @@ OptionTable& OptionTable::choice(std::string name, std::string& value,
 void OptionTable::assign(const json& object, std::string_view where) {
   if (object.is_null()) return;
   if (!object.is_object()) {
-    fail(ErrorKind::config, "{}: options must be an object; got {}", where, object.dump());
+    fail(ErrorKind::config, "{}: options must be an object; got {}", where,
+         shortened(json_text(object)));
   }
   for (const auto& [name, value] : object.items()) {
     const auto entry = std::find_if(entries_.begin(), entries_.end(),
@@ -110,8 +116,8 @@ void OptionTable::assign(const json& object, std::string_view where) {
       fail(ErrorKind::config, "{}: {}", where, unknown_name_message("option", name, names()));
     }
     if (const std::string expected = entry->set(value); !expected.empty()) {
-      fail(ErrorKind::config, "{}: option {}: got {}, expected {}", where, name, value.dump(),
-           expected);
+      fail(ErrorKind::config, "{}: option {}: got {}, expected {}", where, name,
+           shortened(json_text(value)), expected);
     }
   }
 }

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <new>
 
 #include "engine/base/error.h"
@@ -56,6 +57,9 @@ int run(int argc, char** argv) {
   } catch (const Error& error) {
     fmt::print(stderr, "lra: {}\n", error.what());
     return exit_code(error.kind());
+  } catch (const std::filesystem::filesystem_error& error) {
+    fmt::print(stderr, "lra: {}: {}\n", error.path1().string(), error.code().message());
+    return exit_code(ErrorKind::io);
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "lra: out of memory\n");
     return exit_code(ErrorKind::backend);

@@ -1,7 +1,10 @@
 #include "harness/cli/plugin.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
+#include <cstring>
+#include <exception>
 #include <string>
 #include <string_view>
 
@@ -26,7 +29,47 @@ std::string interface_of(const std::string& file) {
   return std::string(rest.substr(0, rest.find('\0')));
 }
 
+// Whether [offset, offset + size) lies in a file of `total` bytes.
+bool inside(std::uint64_t offset, std::uint64_t size, std::uint64_t total) {
+  return offset <= total && size <= total - offset;
+}
+
+// Throws unless all parts that an ELF file announces are there: the system's loader maps a
+// truncated library without a word and dies of it (SIGBUS).
+void check_whole(const std::string& file) {
+  const MappedFile map(file);
+  const auto bytes = map.bytes();
+  ElfW(Ehdr) header{};
+  bool whole = bytes.size() >= sizeof(header);
+  if (whole) {
+    std::memcpy(&header, bytes.data(), sizeof(header));
+    whole =
+        std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
+        inside(header.e_shoff, std::uint64_t{header.e_shentsize} * header.e_shnum, bytes.size()) &&
+        header.e_phentsize == sizeof(ElfW(Phdr)) &&
+        inside(header.e_phoff, std::uint64_t{header.e_phnum} * sizeof(ElfW(Phdr)), bytes.size());
+  }
+  for (std::size_t i = 0; whole && i < header.e_phnum; ++i) {
+    ElfW(Phdr) part{};
+    std::memcpy(&part, bytes.data() + header.e_phoff + i * sizeof(part), sizeof(part));
+    whole = inside(part.p_offset, part.p_filesz, bytes.size());
+  }
+  if (!whole) fail(ErrorKind::data, "not a shared library, or cut; got {} bytes", bytes.size());
+}
+
+// Loads a library, which runs its initialisers: they may throw anything.
+void* open_library(const std::string& file) {
+  try {
+    return ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  } catch (const std::exception& error) {
+    fail(ErrorKind::data, "its initialiser threw an exception: {}", error.what());
+  } catch (...) {
+    fail(ErrorKind::data, "its initialiser threw an exception");
+  }
+}
+
 void open_plugin(const std::string& file) {
+  check_whole(file);
   const std::string built_against = interface_of(file);
   if (built_against.empty()) {
     fail(ErrorKind::usage, "not a plugin of lra: no LRA_PLUGIN(); in it");
@@ -36,8 +79,9 @@ void open_plugin(const std::string& file) {
          LRA_ATTENTION_INTERFACE);
   }
   const std::size_t before = attention::registry().names().size();
-  if (::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
-    fail(ErrorKind::usage, "{}", ::dlerror());
+  if (open_library(file) == nullptr) {
+    const char* reason = ::dlerror();
+    fail(ErrorKind::data, "{}", reason == nullptr ? "cannot be loaded" : reason);
   }
   if (attention::registry().names().size() == before) {
     fail(ErrorKind::usage, "registers no attention");
@@ -52,7 +96,7 @@ void load_plugin(const std::string& path) {
   try {
     open_plugin(file);
   } catch (const Error& error) {
-    fail(ErrorKind::usage, "--plugin {}: {}", path, error.what());
+    fail(error.kind(), "--plugin {}: {}", path, error.what());
   }
 }
 

@@ -24,7 +24,7 @@ json protocol_file(std::string_view name) {
   } else {
     throw Error(ErrorKind::usage, unknown_name_message("protocol", name, protocol_names()));
   }
-  if (!file.is_object() || file.value("schema", "") != "lra-protocol/1") {
+  if (!file.is_object() || file.value("schema", json()) != "lra-protocol/1") {
     fail(ErrorKind::data, "{}: not a protocol; expected \"schema\": \"lra-protocol/1\"", name);
   }
   return file;

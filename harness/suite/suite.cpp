@@ -8,6 +8,7 @@
 #include "embedded/suite_schema_files.h"
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/base/json_schema.h"
 
 namespace lra::harness {
@@ -119,7 +120,7 @@ std::vector<std::string> suite_names() {
 }
 
 json suite_file(const std::string& name) {
-  if (name.ends_with(kExtension)) return read_json(name);
+  if (name.ends_with(kExtension)) return read_json(name, ErrorKind::config);
   const auto* file = find_embedded(embedded::suite_files(), name + std::string(kExtension));
   if (file == nullptr) {
     throw Error(ErrorKind::usage, unknown_name_message("suite", name, suite_names()));

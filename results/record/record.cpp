@@ -3,13 +3,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "embedded/schemas.h"
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/base/json_schema.h"
 #include "results/record/fields.h"
 
@@ -295,28 +295,7 @@ Record from_json(const json& value, std::string_view where) {
 }
 
 Record parse_record(std::string_view text, std::string_view where) {
-  json value;
-  try {
-    value = json::parse(text);
-  } catch (const json::parse_error& error) {
-    const std::size_t at = std::min(error.byte == 0 ? 0 : error.byte - 1, text.size());
-    const auto line =
-        1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
-    std::size_t start = at;  // of the word in which the parser stopped
-    while (start > 0 && (std::isalpha(static_cast<unsigned char>(text[start - 1])) != 0)) --start;
-    const std::string_view word = text.substr(start);
-    const bool cut = text.find_first_not_of(" \t\r\n", at) == std::string_view::npos;
-    if (word.starts_with("NaN") || word.starts_with("nan") || word.starts_with("Infinity") ||
-        word.starts_with("inf")) {
-      fail(ErrorKind::data, "{}:{}: got {}, expected a finite number or null", where, line,
-           word.substr(0, word.find_first_of(",}] \r\n")));
-    }
-    fail(ErrorKind::data, "{}:{}: {}", where, line,
-         cut ? "the file is cut: it ends inside the JSON text" : "not valid JSON");
-  } catch (const json::out_of_range& error) {  // a number beyond double, e.g. 1e999
-    fail(ErrorKind::data, "{}: a number is out of range ({})", where, error.what());
-  }
-  return from_json(value, where);
+  return from_json(parse_json(text, std::string(where)), where);
 }
 
 void set_run_id(Record& record, std::string_view spec_json) {

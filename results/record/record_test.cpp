@@ -160,7 +160,7 @@ TEST_CASE("record: cut, NaN, infinite and malformed texts are told apart", "[uni
   CHECK_THROWS_WITH(results::parse_record(good.substr(0, good.size() / 2), "f.json"),
                     ContainsSubstring("the file is cut"));
   CHECK_THROWS_WITH(results::parse_record("", "f.json"),
-                    ContainsSubstring("f.json:1: the file is cut"));
+                    ContainsSubstring("f.json:1:1: the file is cut"));
   const auto with = [&](const std::string& number) {
     std::string text = good;
     return text.replace(text.find("0.37"), 4, number);

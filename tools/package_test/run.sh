@@ -77,6 +77,27 @@ if [ $code != 2 ] || ! grep -q "'softmax' is registered twice" "$scratch/refused
   exit 1
 fi
 
+# One that cannot be loaded is refused in one line: cut, an initialiser that throws, missing symbols.
+refuse_plugin() {  # FILE PATTERN
+  code=0
+  "$lra" --plugin "$1" list attention >/dev/null 2>"$scratch/refused" || code=$?
+  cat "$scratch/refused"
+  if [ $code != 3 ] || [ "$(wc -l <"$scratch/refused")" != 1 ] || ! grep -q "$2" "$scratch/refused"; then
+    echo "package: $1 is not refused as it should be" >&2
+    exit 1
+  fi
+}
+build_plugin() {  # NAME, source on stdin
+  { printf '#include "attention/plugin.h"\nLRA_PLUGIN();\n'; cat; } >"$scratch/$1.cpp"
+  c++ -std=c++20 -shared -fPIC -I "$scratch/prefix/include/lra" -o "$scratch/lib$1.so" "$scratch/$1.cpp"
+}
+head -c 5000 "$plugin" >"$scratch/libcut.so"
+refuse_plugin "$scratch/libcut.so" "not a shared library, or cut"
+build_plugin throws <<<'static const int ran = (throw 7, 0);'
+refuse_plugin "$scratch/libthrows.so" "its initialiser threw an exception"
+build_plugin lacks <<<'void nowhere(); static const int ran = (nowhere(), 0);'
+refuse_plugin "$scratch/liblacks.so" "undefined symbol"
+
 # The skeleton of `lra new attention` builds and passes the generic checks as it is.
 "$lra" new attention fresh --plugin --out "$scratch/fresh"
 cmake -S "$scratch/fresh" -B "$scratch/fresh/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \

@@ -1,0 +1,111 @@
+#include "engine/base/json.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "engine/base/file.h"
+#include "engine/base/text.h"
+#include "tests/catch.h"
+
+using lra::ErrorKind;
+using lra::testing::ContainsSubstring;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+json parsed(const std::string& text) { return lra::parse_json(text, "f.json"); }
+
+}  // namespace
+
+TEST_CASE("json: what is refused is named with line and column", "[unit]") {
+  const auto refused = [](const std::string& text, const std::string& message) {
+    INFO(text.substr(0, 60));
+    CHECK_THROWS_WITH(parsed(text), ContainsSubstring(message));
+  };
+  refused("{\"a\": 1,\n  oops}", "f.json:2:3: not valid JSON");
+  refused("", "f.json:1:1: the file is cut");
+  refused("{\"a\": [1, 2", "the file is cut");
+  refused("{\"a\":\n NaN}", "f.json:2:2: got NaN, expected a finite number or null");
+  refused("[-Infinity]", "got Infinity");
+  refused("{\"a\":\n 1e999}", "f.json:2:6: a number is out of range; got 1e999");
+  refused("[\"caf\xe9\"]", "text that is not UTF-8");
+  refused(std::string("[1]\0", 4), "f.json:1:4: not valid JSON");
+  CHECK_THROWS_AS(lra::parse_json("[", "f.json", ErrorKind::config), lra::Error);
+  try {
+    static_cast<void>(lra::parse_json("[", "f.json", ErrorKind::config));
+  } catch (const lra::Error& error) {
+    CHECK(error.kind() == ErrorKind::config);
+  }
+}
+
+TEST_CASE("json: nesting has a limit, brackets in texts do not count", "[unit]") {
+  const auto nested = [](std::size_t depth, const std::string& open, const std::string& close) {
+    std::string text;
+    for (std::size_t i = 0; i < depth; ++i) text += open;
+    text += "1";
+    for (std::size_t i = 0; i < depth; ++i) text += close;
+    return text;
+  };
+  CHECK(parsed(nested(lra::kMaxJsonDepth, "[", "]")).size() == 1);
+  for (const std::size_t depth : {std::size_t{lra::kMaxJsonDepth} + 1, std::size_t{100000}}) {
+    CHECK_THROWS_WITH(parsed(nested(depth, "[", "]")),
+                      ContainsSubstring("f.json:1:101: nested too deeply"));
+    CHECK_THROWS_WITH(parsed(nested(depth, "{\"a\":", "}")),
+                      ContainsSubstring("nested too deeply"));
+  }
+  CHECK(parsed("\"" + std::string(1000, '[') + "\\\"" + std::string(1000, '{') + "\"").is_string());
+}
+
+TEST_CASE("json: names of files that are not UTF-8 can be written", "[unit]") {
+  CHECK(lra::json_text({{"a", "caf\xe9"}}) == "{\"a\":\"caf\xef\xbf\xbd\"}");
+  const fs::path file = fs::temp_directory_path() / fmt::format("lra-json-{}", ::getpid());
+  lra::write_json(file, {{"a", "caf\xe9"}});
+  CHECK(lra::read_json(file)["a"] == "caf\xef\xbf\xbd");
+  fs::remove(file);
+}
+
+TEST_CASE("text: bytes outside of UTF-8 are escaped, all else stays", "[unit]") {
+  const std::string good = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x99\x82z";
+  CHECK(lra::valid_utf8(good) == good);
+  CHECK(lra::utf8_prefix(good) == good.size());
+  CHECK(lra::valid_utf8("caf\xe9!") == "caf\\xe9!");
+  CHECK(lra::valid_utf8("\xc0\xaf") == "\\xc0\\xaf");               // overlong
+  CHECK(lra::valid_utf8("\xe0\x9f\xbf") == "\\xe0\\x9f\\xbf");      // overlong
+  CHECK(lra::valid_utf8("\xed\xa0\x80") == "\\xed\\xa0\\x80");      // a surrogate
+  CHECK(lra::valid_utf8("\xf4\x90\x80\x80").starts_with("\\xf4"));  // beyond U+10FFFF
+  CHECK(lra::valid_utf8("\xe2\x82") == "\\xe2\\x82");               // cut
+  CHECK(lra::shortened("abcdef", 3) == "abc...");
+  CHECK(lra::shortened("abc", 3) == "abc");
+}
+
+TEST_CASE("files: a mapped file that is cut ends the program with a message", "[unit]") {
+  const fs::path file = fs::temp_directory_path() / fmt::format("lra-cut-{}", ::getpid());
+  lra::write_file_atomic(file, std::string(1 << 16, 'x'));
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(ends[1], STDERR_FILENO);
+    const lra::MappedFile map(file);
+    if (::truncate(file.c_str(), 0) != 0) ::_exit(100);
+    const volatile std::byte* bytes = map.bytes().data();
+    ::_exit(bytes[1 << 15] == std::byte{'x'} ? 101 : 102);
+  }
+  ::close(ends[1]);
+  std::string told(1000, '\0');
+  const ssize_t got = ::read(ends[0], told.data(), told.size());
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  fs::remove(file);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 3);
+  told.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  CHECK_THAT(told, ContainsSubstring("lra: " + file.string() + ": cannot read: the file was cut"));
+}

@@ -1,0 +1,18 @@
+#pragma once
+// Text that may come from anywhere: names of files are bytes, records and messages are UTF-8.
+
+#include <string>
+#include <string_view>
+
+namespace lra {
+
+// The length of the longest prefix that is valid UTF-8 (RFC 3629).
+[[nodiscard]] std::size_t utf8_prefix(std::string_view bytes);
+
+// The text with each byte that is not part of valid UTF-8 as \xNN.
+[[nodiscard]] std::string valid_utf8(std::string_view bytes);
+
+// At most `limit` bytes of a text for a message, "..." in place of the rest.
+[[nodiscard]] std::string shortened(std::string_view text, std::size_t limit = 80);
+
+}  // namespace lra
