@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <utility>
 
@@ -32,8 +33,9 @@ struct Footer {
   std::uint64_t starts_at = 0, lengths_at = 0, labels_at = 0, first_at = 0, second_at = 0;
   std::uint64_t form = 0;
   std::array<char, 64> sha256{};
+  Hash128 hash;  // of header, content and this footer with a hash of 0
 };
-static_assert(sizeof(Footer) == 144);
+static_assert(sizeof(Footer) == 160);
 
 template <class T>
 std::span<const std::byte> bytes_of(const std::vector<T>& values) {
@@ -46,7 +48,7 @@ constexpr std::uint64_t padded(std::uint64_t bytes, std::uint64_t boundary) {
 
 class MappedDataset final : public Dataset {
  public:
-  explicit MappedDataset(const std::filesystem::path& path) : file_(path) {}
+  explicit MappedDataset(const std::filesystem::path& path) : path_(path), file_(path) {}
 
   // Empty on success, or why the file is no cache of this key.
   std::string attach(const std::string& key) {
@@ -72,7 +74,8 @@ class MappedDataset final : public Dataset {
                         table(footer_.first_at, pairs ? footer_.examples : 0, first_) &&
                         table(footer_.second_at, pairs ? footer_.examples : 0, second_);
     if (!placed || (!pairs && footer_.documents != footer_.examples)) return "bad tables";
-    return documents_inside() ? "" : "bad documents";
+    if (!documents_inside()) return "bad documents";
+    return hash_holds() ? "" : "damaged";
   }
 
   [[nodiscard]] std::size_t size() const override { return labels_.size(); }
@@ -110,6 +113,24 @@ class MappedDataset final : public Dataset {
     result = {at_offset<T>(offset), count};
     return true;
   }
+  // Reads the file instead of the map, whose pages would count as the program's memory.
+  [[nodiscard]] bool hash_holds() const {
+    std::ifstream file(path_, std::ios::binary);
+    std::vector<std::byte> block(kFlushBytes);
+    Hasher128 hasher;
+    for (std::uint64_t rest = footer_.file_bytes - sizeof(Footer); rest > 0;) {
+      const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(rest, block.size()));
+      if (!file.read(reinterpret_cast<char*>(block.data()), static_cast<std::streamsize>(part))) {
+        return false;
+      }
+      hasher.update(std::span(block).first(part));
+      rest -= part;
+    }
+    Footer footer = footer_;
+    footer.hash = {};
+    hasher.update(std::as_bytes(std::span(&footer, 1)));
+    return hasher.finish() == footer_.hash;
+  }
   [[nodiscard]] bool documents_inside() const {
     const std::uint64_t end = footer_.starts_at;
     const std::uint64_t width = form_ == ExampleForm::token_labels ? 4 : 2;
@@ -124,6 +145,7 @@ class MappedDataset final : public Dataset {
            std::all_of(second_.begin(), second_.end(), known);
   }
 
+  std::filesystem::path path_;
   MappedFile file_;
   Footer footer_;
   ExampleForm form_ = ExampleForm::plain;
@@ -167,6 +189,7 @@ CacheEncoder::CacheEncoder(ExampleForm form, const std::string& key, Output outp
          key.size(), header.key.size());
   }
   std::copy(key.begin(), key.end(), header.key.begin());
+  hasher_.update(std::as_bytes(std::span(&header, 1)));
   if (output_) output_(std::as_bytes(std::span(&header, 1)));
   written_ = sizeof header;
   buffer_.reserve(kFlushBytes + kAlignment);
@@ -174,6 +197,7 @@ CacheEncoder::CacheEncoder(ExampleForm form, const std::string& key, Output outp
 
 void CacheEncoder::flush() {
   digest_.update(buffer_);
+  hasher_.update(buffer_);
   if (output_) output_(buffer_);
   buffer_.clear();
 }
@@ -251,6 +275,8 @@ std::string CacheEncoder::finish() {
   footer.file_bytes = written_ + sizeof footer;
   const std::string digest = digest_.hex();
   std::copy(digest.begin(), digest.end(), footer.sha256.begin());
+  hasher_.update(std::as_bytes(std::span(&footer, 1)));
+  footer.hash = hasher_.finish();
   if (output_) output_(std::as_bytes(std::span(&footer, 1)));
   return digest;
 }

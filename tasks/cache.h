@@ -4,8 +4,9 @@
 // Layout (little endian): a header of 64 bytes (magic, version, key), the documents' tokens
 // (uint16; with token labels: padded to 4 bytes and followed by int32 labels), 64-byte aligned
 // tables (start of each document in bytes, its length, label of each example, for pairs the two
-// document numbers), and a footer of fixed size with the tables' places and the content's SHA-256.
-// Equal documents of a pair task are stored once.
+// document numbers), and a footer of fixed size with the tables' places, the content's SHA-256 and
+// a fast hash over the whole file, which is checked whenever the file is mapped. Equal documents of
+// a pair task are stored once.
 
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +25,7 @@
 namespace lra::tasks {
 
 // Bumped whenever the layout changes; a part of every cache's key.
-inline constexpr std::uint32_t kCacheVersion = 1;
+inline constexpr std::uint32_t kCacheVersion = 2;
 
 // What an example has besides tokens and label.
 enum class ExampleForm { plain, pair, token_labels };
@@ -52,6 +53,7 @@ class CacheEncoder {
   ExampleForm form_;
   Output output_;
   Sha256 digest_;
+  Hasher128 hasher_;
   std::vector<std::byte> buffer_;
   std::uint64_t written_ = 0;
   std::vector<std::uint64_t> starts_;
@@ -61,8 +63,8 @@ class CacheEncoder {
   std::unordered_map<Hash128, std::uint32_t> known_;
 };
 
-// A mapped cache file, or null if it is missing, of another version or key, or damaged in its
-// structure (the content's digest is not computed anew).
+// A mapped cache file, or null if it is missing, of another version or key, or damaged anywhere.
+// One that is cut while it is mapped ends the program with a message (MappedFile).
 [[nodiscard]] std::shared_ptr<const Dataset> map_cache(const std::filesystem::path& path,
                                                        const std::string& key);
 // The digest that the file states. Throws Error(io) if it cannot be read.

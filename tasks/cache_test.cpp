@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -149,12 +150,55 @@ TEST_CASE("cache: damaged files are not mapped", "[unit]") {
   CHECK(!survives(""));
   CHECK(!survives(whole + "x"));
   for (const std::streamoff at :
-       {std::streamoff{0}, std::streamoff{8}, size - 144 + 9, size - 144 + 17, size - 144 + 33,
+       {std::streamoff{0}, std::streamoff{8}, size - 160 + 9, size - 160 + 17, size - 160 + 33,
         std::streamoff{64 + 20 * 200 + 48 + 7}}) {
     survives(whole);
     poke(path, at, '\x7f');
     INFO(at);
     CHECK(map_cache(path, "k") == nullptr);
+  }
+  // One changed bit anywhere, in the tokens too.
+  for (std::size_t at = 0; at < whole.size(); at += 131) {
+    std::string changed = whole;
+    changed[at] = static_cast<char>(changed[at] ^ 1);
+    INFO(at);
+    CHECK(!survives(changed));
+  }
+}
+
+TEST_CASE("cache: a file that is cut while it is mapped ends the program with a message",
+          "[unit]") {
+  const TempFolder folder;
+  const auto path = folder.path() / "a.lra";
+  const std::vector<Token> tokens(10000, 3);
+  write_cache(path, ExampleForm::plain, std::vector<Example>(20, Example{tokens, {}, 1, {}}));
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::close(STDERR_FILENO);
+    const auto data = map_cache(path, "k");
+    if (::truncate(path.c_str(), 100) != 0) ::_exit(100);
+    Token sum = 0;
+    for (std::size_t i = 0; i < data->size(); ++i) {
+      for (const Token token : (*data)[i].tokens) sum = static_cast<Token>(sum + token);
+    }
+    ::_exit(sum == 0 ? 101 : 102);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 3);
+}
+
+TEST_CASE("hash: pieces of any size give the same", "[unit]") {
+  std::vector<std::byte> bytes(1000);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 37);
+  for (const std::size_t step : {1, 3, 7, 8, 64, 999}) {
+    Hasher128 hasher(bytes.size());
+    for (std::size_t at = 0; at < bytes.size(); at += step) {
+      hasher.update(std::span(bytes).subspan(at, std::min(step, bytes.size() - at)));
+    }
+    CHECK(hasher.finish() == hash128(bytes));
   }
 }
 

@@ -144,6 +144,14 @@ DataCheck check(const Task& task, const OpenOptions& options, std::size_t max_fa
     result.origin = Origin::stand_in;
   }
   sink.finish();
+  const bool whole = result.complete && result.fault_count == 0;  // else it is said already
+  for (const Split split : kSplits) {
+    if (whole && result.splits[split_index(split)].examples == 0) {
+      sink.fault(fmt::format("{}: no examples for {}; expected at least one",
+                             result.description.empty() ? result.task : result.description,
+                             split_name(split)));
+    }
+  }
   return result;
 }
 

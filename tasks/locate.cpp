@@ -8,6 +8,8 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/text.h"
+#include "tasks/io/archive.h"
 
 namespace lra::tasks {
 namespace {
@@ -51,6 +53,36 @@ std::optional<Found> locate(const OpenOptions& options, const std::vector<std::s
   return std::nullopt;
 }
 
+bool is_file(const fs::path& path) {
+  std::error_code code;
+  return fs::is_regular_file(path, code);
+}
+
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code code;
+  for (fs::directory_iterator at(folder, code), end; !code && at != end; at.increment(code)) {
+    entries.push_back(at->path());
+  }
+  if (code) fail(ErrorKind::data, "{}: cannot list: {}", folder.string(), code.message());
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+bool has_files(const fs::path& folder, std::string (*name)(Split)) {
+  return std::all_of(kSplits.begin(), kSplits.end(),
+                     [&](Split split) { return is_file(folder / name(split)); });
+}
+
+fs::path archive_in(const fs::path& path, std::span<const char* const> names) {
+  if (is_file(path)) return is_archive(path) ? path : fs::path();
+  for (const char* name : names) {
+    fs::path archive = path / name;
+    if (is_file(archive) && is_archive(archive)) return archive;
+  }
+  return {};
+}
+
 nlohmann::json fingerprint(std::span<const fs::path> files) {
   nlohmann::json result = nlohmann::json::array();
   for (const auto& file : files) {
@@ -58,7 +90,7 @@ nlohmann::json fingerprint(std::span<const fs::path> files) {
     const auto bytes = fs::file_size(file, code);
     if (code) fail(ErrorKind::data, "{}: cannot read: {}", file.string(), code.message());
     const auto time = fs::last_write_time(file, code);
-    result.push_back({fs::absolute(file, code).lexically_normal().string(), bytes,
+    result.push_back({valid_utf8(fs::absolute(file, code).lexically_normal().string()), bytes,
                       time.time_since_epoch().count()});
   }
   return result;
@@ -74,23 +106,7 @@ std::string last_parts(const fs::path& path, int parts) {
   for (auto name = names.end() - static_cast<std::ptrdiff_t>(keep); name != names.end(); ++name) {
     result += (result.empty() ? "" : "/") + *name;
   }
-  return result;
-}
-
-void require_inside(const fs::path& folder, const fs::path& path) {
-  std::error_code code;
-  if (fs::is_regular_file(fs::symlink_status(path, code))) return;
-  const fs::path root = fs::weakly_canonical(folder, code);
-  const fs::path target = fs::canonical(path, code);
-  if (code) fail(ErrorKind::data, "{}: cannot read: {}", path.string(), code.message());
-  const auto [end, unused] = std::mismatch(root.begin(), root.end(), target.begin(), target.end());
-  if (end != root.end()) {
-    fail(ErrorKind::data, "{}: a link that leaves its folder; got {}, expected a file below {}",
-         path.string(), target.string(), root.string());
-  }
-  if (!fs::is_regular_file(target, code)) {
-    fail(ErrorKind::data, "{}: not a regular file", path.string());
-  }
+  return valid_utf8(result);
 }
 
 }  // namespace lra::tasks

@@ -1,195 +1,14 @@
 #include "tasks/task.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <system_error>
-#include <utility>
 
 #include "engine/base/error.h"
-#include "engine/base/file.h"
-#include "tasks/cache.h"
+#include "tasks/io/fetch.h"
 #include "tasks/shortcuts.h"
 
 namespace lra::tasks {
-namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
-
-// Where one task's cache lies: <folder>/<task>-<16 digits of the key>.{train,val,test}.lra and
-// .json, which is written last and so marks the whole as complete.
-struct CachePlace {
-  fs::path folder;
-  std::string stem, key;
-
-  [[nodiscard]] fs::path card() const { return folder / (stem + ".json"); }
-  [[nodiscard]] fs::path lock() const { return folder / (stem + ".lock"); }
-  [[nodiscard]] fs::path split(Split which) const {
-    return folder / fmt::format("{}.{}.lra", stem, split_name(which));
-  }
-};
-
-CachePlace place_of(const TaskInfo& info, const Source& source, const OpenOptions& options) {
-  CachePlace place;
-  place.folder = options.cache.empty() ? user_cache_dir() / "cache" : options.cache;
-  place.key = sha256_hex(json({{"cache", kCacheVersion},
-                               {"task", info.name},
-                               {"version", info.version},
-                               {"identity", source.identity}})
-                             .dump())
-                  .substr(0, 32);
-  place.stem = fmt::format("{}-{}", info.name, place.key.substr(0, 16));
-  return place;
-}
-
-std::optional<Origin> origin_of(const std::string& name) {
-  for (const Origin origin : {Origin::official, Origin::generated, Origin::stand_in}) {
-    if (origin_name(origin) == name) return origin;
-  }
-  return std::nullopt;
-}
-
-std::string digest_of_digests(const json& digests) {
-  std::string text;
-  for (const Split split : kSplits) text += digests.at(split_name(split)).get<std::string>() + "\n";
-  return sha256_hex(text);
-}
-
-// The complete cache, or nothing if any part of it is missing, stale or damaged.
-std::optional<TaskData> load(const CachePlace& place) {
-  std::error_code code;
-  if (!fs::is_regular_file(place.card(), code)) return std::nullopt;
-  TaskData data;
-  try {
-    auto card = std::make_shared<const json>(read_json(place.card()));
-    for (const Split split : kSplits) {
-      auto& dataset = data.splits[split_index(split)];
-      dataset = map_cache(place.split(split), place.key);
-      if (!dataset || card->at("counts").at(split_name(split)) != dataset->size() ||
-          card->at("digests").at(split_name(split)) != cache_digest(place.split(split))) {
-        return std::nullopt;
-      }
-    }
-    const auto origin = origin_of(card->at("origin").get<std::string>());
-    if (!origin) return std::nullopt;
-    data.origin = *origin;
-    data.sha256 = card->at("sha256").get<std::string>();
-    data.description = card->at("description").get<std::string>();
-    data.extra = std::move(card);
-  } catch (const json::exception&) {
-    return std::nullopt;
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::data) throw;  // malformed JSON is a damaged cache
-    return std::nullopt;
-  }
-  return data;
-}
-
-// Writes the three splits as they come.
-class CacheSink final : public ExampleSink {
- public:
-  CacheSink(ExampleForm form, const CachePlace& place) {
-    for (const Split split : kSplits) {
-      auto& part = parts_[split_index(split)];
-      part.file = std::make_unique<AtomicFile>(place.split(split));
-      part.encoder = std::make_unique<CacheEncoder>(
-          form, place.key,
-          [file = part.file.get()](std::span<const std::byte> bytes) { file->write(bytes); });
-    }
-  }
-  void add(Split split, const Example& example) override {
-    parts_[split_index(split)].encoder->add(example);
-  }
-  // {counts, digests, sha256}; the files are in place afterwards.
-  json finish() {
-    json result;
-    for (const Split split : kSplits) {
-      auto& part = parts_[split_index(split)];
-      result["counts"][split_name(split)] = part.encoder->size();
-      result["digests"][split_name(split)] = part.encoder->finish();
-      part.file->commit();
-    }
-    result["sha256"] = digest_of_digests(result["digests"]);
-    return result;
-  }
-
- private:
-  struct Part {
-    std::unique_ptr<AtomicFile> file;
-    std::unique_ptr<CacheEncoder> encoder;
-  };
-  std::array<Part, 3> parts_;
-};
-
-json shortcuts_json(const std::vector<Shortcut>& shortcuts) {
-  json result = json::array();
-  for (const auto& shortcut : shortcuts) {
-    result.push_back({{"name", shortcut.name},
-                      {"description", shortcut.description},
-                      {"test_accuracy", shortcut.accuracy}});
-  }
-  return result;
-}
-
-// Removes what a killed process left of this cache; the caller holds its lock.
-void remove_stale(const CachePlace& place) {
-  std::error_code code;
-  for (const auto& entry : fs::directory_iterator(place.folder, code)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(place.stem + ".") && name.ends_with(".tmp")) fs::remove(entry, code);
-  }
-}
-
-void build(const Task& task, const Source& source, const OpenOptions& options,
-           const CachePlace& place) {
-  const TaskInfo info = task.info();
-  CacheSink sink(example_form(info.head), place);
-  const Reading reading = task.read(source, options, sink);
-  json card = reading.extra ? *reading.extra : json::object();
-  card.update(sink.finish());
-  card["task"] = info.name;
-  card["version"] = info.version;
-  card["origin"] = origin_name(reading.origin);
-  card["description"] = reading.description;
-  TaskData data;
-  for (const Split split : kSplits) {
-    data.splits[split_index(split)] = map_cache(place.split(split), place.key);
-  }
-  card["baselines"] = shortcuts_json(task.shortcuts(data));
-  write_json(place.card(), card);
-}
-
-// Cuts the splits to the sizes that were asked for.
-void limit(const Task& task, const OpenOptions& options, TaskData& data) {
-  json card = *data.extra;
-  bool cut = false;
-  for (const Split split : kSplits) {
-    auto& dataset = data.splits[split_index(split)];
-    const std::int64_t wanted = options.counts[split_index(split)];
-    if (wanted < 0 || static_cast<std::size_t>(wanted) == dataset->size()) continue;
-    if (static_cast<std::size_t>(wanted) > dataset->size()) {
-      fail(ErrorKind::data, "tasks/{}: {} split; got {} examples, expected {}", task.info().name,
-           split_name(split), dataset->size(), wanted);
-    }
-    dataset = prefix(dataset, static_cast<std::size_t>(wanted));
-    card["counts"][split_name(split)] = wanted;
-    card["digests"][split_name(split)] = sha256_hex(fmt::format(
-        "first {} of {}", wanted, card["digests"][split_name(split)].get<std::string>()));
-    cut = true;
-  }
-  if (!cut) return;
-  data.origin = Origin::stand_in;
-  data.description += ", cut to the first examples of each split";
-  data.sha256 = digest_of_digests(card["digests"]);
-  card["origin"] = origin_name(data.origin);
-  card["description"] = data.description;
-  card["sha256"] = data.sha256;
-  card["baselines"] = shortcuts_json(task.shortcuts(data));
-  data.extra = std::make_shared<const json>(std::move(card));
-}
-
-}  // namespace
 
 std::string_view split_name(Split split) {
   static constexpr std::array<std::string_view, 3> kNames{"train", "val", "test"};
@@ -203,6 +22,14 @@ std::string_view origin_name(Origin origin) {
 
 json TaskData::details() const { return extra ? *extra : json::object(); }
 
+std::array<std::int64_t, 3> wanted_counts(const OpenOptions& options,
+                                          std::array<std::int64_t, 3> defaults) {
+  for (std::size_t i = 0; i < defaults.size(); ++i) {
+    if (options.counts[i] >= 0) defaults[i] = options.counts[i];
+  }
+  return defaults;
+}
+
 void ExampleSink::fault(const std::string& message) { throw Error(ErrorKind::data, message); }
 
 std::vector<Shortcut> Task::shortcuts(const TaskData& data) const {
@@ -210,30 +37,14 @@ std::vector<Shortcut> Task::shortcuts(const TaskData& data) const {
   return {majority_class(data)};
 }
 
-json Task::make(const OpenOptions& options, const fs::path& out) const {
+FetchPlan Task::download() const {
+  fail(ErrorKind::usage, "tasks/{}: has no official download; make its data instead", info().name);
+}
+
+json Task::make(const OpenOptions& options, const std::filesystem::path& out) const {
   static_cast<void>(options);
   static_cast<void>(out);
   fail(ErrorKind::usage, "tasks/{}: has no generator of its official files", info().name);
-}
-
-TaskData Task::open(const OpenOptions& options) const {
-  const Source source = find(options);
-  const CachePlace place = place_of(info(), source, options);
-  std::optional<TaskData> data = load(place);
-  if (!data) {
-    const FileLock lock(place.lock());
-    data = load(place);  // another process may have built it meanwhile
-    if (!data) {
-      remove_stale(place);
-      build(*this, source, options, place);
-      data = load(place);
-    }
-  }
-  if (!data) {
-    fail(ErrorKind::io, "{}: the cache just written cannot be read back", place.card().string());
-  }
-  limit(*this, options, *data);
-  return *std::move(data);
 }
 
 Registry<TaskEntry>& task_registry() {

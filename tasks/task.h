@@ -19,8 +19,11 @@
 
 #include "engine/base/options.h"
 #include "engine/base/registry.h"
+#include "tasks/io/progress.h"
 
 namespace lra::tasks {
+
+struct FetchPlan;
 
 using Token = std::uint16_t;
 
@@ -103,9 +106,6 @@ struct TaskInfo {
   std::vector<std::string> length_axis;
 };
 
-// Told about long work: what is being done, how far it is, of how much (0: not known).
-using Progress = std::function<void(std::string_view what, std::int64_t done, std::int64_t total)>;
-
 struct OpenOptions {
   std::filesystem::path data;   // --data; empty: $LRA_DATA, then the user's cache, then make it
   std::filesystem::path cache;  // where memory-mapped caches live; empty: <user cache>/cache
@@ -113,6 +113,10 @@ struct OpenOptions {
   std::array<std::int64_t, 3> counts{-1, -1, -1};  // wanted sizes; -1: the task's official ones
   Progress progress;                               // may be empty
 };
+
+// The sizes that were asked for, the defaults where none were.
+[[nodiscard]] std::array<std::int64_t, 3> wanted_counts(const OpenOptions& options,
+                                                        std::array<std::int64_t, 3> defaults);
 
 // Takes the examples of a reader, in order.
 class ExampleSink {
@@ -173,9 +177,12 @@ class Task {
   // that it wrote beside them. Throws Error(usage) if the task has no generator of its own.
   // NOLINTNEXTLINE(modernize-use-nodiscard): the card is also a file.
   virtual nlohmann::json make(const OpenOptions& options, const std::filesystem::path& out) const;
+  // Where the official data are to be had (io/fetch.h). Throws Error(usage) if nowhere.
+  [[nodiscard]] virtual FetchPlan download() const;
 
-  // Finds or makes the data, builds the cache if it is not there (safe when several processes do
-  // so), maps it. Throws Error(data) that names file and line of a fault; nothing partial stays.
+  // Finds or makes the data, builds the cache if it is not there or damaged (safe when several
+  // processes do so), maps it. Throws Error(data) that names file and line of a fault, or a split
+  // without examples; nothing partial stays.
   [[nodiscard]] virtual TaskData open(const OpenOptions& options) const;
 };
 

@@ -1,5 +1,6 @@
 #include "tasks/task.h"
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "tasks/locate.h"
@@ -77,18 +78,28 @@ TEST_CASE("locate: $LRA_DATA, then the user's cache, then nothing", "[unit]") {
   CHECK(find()->via == "$LRA_DATA");
 }
 
-TEST_CASE("locate: links that leave the folder are refused", "[unit]") {
+TEST_CASE("locate: links are followed, archives are known by their content", "[unit]") {
   const TempFolder folder;
-  const TempFolder other;
-  other.write("secret", "x");
-  folder.write("in/file", "x");
-  std::filesystem::create_symlink(folder.path() / "in/file", folder.path() / "in/good");
-  std::filesystem::create_symlink(other.path() / "secret", folder.path() / "in/bad");
-  std::filesystem::create_symlink(folder.path() / "none", folder.path() / "in/dangling");
-  CHECK_NOTHROW(require_inside(folder.path() / "in", folder.path() / "in/file"));
-  CHECK_NOTHROW(require_inside(folder.path() / "in", folder.path() / "in/good"));
-  CHECK_THAT(error_of([&] { require_inside(folder.path() / "in", folder.path() / "in/bad"); }),
-             ContainsSubstring("a link that leaves its folder"));
-  CHECK_THROWS_AS(require_inside(folder.path() / "in", folder.path() / "in/dangling"), lra::Error);
+  const TempFolder store;
+  std::filesystem::create_symlink(store.write("file", "x"), folder.path() / "link");
+  std::filesystem::create_symlink(folder.path() / "none", folder.path() / "dangling");
+  CHECK(is_file(folder.path() / "link"));
+  CHECK(!is_file(folder.path() / "dangling"));
+  CHECK(!is_file(folder.path()));
+  static constexpr std::array<const char*, 2> kNames{"a.bin", "a.tar.gz"};
+  CHECK(archive_in(folder.path(), kNames).empty());
+  folder.write("a.bin", "text");
+  CHECK(archive_in(folder.path(), kNames).empty());
+  folder.write("a.tar.gz", "");
+  CHECK(archive_in(folder.path(), kNames) == folder.path() / "a.tar.gz");
+  for (const std::string& start : {std::string("\x1f\x8b"),
+                                   std::string("\xfd"
+                                               "7zXZ"),
+                                   std::string(257, 'x') + "ustar" + std::string(250, '\0')}) {
+    folder.write("a.bin", start);
+    CHECK(archive_in(folder.path(), kNames) == folder.path() / "a.bin");
+    CHECK(archive_in(folder.path() / "a.bin", kNames) == folder.path() / "a.bin");
+  }
+  CHECK(archive_in(folder.path() / "link", kNames).empty());
   CHECK(last_parts("/a/b/c/", 2) == "b/c");
 }

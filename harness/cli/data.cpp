@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "engine/base/error.h"
+#include "engine/base/json.h"
 #include "harness/cli/cli.h"
 #include "tasks/check.h"
 #include "tasks/io/fetch.h"
@@ -44,10 +45,11 @@ tasks::OpenOptions open_options(const DataArguments& a) {
 int make(const DataArguments& a) {
   const json card = make_task(a)->make(open_options(a), a.out);
   if (a.json) {
-    fmt::print("{}\n", card.dump(2));
+    fmt::print("{}\n", json_text(card, 2));
   } else {
     fmt::print("{}: written to {}\n", a.task, a.out);
-    for (const auto& [key, value] : card.items()) fmt::print("  {:<14} {}\n", key, value.dump());
+    for (const auto& [key, value] : card.items())
+      fmt::print("  {:<14} {}\n", key, json_text(value));
   }
   return 0;
 }
@@ -82,7 +84,7 @@ class FetchProgress {
 };
 
 int fetch(const DataArguments& a) {
-  const tasks::FetchPlan plan = tasks::official_plan(a.task, task_settings(a.settings));
+  const tasks::FetchPlan plan = make_task(a)->download();
   tasks::FetchOptions o;
   o.out = a.out;
   o.url = a.url;
@@ -99,7 +101,7 @@ int fetch(const DataArguments& a) {
     report = tasks::fetch(plan, o);
   }
   if (a.json) {
-    fmt::print("{}\n", report.to_json().dump(2));
+    fmt::print("{}\n", json_text(report.to_json(), 2));
     return 0;
   }
   fmt::print("{}: {} {}\n", plan.task, report.product.string(),
@@ -151,7 +153,7 @@ int check(const DataArguments& a) {
   const auto task = make_task(a);
   const tasks::DataCheck result = tasks::check(*task, open_options(a));
   if (a.json) {
-    fmt::print("{}\n", result.to_json().dump(2));
+    fmt::print("{}\n", json_text(result.to_json(), 2));
   } else {
     print_check(result);
   }

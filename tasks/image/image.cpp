@@ -13,13 +13,16 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "tasks/image/cifar.h"
 #include "tasks/image/stand_in.h"
 #include "tasks/io/archive.h"
+#include "tasks/io/fetch.h"
 #include "tasks/locate.h"
 #include "tasks/task.h"
 
@@ -67,15 +70,24 @@ constexpr const char* kWanted =
     "data_batch_1.bin to data_batch_5.bin and test_batch.bin (CIFAR-10's binary version), or "
     "cifar-10-binary.tar.gz";
 
-bool is_file(const fs::path& path) {
-  std::error_code code;
-  return fs::is_regular_file(path, code);
+fs::path archive_of(const fs::path& path) {
+  static constexpr std::array<const char*, 1> kNames{kArchive};
+  return archive_in(path, kNames);
 }
 
-// The archive that a path is or has in it, or an empty path.
-fs::path archive_of(const fs::path& path) {
-  if (is_file(path)) return has_archive_name(path) ? path : fs::path();
-  return is_file(path / kArchive) ? path / kArchive : fs::path();
+// Whether a place has CIFAR-10's Python version, which this program does not read.
+bool is_pickled(const fs::path& path) {
+  const std::array<fs::path, 4> marks{
+      path.filename() == "cifar-10-python.tar.gz" ? path : path / "cifar-10-python.tar.gz",
+      path / "data_batch_1", path / "batches.meta", path / "cifar-10-batches-py" / "data_batch_1"};
+  return std::any_of(marks.begin(), marks.end(), is_file);
+}
+
+[[noreturn]] void fail_pickled(const fs::path& path) {
+  fail(ErrorKind::data,
+       "{}: CIFAR-10's Python version (pickled objects); expected its binary version, {} or its "
+       "files data_batch_1.bin to test_batch.bin; try lra data fetch image",
+       path.string(), kArchive);
 }
 
 bool any_batch(const fs::path& folder) {
@@ -132,8 +144,15 @@ class Image final : public Task {
     const auto accept = [](const fs::path& path) {
       return any_batch(path) || grey_files(path) || !archive_of(path).empty();
     };
-    if (const auto found =
-            locate(options, {"cifar-10-batches-bin", "cifar10", "image"}, accept, kWanted)) {
+    const std::vector<std::string> folders{"cifar-10-batches-bin", "cifar10", "image"};
+    std::optional<Found> found;
+    try {
+      found = locate(options, folders, accept, kWanted);
+    } catch (const Error&) {
+      if (is_pickled(options.data)) fail_pickled(options.data);
+      throw;
+    }
+    if (found) {
       source.path = found->path;
       source.via = found->via;
       std::vector<fs::path> files;
@@ -146,9 +165,10 @@ class Image final : public Task {
       if (files.empty()) files.push_back(archive_of(found->path));
       identity["files"] = fingerprint(files);
     } else {
-      identity["stand_in"] = {image::kStandInVersion, options.seed, stand_in_counts(options)};
+      identity["stand_in"] = {image::kStandInVersion, options.seed,
+                              wanted_counts(options, image::kStandInCounts)};
     }
-    source.identity = identity.dump();
+    source.identity = json_text(identity);
     return source;
   }
 
@@ -159,18 +179,22 @@ class Image final : public Task {
     return read_grey(source, sink);
   }
 
+  // Home page: www.cs.toronto.edu/~kriz/cifar.html; size and digest as TensorFlow Datasets and
+  // others check them.
+  [[nodiscard]] FetchPlan download() const override {
+    FetchPlan plan;
+    plan.task = "image";
+    plan.url = std::string("https://www.cs.toronto.edu/~kriz/") + kArchive;
+    plan.bytes = 170052171;
+    plan.sha256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd";
+    plan.product = kArchive;
+    return plan;
+  }
+
  private:
   [[nodiscard]] std::int64_t offset() const { return pixel_mask_ == "google" ? 0 : 1; }
   [[nodiscard]] image::Grey formula() const {
     return gray_ == "pil" ? image::Grey::pil : image::Grey::tf;
-  }
-
-  static std::array<std::int64_t, 3> stand_in_counts(const OpenOptions& options) {
-    auto counts = image::kStandInCounts;
-    for (std::size_t i = 0; i < counts.size(); ++i) {
-      if (options.counts[i] >= 0) counts[i] = options.counts[i];
-    }
-    return counts;
   }
 
   void add(ExampleSink& sink, Split split, const Picture& picture) const {
@@ -209,19 +233,24 @@ std::map<std::string, std::string> load_batches(const fs::path& path) {
   if (any_batch(path)) {
     for (const File& file : kBatches) {
       if (!is_file(path / file.name)) continue;
-      require_inside(path, path / file.name);
       contents[file.name] = read_file(path / file.name);
     }
     return contents;
   }
   const fs::path archive = archive_of(path);
-  read_archive(archive, {"**/*_batch.bin", "**/data_batch_*.bin"}, [&](ArchiveEntry& entry) {
+  const std::vector<std::string> patterns{"**/*_batch.bin", "**/data_batch_*.bin",
+                                          "**/cifar-10-batches-py/*"};
+  read_archive(archive, patterns, [&](ArchiveEntry& entry) {
+    if (!entry.name().ends_with(".bin")) fail_pickled(archive);
     const std::string name = fs::path(entry.name()).filename().string();
     if (contents.contains(name)) {
       fail(ErrorKind::data, "{}: {}: occurs twice", archive.string(), entry.name());
     }
     contents[name] = entry.read_all(image::kBatchRecords * image::kColourRecord + 1);
   });
+  if (contents.empty()) {
+    fail(ErrorKind::data, "{}: holds no pictures; expected {}", archive.string(), kWanted);
+  }
   return contents;
 }
 
@@ -278,7 +307,6 @@ Reading Image::read_grey(const Source& source, ExampleSink& sink) const {
   std::vector<Picture> train;
   for (const File& file : kGreyFiles) {
     const fs::path path = source.path / file.name;
-    require_inside(source.path, path);
     const std::string content = read_file(path);
     official = official && sha256_hex(content) == file.sha256;
     const bool test = file.split == Split::test;
@@ -308,7 +336,7 @@ Reading Image::read_grey(const Source& source, ExampleSink& sink) const {
 }
 
 Reading Image::stand_in(const OpenOptions& options, ExampleSink& sink) const {
-  const auto counts = stand_in_counts(options);
+  const auto counts = wanted_counts(options, image::kStandInCounts);
   for (const Split split : kSplits) {
     std::vector<Picture> pictures(static_cast<std::size_t>(counts[split_index(split)]));
     oneapi::tbb::parallel_for(std::size_t{0}, pictures.size(), [&](std::size_t i) {

@@ -7,6 +7,7 @@
 #include "tasks/image/cifar.h"
 #include "tasks/image/stand_in.h"
 #include "tasks/test_support.h"
+#include "tests/archive_builder.h"
 
 using lra::testing::ContainsSubstring;
 using nlohmann::json;
@@ -117,6 +118,46 @@ TEST_CASE("image: wrong sizes, labels and missing batches are named", "[unit]") 
              }),
              ContainsSubstring("data_batch_1.bin: size; got 30729999 bytes, expected 10000 records "
                                "of 3073 bytes = 30730000"));
+}
+
+TEST_CASE("image: the pickled version says what it is, links are followed", "[unit]") {
+  const auto fault = [](const std::filesystem::path& data) {
+    return error_of([&] {
+      MemorySink sink;
+      read_into(sink, data, {{"subset", true}});
+    });
+  };
+  const std::string wanted = "CIFAR-10's Python version (pickled objects); expected its binary";
+  const TempFolder folder;
+  const std::string pickled = lra::testing::build_archive(
+      {{"cifar-10-batches-py/data_batch_1", "x"}, {"cifar-10-batches-py/test_batch", "x"}},
+      lra::testing::Packing::tar_gz);
+  const auto archive = folder.write("python/cifar-10-python.tar.gz", pickled);
+  folder.write("tree/cifar-10-batches-py/data_batch_1", "x");
+  folder.write("renamed/cifar-10-binary.tar.gz", pickled);
+  for (const char* place : {"python", "tree", "tree/cifar-10-batches-py", "renamed"}) {
+    INFO(place);
+    CHECK_THAT(fault(folder.path() / place), ContainsSubstring(wanted));
+  }
+  CHECK_THAT(fault(archive), ContainsSubstring(wanted));
+  folder.write("other.tar", lra::testing::build_archive({{"a/b", "x"}}));
+  CHECK_THAT(fault(folder.path() / "other.tar"), ContainsSubstring("holds no pictures; expected"));
+  const TempFolder store;
+  std::filesystem::create_directory(folder.path() / "links");
+  for (const char* name : {"data_batch_3.bin", "test_batch.bin"}) {
+    std::filesystem::create_symlink(store.write(name, batch()), folder.path() / "links" / name);
+  }
+  MemorySink sink;
+  read_into(sink, folder.path() / "links", {{"subset", true}});
+  CHECK(sink[Split::test].size() == 10000);
+  // Part of the data without a test set is no data to train on.
+  std::filesystem::remove(folder.path() / "links" / "test_batch.bin");
+  CHECK_THAT(error_of([&] {
+               static_cast<void>(
+                   create_task("image", {{"subset", true}})
+                       ->open(testing::options_for(folder.path() / "links", folder.path() / "c")));
+             }),
+             ContainsSubstring("no examples for test"));
 }
 
 TEST_CASE("image: the stand-in's kinds differ and are balanced", "[unit]") {

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <exception>
+#include <fstream>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -244,6 +245,20 @@ bool is_safe_relative_path(std::string_view path) {
     path.remove_prefix(std::min(end + 1, path.size()));
   }
   return true;
+}
+
+bool is_archive(const fs::path& path) {
+  if (has_archive_name(path)) return true;
+  std::array<char, kTarBlock> block{};
+  std::ifstream file(path, std::ios::binary);
+  file.read(block.data(), block.size());
+  const std::string_view bytes(block.data(), static_cast<std::size_t>(file.gcount()));
+  constexpr std::size_t kTarMark = 257;  // of the header's magic
+  return bytes.starts_with("\x1f\x8b") ||
+         bytes.starts_with(
+             "\xfd"
+             "7zXZ") ||
+         (bytes.size() == kTarBlock && bytes.substr(kTarMark).starts_with("ustar"));
 }
 
 bool has_archive_name(const fs::path& path) {

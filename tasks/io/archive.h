@@ -67,6 +67,10 @@ void read_archive(const ByteSource& source, const std::string& name,
 // Whether a path is relative and stays in its folder: not empty, no leading '/', no ".." part.
 [[nodiscard]] bool is_safe_relative_path(std::string_view path);
 
+// Whether a file is an archive that read_archive takes, by its name or its first bytes (tar, gzip,
+// xz); false if it cannot be read.
+[[nodiscard]] bool is_archive(const std::filesystem::path& path);
+
 // Whether a file's name ends like an archive that read_archive takes (.tar, .tar.gz, .tgz, .tar.xz,
 // .txz, and .gz as in lra_release.gz).
 [[nodiscard]] bool has_archive_name(const std::filesystem::path& path);

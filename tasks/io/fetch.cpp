@@ -52,6 +52,12 @@ void create_folder(const fs::path& path) {
   if (code) fail(ErrorKind::io, "{}: cannot create: {}", path.string(), code.message());
 }
 
+void remove_path(const fs::path& path) {
+  std::error_code code;
+  fs::remove_all(path, code);
+  if (code) fail(ErrorKind::io, "{}: cannot remove: {}", path.string(), code.message());
+}
+
 void rename_to(const fs::path& from, const fs::path& to) {
   create_folder(to.parent_path());
   std::error_code code;
@@ -104,7 +110,9 @@ class Fetcher {
 
   FetchReport run() {
     create_folder(options_.out);
-    const FileLock lock(options_.out / ("." + base_name(plan_.url) + ".lock"));
+    const fs::path lock_path = options_.out / ("." + base_name(plan_.url) + ".lock");
+    const FileLock lock(lock_path);
+    const Removal lock_file(lock_path);  // while the lock is held
     if (is_there()) return report_;
     if (plan_.folder.empty()) {
       if (options_.stream) fail(ErrorKind::usage, "fetch: {} is not unpacked", plan_.task);
@@ -115,7 +123,7 @@ class Fetcher {
     }
     const fs::path staging =
         options_.out / fmt::format(".unpacking-{}", sha256_hex(plan_.product).substr(0, 12));
-    fs::remove_all(staging);
+    remove_path(staging);
     const Removal removal(staging);
     if (options_.stream) {
       unpack_stream(staging);
@@ -139,13 +147,17 @@ class Fetcher {
     if (!fs::exists(product_, code)) return false;
     if (fs::exists(card(), code)) {
       const json known = read_json(card());
-      if (known.is_object() && known.value("url", "") == plan_.url &&
-          (plan_.sha256.empty() || known.value("sha256", "") == plan_.sha256)) {
-        report_.already = true;
-        report_.sha256 = known.value("sha256", "");
-        report_.bytes = known.value("bytes", std::int64_t{0});
-        report_.files = known.value("files", std::int64_t{0});
-        return true;
+      try {
+        if (known.at("url") == plan_.url &&
+            (plan_.sha256.empty() || known.at("sha256") == plan_.sha256)) {
+          known.at("sha256").get_to(report_.sha256);
+          known.at("bytes").get_to(report_.bytes);
+          known.at("files").get_to(report_.files);
+          report_.already = true;
+          return true;
+        }
+      } catch (const json::exception& error) {
+        fail(ErrorKind::data, "{}: not of this program: {}", card().string(), error.what());
       }
     }
     fail(ErrorKind::usage,
@@ -156,6 +168,13 @@ class Fetcher {
 
   void progress(std::string_view what, std::int64_t done, std::int64_t total) const {
     if (options_.progress) options_.progress(what, done, total);
+  }
+
+  // A size that is known beforehand is a limit, also where the server states none.
+  [[nodiscard]] HttpOptions http_options() const {
+    HttpOptions http = options_.http;
+    http.limit = plan_.bytes;
+    return http;
   }
 
   void check_announced(const HttpSource& source) const {
@@ -195,11 +214,27 @@ class Fetcher {
     return size;
   }
 
-  // Downloads into the part file, continuing it if possible, and checks it. Returns its path.
+  // Downloads into the part file, continuing it if possible, and checks it. Returns its path. A
+  // file that changed on the server since its first bytes were read is read from the start.
   fs::path download() {
+    constexpr int kStarts = 3;
+    for (int start = 1;; ++start) {
+      try {
+        return download_once();
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::data) throw;
+        const fs::path part = archive_.string() + ".part";
+        remove_path(part);
+        remove_path(part.string() + ".json");
+        if (dynamic_cast<const FileChanged*>(&error) == nullptr || start == kStarts) throw;
+      }
+    }
+  }
+
+  fs::path download_once() {
     const fs::path part = archive_.string() + ".part";
     const fs::path state = part.string() + ".json";
-    HttpOptions http = options_.http;
+    HttpOptions http = http_options();
     http.start = resumable(part, state, http);
     report_.resumed_from = http.start;
     Sha256 digest;
@@ -226,10 +261,8 @@ class Fetcher {
     file.close();
     report_.connections = source.connections();
     progress("download", source.position(), source.total());
-    fs::remove(state);
-    Removal removal(part);
     check_result(plan_.url, source.position(), digest.hex());
-    removal.release();
+    remove_path(state);
     return part;
   }
 
@@ -257,8 +290,9 @@ class Fetcher {
     if (given) {
       Sha256 digest;
       digest_file(archive, digest);
-      check_result(archive.string(), static_cast<std::int64_t>(fs::file_size(archive)),
-                   digest.hex());
+      const auto size = static_cast<std::int64_t>(fs::file_size(archive, code));
+      if (code) fail(ErrorKind::io, "{}: cannot read: {}", archive.string(), code.message());
+      check_result(archive.string(), size, digest.hex());
     } else {
       archive = download();
     }
@@ -271,12 +305,26 @@ class Fetcher {
     rename_to(archive, archive_);
   }
 
-  // Unpacks as the bytes arrive.
+  // Unpacks as the bytes arrive; starts again, as download() does.
   void unpack_stream(const fs::path& staging) {
+    constexpr int kStarts = 3;
+    for (int start = 1;; ++start) {
+      try {
+        return unpack_stream_once(staging);
+      } catch (const FileChanged&) {
+        if (start == kStarts) throw;
+        remove_path(staging);
+        report_.files = 0;
+        last_folder_.clear();
+      }
+    }
+  }
+
+  void unpack_stream_once(const fs::path& staging) {
     if (options_.keep_archive) {
       fail(ErrorKind::usage, "fetch: a streamed archive cannot be kept");
     }
-    HttpSource source(plan_.url, options_.http);
+    HttpSource source(plan_.url, http_options());
     source.open();
     check_announced(source);
     Sha256 digest;

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "tasks/io/http_source.h"
-#include "tasks/task.h"
+#include "tasks/io/progress.h"
 
 namespace lra::tasks {
 
@@ -25,10 +25,6 @@ struct FetchPlan {
   std::string folder;
   std::string product;  // the folder or file that appears in the output folder
 };
-
-// The plan of a task by name; `options` are the task's (a Pathfinder's size and difficulty choose
-// the folder). Throws Error(usage) for a task without an official download.
-[[nodiscard]] FetchPlan official_plan(std::string_view task, const nlohmann::json& options);
 
 struct FetchOptions {
   std::filesystem::path out;

@@ -47,7 +47,11 @@ FetchOptions options_for(const TestServer& server, const TempFolder& folder,
   return o;
 }
 
-FetchPlan listops() { return official_plan("listops", nlohmann::json::object()); }
+FetchPlan plan_of(const char* task, const nlohmann::json& options = nullptr) {
+  return create_task(task, options)->download();
+}
+
+FetchPlan listops() { return plan_of("listops"); }
 
 // The message of the error that fetching ends in; its kind must be the expected one.
 std::string fault(const FetchOptions& options, ErrorKind kind, const FetchPlan& plan = listops()) {
@@ -112,6 +116,77 @@ TEST_CASE("fetch: a call that gave up is continued by the next one", "[unit]") {
   const FetchReport report = fetch(listops(), options);
   CHECK(report.resumed_from == 30000);
   CHECK(read_file(folder.path() / "listops-1000/basic_val.tsv") == kTable);
+}
+
+TEST_CASE("fetch: a file that changes on the server is read from the start", "[unit]") {
+  const std::string changed = release(70000);
+  for (const bool stream : {false, true}) {
+    INFO(stream);
+    const TempFolder folder;
+    const TestServer server({.body = release(),
+                             .cut_after = 30000,
+                             .cuts = 1,
+                             .changes_at = 1,
+                             .changed_body = changed});
+    FetchOptions options = options_for(server, folder);
+    options.stream = stream;
+    const FetchReport report = fetch(listops(), options);
+    CHECK(report.sha256 == sha256_hex(changed));
+    CHECK(report.files == 3);
+    CHECK(read_file(folder.path() / "listops-1000/basic_val.tsv") == kTable);
+  }
+  // Also between two calls.
+  const TempFolder folder;
+  const TestServer server({.body = release(),
+                           .cut_after = 30000,
+                           .cuts = 1,
+                           .busy_at = 1,
+                           .changes_at = 2,
+                           .changed_body = changed});
+  FetchOptions options = options_for(server, folder);
+  options.http.attempts = 1;
+  static_cast<void>(fault(options, ErrorKind::io));
+  CHECK(fetch(listops(), options).sha256 == sha256_hex(changed));
+}
+
+TEST_CASE("fetch: a stated size is a limit, lock files go, redirections are told", "[unit]") {
+  const std::string body = release();
+  for (const bool stream : {false, true}) {
+    const TempFolder folder;
+    const TestServer server({.body = body, .stated = false});
+    FetchOptions options = options_for(server, folder);
+    options.stream = stream;
+    options.bytes = static_cast<std::int64_t>(body.size()) / 2;
+    CHECK_THAT(fault(options, ErrorKind::data),
+               ContainsSubstring(fmt::format("expected {}", body.size() / 2)));
+    CHECK(nothing_final(folder));
+    CHECK(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()) == 0);
+    options.bytes = static_cast<std::int64_t>(body.size());
+    CHECK(fetch(listops(), options).files == 3);
+    CHECK(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()) == 1);
+  }
+  const TempFolder folder;
+  const TestServer target({.body = body});
+  const TestServer missing({.body = "no", .status = 404});
+  const auto redirected = [&](const std::string& location) {
+    const TestServer server({.location = location});
+    FetchOptions options = options_for(server, folder);
+    options.http.attempts = 2;
+    return fault(options, ErrorKind::io);
+  };
+  CHECK_THAT(redirected(missing.url("gone.gz")),
+             ContainsSubstring(fmt::format("(redirected to {}): the server answered with status "
+                                           "404",
+                                           missing.url("gone.gz"))));
+  CHECK_THAT(redirected("http://127.0.0.1:1/x"),
+             ContainsSubstring("(redirected to http://127.0.0.1:1/x)") &&
+                 !ContainsSubstring("status 302"));
+  CHECK_THAT(redirected("ftp://127.0.0.1/x"), ContainsSubstring("ftp"));
+  CHECK(nothing_final(folder));
+  const TestServer server({.location = target.url("lra_release.gz")});
+  CHECK(fetch(listops(), options_for(server, folder)).files == 3);
+  CHECK(std::string(redirect_protocols("https://a/b")) == "https");
+  CHECK(std::string(redirect_protocols("http://a/b")) == "http,https");
 }
 
 TEST_CASE("fetch: a server without ranges is read from the start", "[unit]") {
@@ -217,7 +292,7 @@ TEST_CASE("fetch: what is kept whole gets its name when it is whole", "[unit]") 
   const TempFolder folder;
   const std::string body = build_archive({{"aclImdb/train/pos/0_9.txt", "good"}}, Packing::tar_gz);
   const TestServer server({.body = body});
-  const FetchPlan plan = official_plan("text", nlohmann::json::object());
+  const FetchPlan plan = plan_of("text");
   CHECK(plan.sha256.size() == 64);
   const FetchReport report = fetch(plan, options_for(server, folder, "aclImdb_v1.tar.gz"));
   CHECK(read_file(folder.path() / "aclImdb_v1.tar.gz") == body);
@@ -231,11 +306,14 @@ TEST_CASE("fetch: what is kept whole gets its name when it is whole", "[unit]") 
 TEST_CASE("fetch: every task of the arena has a plan, others say that they have none", "[unit]") {
   for (const char* task : {"listops", "text", "retrieval", "image", "pathfinder", "pathx"}) {
     INFO(task);
-    const FetchPlan plan = official_plan(task, nlohmann::json::object());
+    const FetchPlan plan = plan_of(task);
     CHECK(plan.url.starts_with("https://"));
     CHECK_FALSE(plan.product.empty());
+    CHECK(plan.task == task);
   }
-  CHECK(official_plan("pathfinder", {{"size", 64}})
+  CHECK_THAT(error_of([] { static_cast<void>(plan_of("mqar")); }, ErrorKind::usage),
+             ContainsSubstring("tasks/mqar: has no official download"));
+  CHECK(plan_of("pathfinder", {{"size", 64}})
             .folder.ends_with("pathfinder64/curv_contour_length_14"));
 }
 

@@ -1,7 +1,9 @@
 #pragma once
-// A fast 128-bit hash of bytes, to find equal sequences (not for adversaries: digests of files use
-// SHA-256). Two multiply-rotate lanes over 8-byte words, mixed at the end.
+// A fast 128-bit hash of bytes, to find equal sequences and accidental damage (not for adversaries:
+// digests that identify data use SHA-256). Two multiply-rotate lanes over 8-byte words, mixed at
+// the end.
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -25,23 +27,56 @@ constexpr std::uint64_t mix64(std::uint64_t x) {  // finaliser of SplitMix64 (St
 }
 }  // namespace detail
 
-[[nodiscard]] inline Hash128 hash128(std::span<const std::byte> bytes) {
-  std::uint64_t a = 0x9E3779B97F4A7C15U ^ bytes.size();
-  std::uint64_t b = 0xC2B2AE3D27D4EB4FU + bytes.size();
-  const auto take = [&a, &b](std::uint64_t word) {
-    a = std::rotl((a ^ word) * 0x9FB21C651E98DF25U, 29);
-    b = std::rotl((b + word) * 0xD6E8FEB86659FD93U, 32) ^ word;
-  };
-  while (bytes.size() >= 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data(), 8);
-    take(word);
-    bytes = bytes.subspan(8);
+// The hash of bytes that come in pieces, whatever the pieces are.
+class Hasher128 {
+ public:
+  // `seed` tells apart streams; hash128() takes the number of bytes.
+  explicit Hasher128(std::uint64_t seed = 0)
+      : a_(0x9E3779B97F4A7C15U ^ seed), b_(0xC2B2AE3D27D4EB4FU + seed) {}
+
+  void update(std::span<const std::byte> bytes) {
+    while (kept_ != 0 && !bytes.empty()) {
+      append(bytes.front());
+      bytes = bytes.subspan(1);
+    }
+    while (bytes.size() >= 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, bytes.data(), 8);
+      take(word);
+      bytes = bytes.subspan(8);
+    }
+    for (const std::byte byte : bytes) append(byte);
   }
-  std::uint64_t tail = 0;
-  if (!bytes.empty()) std::memcpy(&tail, bytes.data(), bytes.size());
-  take(tail);
-  return {detail::mix64(a ^ std::rotl(b, 17)), detail::mix64(b + std::rotl(a, 41))};
+  [[nodiscard]] Hash128 finish() {
+    std::uint64_t tail = 0;
+    std::memcpy(&tail, rest_.data(), kept_);
+    take(tail);
+    return {detail::mix64(a_ ^ std::rotl(b_, 17)), detail::mix64(b_ + std::rotl(a_, 41))};
+  }
+
+ private:
+  void append(std::byte byte) {
+    rest_[kept_++] = byte;
+    if (kept_ < rest_.size()) return;
+    std::uint64_t word = 0;
+    std::memcpy(&word, rest_.data(), 8);
+    take(word);
+    kept_ = 0;
+  }
+  void take(std::uint64_t word) {
+    a_ = std::rotl((a_ ^ word) * 0x9FB21C651E98DF25U, 29);
+    b_ = std::rotl((b_ + word) * 0xD6E8FEB86659FD93U, 32) ^ word;
+  }
+
+  std::uint64_t a_, b_;
+  std::array<std::byte, 8> rest_{};
+  std::size_t kept_ = 0;
+};
+
+[[nodiscard]] inline Hash128 hash128(std::span<const std::byte> bytes) {
+  Hasher128 hasher(bytes.size());
+  hasher.update(bytes);
+  return hasher.finish();
 }
 
 }  // namespace lra::tasks

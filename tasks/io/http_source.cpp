@@ -169,11 +169,29 @@ class HttpSource::Transfer {
   static size_t on_body(char* data, size_t, size_t size, void* self) noexcept {
     auto& transfer = *static_cast<Transfer*>(self);
     if (transfer.skip_ < 0 || transfer.changed_) return 0;  // ends the transfer
+    if (transfer.too_large(static_cast<std::int64_t>(size) - transfer.skip_)) return 0;
     const auto skipped = std::min(static_cast<std::int64_t>(size), transfer.skip_);
     transfer.skip_ -= skipped;
     const auto* bytes = reinterpret_cast<const std::byte*>(data);
     transfer.buffer_.insert(transfer.buffer_.end(), bytes + skipped, bytes + size);
     return size;
+  }
+
+  // Whether `more` bytes would exceed what the server or the caller stated.
+  [[nodiscard]] bool too_large(std::int64_t more) {
+    const std::int64_t after = received() + std::max<std::int64_t>(more, 0);
+    too_large_ = (total_ >= 0 && after > total_) || (options_.limit >= 0 && after > options_.limit);
+    return too_large_;
+  }
+
+  // The address, and where it led to.
+  [[nodiscard]] std::string address() const {
+    const char* last = nullptr;
+    if (easy_) curl_easy_getinfo(easy_.get(), CURLINFO_EFFECTIVE_URL, &last);
+    long redirections = 0;
+    if (easy_) curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_COUNT, &redirections);
+    if (last == nullptr || redirections == 0 || url_ == last) return url_;
+    return fmt::format("{} (redirected to {})", url_, last);
   }
 
   void connect() {
@@ -187,7 +205,7 @@ class HttpSource::Transfer {
     message_[0] = '\0';
     curl_easy_setopt(easy, CURLOPT_URL, url_.c_str());
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, redirect_protocols(url_));
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(easy, CURLOPT_MAXREDIRS, 10L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -242,8 +260,12 @@ class HttpSource::Transfer {
     const Answer answer = answer_;
     const std::string reason = message_[0] != '\0' ? message_.data() : curl_easy_strerror(code);
     if (changed_) {
-      fail(ErrorKind::data, "{}: the file changed on the server after {}; start again", url_,
-           so_far());
+      throw FileChanged(fmt::format("{}: the file changed on the server after {}; start again",
+                                    address(), so_far()));
+    }
+    if (too_large_) {
+      fail(ErrorKind::data, "{}: more bytes than stated; got more than {}, expected {}", address(),
+           received(), options_.limit >= 0 ? options_.limit : total_);
     }
     const bool beyond_end =
         answer.status == 416 && (answer.total < 0 || answer.total == received());
@@ -251,23 +273,22 @@ class HttpSource::Transfer {
       end();
       return;
     }
-    if (answer.status >= 400 || (answer.status != 0 && skip_ < 0)) {
+    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT ||
+        code == CURLE_TOO_MANY_REDIRECTS || code == CURLE_PEER_FAILED_VERIFICATION) {
+      fail(ErrorKind::io, "{}: {}{}", address(), reason, refused_redirection());
+    }
+    // After a redirection whose target failed, the answer is the redirection's.
+    const bool redirected = answer.status / 100 == 3 && code != CURLE_OK;
+    if (answer.status >= 400 || (answer.status != 0 && skip_ < 0 && !redirected)) {
       const bool passing = answer.status >= 500 || answer.status == 429 || answer.status == 408;
       const std::string status = fmt::format("the server answered with status {}", answer.status);
-      if (!passing) fail(ErrorKind::io, "{}: {} after {}", url_, status, so_far());
+      if (!passing) fail(ErrorKind::io, "{}: {} after {}", address(), status, so_far());
       retry(status);
       return;
-    }
-    if (total_ >= 0 && received() > total_) {
-      fail(ErrorKind::data, "{}: more bytes than the server stated; got {}", url_, so_far());
     }
     if (code == CURLE_OK && (total_ < 0 || received() == total_)) {
       end();
       return;
-    }
-    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT ||
-        code == CURLE_TOO_MANY_REDIRECTS || code == CURLE_PEER_FAILED_VERIFICATION) {
-      fail(ErrorKind::io, "{}: {}", url_, reason);
     }
     retry(reason);
   }
@@ -277,7 +298,16 @@ class HttpSource::Transfer {
     disconnect();
   }
 
+  // Why a redirection was not followed, if that is what ended the transfer.
+  [[nodiscard]] std::string refused_redirection() const {
+    const char* next = nullptr;
+    curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &next);
+    if (next == nullptr) return {};
+    return fmt::format("; got a redirection to {}, expected {}", next, redirect_protocols(url_));
+  }
+
   void retry(const std::string& reason) {
+    const std::string where = address();
     disconnect();
     if (received() > wanted_) {  // it brought something: no failure
       failures_ = 0;
@@ -288,7 +318,7 @@ class HttpSource::Transfer {
       fail(ErrorKind::io,
            "{}: {}; got {} in {} connections, the last {} without a byte; try again "
            "later",
-           url_, reason, so_far(), connections_, failures_);
+           where, reason, so_far(), connections_, failures_);
     }
     const double wait = options_.first_wait_s * std::pow(2.0, failures_ - 1);
     std::this_thread::sleep_for(std::chrono::duration<double>(std::min(wait, 60.0)));
@@ -317,8 +347,13 @@ class HttpSource::Transfer {
   int failures_ = 0;  // connections in a row without a byte
   bool head_complete_ = false;
   bool changed_ = false;
+  bool too_large_ = false;
   bool ended_ = false;
 };
+
+const char* redirect_protocols(std::string_view url) {
+  return url.starts_with("https:") ? "https" : "http,https";
+}
 
 HttpSource::HttpSource(const std::string& url, const HttpOptions& options) {
   if (!url.starts_with("http://") && !url.starts_with("https://")) {

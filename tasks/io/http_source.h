@@ -7,6 +7,9 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+
+#include "engine/base/error.h"
 
 namespace lra::tasks {
 
@@ -18,7 +21,19 @@ struct HttpOptions {
   std::int64_t start = 0;     // first byte that is wanted
   std::string entity_tag;     // of the file when its first bytes were read; empty: not known
   std::int64_t total = -1;    // its size then; -1: not known
+  std::int64_t limit =
+      -1;  // more bytes than this are an error, whatever the server states; -1: none
 };
+
+// The file on the server is another one than that of the first bytes.
+class FileChanged : public Error {
+ public:
+  explicit FileChanged(const std::string& message) : Error(ErrorKind::data, message) {}
+};
+
+// Protocols to which an address may redirect, as libcurl writes them: what began encrypted stays
+// so.
+[[nodiscard]] const char* redirect_protocols(std::string_view url);
 
 // Reads a file by HTTP or HTTPS (libcurl), following redirections. Single-threaded: data move
 // inside read() alone.
@@ -35,7 +50,8 @@ class HttpSource {
   void open();
   // The next bytes, at least one; 0 at the end of the file. Throws Error(io) if the server cannot
   // be reached, refuses, or breaks off too often (address, status, bytes so far), and Error(data)
-  // if the file changed between two connections.
+  // (FileChanged) if the file changed between two connections or is larger than stated. A message
+  // names the address, and the one that it was redirected to.
   [[nodiscard]] std::size_t read(std::span<std::byte> buffer);
 
   // Bytes given so far, `start` included.

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,11 +19,12 @@ struct Line {
   bool ended = true;  // false: the file ends without a line end
 };
 
-// Cuts at LF; a CR before it belongs to the line end (if `windows`).
+// Cuts at LF; a CR before it belongs to the line end (if `windows`). The first line's number is one
+// more than `before`.
 class LineReader {
  public:
-  explicit LineReader(std::string_view content, bool windows = true)
-      : rest_(content), windows_(windows) {}
+  explicit LineReader(std::string_view content, bool windows = true, std::int64_t before = 0)
+      : rest_(content), windows_(windows), number_(before) {}
 
   bool next(Line& line) {
     if (rest_.empty()) return false;
@@ -37,8 +40,19 @@ class LineReader {
  private:
   std::string_view rest_;
   bool windows_;
-  std::int64_t number_ = 0;
+  std::int64_t number_;
 };
+
+// A text without the byte order mark of UTF-8, which some editors and spreadsheets write first.
+// Throws Error(data) that names the file if the text is UTF-16.
+[[nodiscard]] std::string_view without_mark(std::string_view content, const std::string& file);
+
+// Calls take(lines, before, last) for a text that arrives in pieces, with whole lines of about a
+// megabyte, the number of lines before them, and whether the text ends with them. The last piece
+// may lack its line end; an empty text is one empty piece. next(buffer) gives the next bytes, 0 at
+// the end.
+void for_line_blocks(const std::function<std::size_t(std::span<std::byte>)>& next,
+                     const std::function<void(std::string_view, std::int64_t, bool)>& take);
 
 // "file:line", as faults begin.
 [[nodiscard]] inline std::string line_place(const std::string& file, std::int64_t number) {

@@ -17,7 +17,7 @@
 namespace lra::tasks::testing {
 
 struct ServerBehaviour {
-  std::string body;
+  std::string body = {};
   int status = 200;                  // of answers with the whole file
   bool ranges = true;                // honours Range; else every answer is the whole file
   std::size_t cut_after = SIZE_MAX;  // bytes of body that a connection brings before it breaks
@@ -25,6 +25,11 @@ struct ServerBehaviour {
   int busy_at = -1;                  // this connection, counted from 0, is told to come back later
   std::int64_t lie = 0;              // added to the stated size
   std::string entity_tag = "\"one\"";
+  bool stated = true;         // states the size
+  std::string location = {};  // redirects there
+  // From this connection on, counted from 0, the file is another one.
+  int changes_at = 1 << 30;
+  std::string changed_body = {};
 };
 
 class TestServer {
@@ -81,16 +86,24 @@ class TestServer {
       return send(client, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     }
     const bool cut = connection < behaviour_.cuts;
-    const std::string& body = behaviour_.body;
+    if (!behaviour_.location.empty()) {
+      return send(client, fmt::format("HTTP/1.1 302 X\r\nLocation: {}\r\nContent-Length: 0\r\n"
+                                      "Connection: close\r\n\r\n",
+                                      behaviour_.location));
+    }
+    const bool changed = connection >= behaviour_.changes_at;
+    const std::string& body = changed ? behaviour_.changed_body : behaviour_.body;
     std::size_t first = 0;
     const auto at = request.find("Range: bytes=");
     const bool part = behaviour_.ranges && at != std::string::npos;
     if (part) first = std::min<std::size_t>(std::stoul(request.substr(at + 13)), body.size());
     const auto stated = static_cast<std::int64_t>(body.size()) + behaviour_.lie;
     std::string head =
-        fmt::format("HTTP/1.1 {} X\r\nContent-Length: {}\r\nETag: {}\r\nConnection: close\r\n",
-                    part ? 206 : behaviour_.status, stated - static_cast<std::int64_t>(first),
-                    behaviour_.entity_tag);
+        fmt::format("HTTP/1.1 {} X\r\nETag: {}\r\nConnection: close\r\n",
+                    part ? 206 : behaviour_.status, changed ? "\"two\"" : behaviour_.entity_tag);
+    if (behaviour_.stated) {
+      head += fmt::format("Content-Length: {}\r\n", stated - static_cast<std::int64_t>(first));
+    }
     if (part) head += fmt::format("Content-Range: bytes {}-{}/{}\r\n", first, stated - 1, stated);
     send(client, head + "\r\n");
     std::size_t count = body.size() - first;

@@ -12,12 +12,14 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "tasks/cache.h"
 #include "tasks/listops/generator.h"
 #include "tasks/listops/ladder.h"
 #include "tasks/listops/tree.h"
 #include "tasks/listops/tsv.h"
 #include "tasks/locate.h"
+#include "tasks/release.h"
 #include "tasks/task.h"
 
 namespace lra::tasks {
@@ -28,16 +30,13 @@ using nlohmann::json;
 
 constexpr std::array<std::int64_t, 3> kOfficialCounts{96000, 2000, 2000};
 constexpr const char* kCardName = "lra_data.json";
-constexpr const char* kOfficialForm = "basic_train.tsv, basic_val.tsv and basic_test.tsv";
+constexpr const char* kOfficialForm =
+    "basic_train.tsv, basic_val.tsv and basic_test.tsv, or the archive lra_release.gz";
+constexpr std::uint64_t kLargestTable = std::uint64_t{1} << 32U;
 
 fs::path tsv_path(const fs::path& folder, Split split) { return folder / listops::tsv_name(split); }
 
-bool has_tsv(const fs::path& folder) {
-  return std::all_of(kSplits.begin(), kSplits.end(), [&folder](Split split) {
-    std::error_code code;
-    return fs::is_regular_file(tsv_path(folder, split), code);
-  });
-}
+bool has_tsv(const fs::path& folder) { return has_files(folder, listops::tsv_name); }
 
 // Bytes of the three files, to tell whether a data card belongs to them.
 json tsv_sizes(const fs::path& folder) {
@@ -82,29 +81,39 @@ class ListOps : public Task {
   }
 
   [[nodiscard]] Source find(const OpenOptions& options) const override {
-    const auto found = locate(options, {"listops-1000", "listops"}, has_tsv, kOfficialForm);
+    const auto found = locate(
+        options, {"listops-1000", "listops"},
+        [](const fs::path& path) { return has_tsv(path) || !release_archive(path).empty(); },
+        kOfficialForm);
     json identity = {{"max_length", max_length_}, {"brackets", brackets_}};
     Source source;
     if (found) {
-      source.path = found->path;
+      source.path = has_tsv(found->path) ? found->path : release_archive(found->path);
       source.via = found->via;
       std::vector<fs::path> files;
-      for (const Split split : kSplits) files.push_back(tsv_path(found->path, split));
-      std::error_code code;
-      if (fs::exists(found->path / kCardName, code)) files.push_back(found->path / kCardName);
+      if (is_file(source.path)) {
+        files.push_back(source.path);
+      } else {
+        for (const Split split : kSplits) files.push_back(tsv_path(source.path, split));
+        if (is_file(source.path / kCardName)) files.push_back(source.path / kCardName);
+      }
       identity["files"] = fingerprint(files);
       identity["max_args"] = shape_.max_args;
       identity["verify"] = verify_;
     } else {
       identity["plan"] = plan_json(plan(options));
     }
-    source.identity = identity.dump();
+    source.identity = json_text(identity);
     return source;
   }
 
   [[nodiscard]] Reading read(const Source& source, const OpenOptions& options,
                              ExampleSink& sink) const override {
     return source.path.empty() ? generate(options, sink) : read_files(source, sink);
+  }
+
+  [[nodiscard]] FetchPlan download() const override {
+    return release_plan("listops", "listops-1000");
   }
 
   [[nodiscard]] std::vector<Shortcut> shortcuts(const TaskData& data) const override {
@@ -118,9 +127,8 @@ class ListOps : public Task {
   [[nodiscard]] virtual listops::Plan plan(const OpenOptions& options) const {
     listops::Plan plan;
     plan.seed = options.seed;
+    plan.counts = wanted_counts(options, kOfficialCounts);
     for (const Split split : kSplits) {
-      const std::int64_t wanted = options.counts[split_index(split)];
-      plan.counts[split_index(split)] = wanted < 0 ? kOfficialCounts[split_index(split)] : wanted;
       plan.shapes[split_index(split)] = shape_;
     }
     return plan;
@@ -187,21 +195,44 @@ json read_card(const fs::path& folder, const std::string& task) {
   return card;
 }
 
+// Gives the three tables of the archive, in its order, to read(split, text, name).
+template <class Read>
+void read_release(const fs::path& archive, const Read& read) {
+  std::vector<std::string> names;
+  for (const Split split : kSplits) names.push_back(listops::tsv_name(split));
+  const std::string folder = folder_in_archive(archive, names);
+  read_archive(archive, {folder + (folder.empty() ? "basic_*.tsv" : "/basic_*.tsv")},
+               [&](ArchiveEntry& entry) {
+                 const std::string name = fs::path(entry.name()).filename().string();
+                 const auto at = std::find(names.begin(), names.end(), name);
+                 if (at == names.end()) return;
+                 read(kSplits[static_cast<std::size_t>(at - names.begin())],
+                      entry.read_all(kLargestTable), archive.string() + ":" + entry.name());
+               });
+}
+
 Reading ListOps::read_files(const Source& source, ExampleSink& sink) const {
-  const json card = read_card(source.path, info().name);
   std::array<std::int64_t, 3> counts{};
-  for (const Split split : kSplits) {
-    const fs::path path = tsv_path(source.path, split);
-    const MappedFile file(path);
-    const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()),
-                                file.bytes().size());
+  const auto read_one = [&](Split split, std::string_view text, const std::string& name) {
     listops::read_tsv(
-        text, path.string(), {static_cast<std::size_t>(shape_.max_args), verify_},
+        text, name, {static_cast<std::size_t>(shape_.max_args), verify_},
         [&](std::span<const Token> tree, int label) {
           add(sink, split, tree, label);
           ++counts[split_index(split)];
         },
         [&sink](const std::string& message) { sink.fault(message); });
+  };
+  json card;
+  if (is_file(source.path)) {
+    read_release(source.path, read_one);
+  } else {
+    card = read_card(source.path, info().name);
+    for (const Split split : kSplits) {
+      const fs::path path = tsv_path(source.path, split);
+      const MappedFile file(path);
+      read_one(split, {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()},
+               path.string());
+    }
   }
   Reading reading;
   const char* what = "files generated by the official algorithm";

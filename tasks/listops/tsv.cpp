@@ -50,7 +50,7 @@ std::string tsv_name(Split split) { return fmt::format("basic_{}.tsv", split_nam
 void read_tsv(std::string_view content, const std::string& file, const TsvOptions& options,
               const std::function<void(std::span<const Token>, int)>& add,
               const std::function<void(const std::string&)>& fault) {
-  LineReader lines(content);
+  LineReader lines(without_mark(content, file));
   Line header;
   if (!lines.next(header)) fail(ErrorKind::data, "{}:1: the file is empty", file);
   if (header.text != kHeader) {

@@ -2,10 +2,11 @@
 
 #include <cstdlib>
 
-#include "tasks/io/fuzz.h"
+#include "engine/base/fuzz.h"
 #include "tasks/listops/tree.h"
 #include "tasks/listops/tsv.h"
 
+namespace fuzz = lra::fuzz;
 using namespace lra::tasks;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -2,10 +2,11 @@
 
 #include <cstdlib>
 
+#include "engine/base/fuzz.h"
 #include "tasks/io/archive.h"
-#include "tasks/io/fuzz.h"
 #include "tasks/pathfinder/metadata.h"
 
+namespace fuzz = lra::fuzz;
 using namespace lra::tasks;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

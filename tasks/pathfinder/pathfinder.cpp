@@ -16,11 +16,14 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
-#include "tasks/io/archive.h"
+#include "engine/base/json.h"
+#include "engine/base/text.h"
+#include "tasks/io/fetch.h"
 #include "tasks/io/ordered.h"
 #include "tasks/locate.h"
 #include "tasks/pathfinder/grey_png.h"
 #include "tasks/pathfinder/pictures.h"
+#include "tasks/release.h"
 #include "tasks/task.h"
 
 namespace lra::tasks {
@@ -114,22 +117,23 @@ class Pathfinder : public Task {
   [[nodiscard]] Source find(const OpenOptions& options) const override {
     const pathfinder::Setting set = setting();
     const auto found = locate(
-        options, places(set), [&](const fs::path& path) { return holds(path, set); },
-        fmt::format("{}/{}/{{imgs,metadata}} or a tar archive of it", set.set_name(),
-                    set.difficulty_name()));
+        options, {set.set_name()}, [&](const fs::path& path) { return holds(path, set); },
+        fmt::format("{}/{}/{{imgs,metadata}}, a tar archive of it or the archive lra_release.gz",
+                    set.set_name(), set.difficulty_name()));
     json identity = {{"size", size_},
                      {"difficulty", difficulty_},
                      {"pixel_mask", pixel_mask_},
                      {"split_seed", split_seed_}};
     Source source;
     if (found) {
-      source.path = fs::is_directory(found->path) ? folder_of(found->path, set) : found->path;
+      source.path = folder_of(found->path, set);
+      if (!pathfinder::is_picture_folder(source.path)) source.path = archive_of(found->path, set);
       source.via = found->via;
       identity["files"] = file_identity(source.path);
     } else {
       identity["plan"] = plan_json(options.seed, counts(options));
     }
-    source.identity = identity.dump();
+    source.identity = json_text(identity);
     return source;
   }
 
@@ -140,6 +144,10 @@ class Pathfinder : public Task {
 
   json make(const OpenOptions& options, const fs::path& out) const override;
 
+  [[nodiscard]] FetchPlan download() const override {
+    return release_plan(name_, fmt::format("pathfinder{}/{}", size_, difficulty_));
+  }
+
  private:
   [[nodiscard]] std::int64_t offset() const { return pixel_mask_ == "google" ? 0 : 1; }
 
@@ -149,23 +157,18 @@ class Pathfinder : public Task {
                                      static_cast<int>(distractors_));
   }
 
-  // What a data folder may hold, besides being one of these itself.
-  static std::vector<std::string> places(const pathfinder::Setting& set) {
-    const std::string name = set.set_name();
-    std::vector<std::string> result{name};
+  // The archive of a set that a path is or has in it: the set's own, else the release; or empty.
+  static fs::path archive_of(const fs::path& path, const pathfinder::Setting& set) {
     for (const char* ending : {".tar", ".tar.gz", ".tgz", ".tar.xz"}) {
-      result.push_back(name + ending);
+      const std::string name = set.set_name() + ending;
+      const std::array<const char*, 1> names{name.c_str()};
+      if (fs::path archive = archive_in(path, names); !archive.empty()) return archive;
     }
-    for (const char* release : {"lra_release.gz", "lra_release.tar.gz", "lra_release.tar"}) {
-      result.emplace_back(release);
-    }
-    return result;
+    return release_archive(path);
   }
 
   static bool holds(const fs::path& path, const pathfinder::Setting& set) {
-    std::error_code code;
-    if (fs::is_regular_file(path, code)) return has_archive_name(path);
-    return pathfinder::is_picture_folder(folder_of(path, set));
+    return pathfinder::is_picture_folder(folder_of(path, set)) || !archive_of(path, set).empty();
   }
 
   // The difficulty's folder: the path itself if it bears that name, else the one inside.
@@ -180,17 +183,17 @@ class Pathfinder : public Task {
   static json file_identity(const fs::path& path) {
     std::vector<fs::path> files;
     json folders = json::array();
-    if (!fs::is_directory(path)) {
+    if (is_file(path)) {
       files.push_back(path);
     } else {
-      std::error_code code;
-      for (const auto& entry : fs::directory_iterator(path / "metadata", code)) {
-        if (entry.is_regular_file(code)) files.push_back(entry.path());
+      for (const fs::path& file : entries_of(path / "metadata")) {
+        if (is_file(file)) files.push_back(file);
       }
-      if (fs::exists(path / pathfinder::kCardName)) files.push_back(path / pathfinder::kCardName);
-      for (const auto& entry : fs::directory_iterator(path / "imgs", code)) {
-        folders.push_back({entry.path().filename().string(),
-                           entry.last_write_time(code).time_since_epoch().count()});
+      if (is_file(path / pathfinder::kCardName)) files.push_back(path / pathfinder::kCardName);
+      for (const fs::path& folder : entries_of(path / "imgs")) {
+        std::error_code code;
+        folders.push_back({valid_utf8(folder.filename().string()),
+                           fs::last_write_time(folder, code).time_since_epoch().count()});
       }
     }
     std::sort(files.begin(), files.end());
@@ -199,12 +202,9 @@ class Pathfinder : public Task {
   }
 
   static std::array<std::size_t, 3> counts(const OpenOptions& options) {
-    std::array<std::size_t, 3> result{};
-    for (std::size_t i = 0; i < 3; ++i) {
-      result[i] =
-          static_cast<std::size_t>(options.counts[i] < 0 ? kOfficialCounts[i] : options.counts[i]);
-    }
-    return result;
+    const auto wanted = wanted_counts(options, kOfficialCounts);
+    return {static_cast<std::size_t>(wanted[0]), static_cast<std::size_t>(wanted[1]),
+            static_cast<std::size_t>(wanted[2])};
   }
 
   [[nodiscard]] json plan_json(std::uint64_t seed, const std::array<std::size_t, 3>& sizes) const {
@@ -356,9 +356,8 @@ Reading Pathfinder::read_files(const Source& source, const OpenOptions& options,
                                ExampleSink& sink) const {
   const pathfinder::Setting set = setting();
   const auto fault = [&sink](const std::string& message) { sink.fault(message); };
-  const auto pictures = fs::is_directory(source.path)
-                            ? pathfinder::open_folder(source.path, fault)
-                            : pathfinder::open_archive(source.path, set, fault);
+  const auto pictures = is_file(source.path) ? pathfinder::open_archive(source.path, set, fault)
+                                             : pathfinder::open_folder(source.path, fault);
   Reading reading = describe(source, *pictures);
   std::vector<std::string> paths;
   for (const MetadataRow& row : pictures->rows()) {

@@ -14,6 +14,7 @@
 #include "tasks/io/archive.h"
 #include "tasks/locate.h"
 #include "tasks/pathfinder/grey_png.h"
+#include "tasks/release.h"
 
 namespace lra::tasks::pathfinder {
 namespace {
@@ -29,47 +30,36 @@ bool by_number(const std::string& a, const std::string& b) {
   return std::pair(a.size(), std::string_view(a)) < std::pair(b.size(), std::string_view(b));
 }
 
-// Throws Error(data) if a folder leads, by a link, out of `root`.
-void require_folder_inside(const fs::path& root, const fs::path& folder) {
-  std::error_code code;
-  const fs::path inner = fs::canonical(folder, code);
-  if (code) return;  // a missing folder shows as missing pictures
-  const fs::path outer = fs::canonical(root, code);
-  if (std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first != outer.end()) {
-    fail(ErrorKind::data, "{}: a link that leaves its folder; got {}", folder.string(),
-         inner.string());
+// Throws Error(data) for what is missing or no file.
+std::string read_picture_file(const fs::path& path) {
+  if (!is_file(path)) {
+    std::error_code code;
+    const bool there = fs::exists(path, code);
+    fail(ErrorKind::data, "{}: {}", path.string(),
+         there ? "not a regular file" : "cannot read: no such file");
   }
+  return read_file(path);
 }
 
 class FolderSet final : public PictureSet {
  public:
   FolderSet(const fs::path& folder, const FaultHandler& fault) : folder_(folder) {
     name_ = folder.string();
-    const fs::path metadata = folder / "metadata";
-    require_folder_inside(folder, metadata);
     Files files;
-    std::error_code code;
-    for (const auto& entry : fs::directory_iterator(metadata, code)) {
-      if (entry.path().extension() != ".npy") continue;
-      require_inside(folder, entry.path());
-      files.emplace_back(entry.path().filename().string(), read_file(entry.path()));
+    for (const fs::path& file : entries_of(folder / "metadata")) {
+      if (file.extension() == ".npy") {
+        files.emplace_back(file.filename().string(), read_picture_file(file));
+      }
     }
     take_metadata(files, fault);
-    std::unordered_set<std::string> folders;
-    for (const MetadataRow& row : rows_) {
-      const auto parent = fs::path(row.picture).parent_path();
-      if (folders.insert(parent.string()).second) require_folder_inside(folder, folder / parent);
-    }
   }
 
   [[nodiscard]] std::string encoded(const MetadataRow& row) const override {
-    require_inside(folder_, folder_ / row.picture);
-    return read_file(folder_ / row.picture);
+    return read_picture_file(folder_ / row.picture);  // the row's path has no ".." parts
   }
 
   [[nodiscard]] std::optional<std::string> card() const override {
-    std::error_code code;
-    if (!fs::is_regular_file(folder_ / kCardName, code)) return std::nullopt;
+    if (!is_file(folder_ / kCardName)) return std::nullopt;
     return read_file(folder_ / kCardName);
   }
 
@@ -94,14 +84,10 @@ class ArchiveSet final : public PictureSet {
       fail(ErrorKind::data, "{}: holds no {}/{}/metadata", archive.string(), setting.set_name(),
            difficulty);
     }
-    const auto better = [](const auto& a, const auto& b) {
-      const auto rank = [](const std::string& folder) {
-        return std::pair(folder.find("lra_release/lra_release/") != std::string::npos,
-                         folder.size());
-      };
-      return rank(a.first) < rank(b.first);
-    };
-    const auto& [folder, files] = *std::max_element(found.begin(), found.end(), better);
+    std::vector<std::string> folders;
+    for (const auto& [name, unused] : found) folders.push_back(name);
+    const std::string folder = preferred_folder(folders);
+    const Files& files = found.at(folder);
     name_ = archive.string() + ":" + folder;
     take_metadata(files, fault);
     read_pictures(archive, folder);

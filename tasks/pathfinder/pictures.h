@@ -29,7 +29,7 @@ class PictureSet {
   // The folder, or the archive and the folder in it, for messages.
   [[nodiscard]] const std::string& name() const { return name_; }
   // The encoded picture of a row; safe to call from many threads. Throws Error(data) if it is
-  // missing or a link that leaves the folder.
+  // missing.
   [[nodiscard]] virtual std::string encoded(const MetadataRow& row) const = 0;
   // The card that a generator left beside the pictures (text of a JSON file), if there is one.
   [[nodiscard]] virtual std::optional<std::string> card() const = 0;

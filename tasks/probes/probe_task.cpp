@@ -18,14 +18,6 @@ std::string_view bytes_of(const std::vector<Token>& tokens) {
   return {reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(Token)};
 }
 
-std::array<std::int64_t, 3> counts_of(std::array<std::int64_t, 3> counts,
-                                      const OpenOptions& options) {
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (options.counts[i] >= 0) counts[i] = options.counts[i];
-  }
-  return counts;
-}
-
 }  // namespace
 
 Source ProbeTask::find(const OpenOptions& options) const {
@@ -36,7 +28,7 @@ Source ProbeTask::find(const OpenOptions& options) const {
                          {"version", task.version},
                          {"settings", settings()},
                          {"seed", options.seed},
-                         {"counts", counts_of(default_counts(), options)}}
+                         {"counts", wanted_counts(options, default_counts())}}
                         .dump();
   return source;
 }
@@ -44,7 +36,7 @@ Source ProbeTask::find(const OpenOptions& options) const {
 Reading ProbeTask::read(const Source&, const OpenOptions& options, ExampleSink& sink) const {
   check_options();
   const TaskInfo task = info();
-  const auto counts = counts_of(default_counts(), options);
+  const auto counts = wanted_counts(options, default_counts());
   const RandomKey key =
       RandomKey(options.seed).of(task.name).of(static_cast<std::uint64_t>(task.version));
   std::unordered_set<std::string> earlier;

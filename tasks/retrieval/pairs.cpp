@@ -59,9 +59,12 @@ std::int32_t checked_label(std::string_view text, const Line& line, const std::s
 // Calls take(line) for every line; an Error(data) that it throws becomes a fault.
 template <class Take>
 void for_each_line(std::string_view content, const std::string& file, const FaultHandler& fault,
-                   const Take& take) {
-  if (content.empty()) fail(ErrorKind::data, "{}:1: the file is empty", file);
-  LineReader lines(content);
+                   const Take& take, std::int64_t before = 0) {
+  if (before == 0) {
+    if (content.empty()) fail(ErrorKind::data, "{}:1: the file is empty", file);
+    content = without_mark(content, file);
+  }
+  LineReader lines(content, true, before);
   Line line;
   while (lines.next(line)) {
     std::string wrong;
@@ -87,12 +90,17 @@ std::string ids_name(Split split) {
   return fmt::format("new_aan_pairs.{}.ids.tsv", file_part(split));
 }
 
+std::string only_ids_name(Split split) {
+  return fmt::format("new_aan_pairs.{}.only_ids.tsv", file_part(split));
+}
+
 void read_pairs(std::string_view content, const std::string& file, const PairHandler& add,
-                const FaultHandler& fault) {
-  for_each_line(content, file, fault, [&](const Line& line) {
+                const FaultHandler& fault, std::int64_t before) {
+  const auto take = [&](const Line& line) {
     const auto columns = columns_of<5>(line, file);
     add(checked_label(columns[0], line, file), columns[3], columns[4]);
-  });
+  };
+  for_each_line(content, file, fault, take, before);
 }
 
 Documents read_documents(std::string_view content, const std::string& file,

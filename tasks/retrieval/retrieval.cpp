@@ -10,8 +10,13 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
-#include "tasks/io/bytes.h"
+#include "engine/base/json.h"
+#include "tasks/bytes.h"
+#include "tasks/io/archive.h"
+#include "tasks/io/fetch.h"
+#include "tasks/io/lines.h"
 #include "tasks/locate.h"
+#include "tasks/release.h"
 #include "tasks/retrieval/pairs.h"
 #include "tasks/retrieval/stand_in.h"
 #include "tasks/task.h"
@@ -24,22 +29,23 @@ using nlohmann::json;
 
 constexpr std::array<std::int64_t, 3> kOfficialCounts{147086, 18090, 17437};
 constexpr const char* kDocuments = "papers.tsv";
-constexpr const char* kWanted = "new_aan_pairs.train.tsv, .eval.tsv and .test.tsv";
+constexpr const char* kWanted =
+    "new_aan_pairs.train.tsv, .eval.tsv and .test.tsv, or .only_ids.tsv of each beside papers.tsv, "
+    "or the archive lra_release.gz";
 
 std::string_view text_of(const MappedFile& file) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
 }
 
-bool has_files(const fs::path& folder, std::string (*name)(Split)) {
-  return std::all_of(kSplits.begin(), kSplits.end(), [&](Split split) {
-    std::error_code code;
-    return fs::is_regular_file(folder / name(split), code);
-  });
-}
-
-bool has_id_files(const fs::path& folder) {
-  std::error_code code;
-  return has_files(folder, retrieval::ids_name) && fs::is_regular_file(folder / kDocuments, code);
+// How a folder names its files; null if it has none.
+using Naming = std::string (*)(Split);
+Naming naming_of(const fs::path& folder) {
+  if (has_files(folder, retrieval::pairs_name)) return retrieval::pairs_name;
+  if (!is_file(folder / kDocuments)) return nullptr;
+  for (const Naming name : {retrieval::ids_name, retrieval::only_ids_name}) {
+    if (has_files(folder, name)) return name;
+  }
+  return nullptr;
 }
 
 class Retrieval final : public Task {
@@ -69,44 +75,42 @@ class Retrieval final : public Task {
   [[nodiscard]] Source find(const OpenOptions& options) const override {
     json identity = {{"max_length", max_length_}};
     Source source;
-    const auto accept = [](const fs::path& folder) {
-      return has_files(folder, retrieval::pairs_name) || has_id_files(folder);
+    const auto accept = [](const fs::path& path) {
+      return naming_of(path) != nullptr || !release_archive(path).empty();
     };
     if (const auto found = locate(options, {"tsv_data", "retrieval", "aan"}, accept, kWanted)) {
       source.path = found->path;
       source.via = found->via;
       std::vector<fs::path> files;
-      files.reserve(kSplits.size() + 1);
-      const bool whole = has_files(found->path, retrieval::pairs_name);
-      for (const Split split : kSplits) {
-        files.push_back(found->path /
-                        (whole ? retrieval::pairs_name(split) : retrieval::ids_name(split)));
+      if (const Naming name = naming_of(found->path)) {
+        for (const Split split : kSplits) files.push_back(found->path / name(split));
+        if (name != retrieval::pairs_name) files.push_back(found->path / kDocuments);
+      } else {
+        source.path = release_archive(found->path);
+        files.push_back(source.path);
       }
-      if (!whole) files.push_back(found->path / kDocuments);
       identity["files"] = fingerprint(files);
     } else {
-      identity["stand_in"] = {retrieval::kStandInVersion, options.seed, stand_in_counts(options)};
+      identity["stand_in"] = {retrieval::kStandInVersion, options.seed,
+                              wanted_counts(options, retrieval::kStandInCounts)};
     }
-    source.identity = identity.dump();
+    source.identity = json_text(identity);
     return source;
   }
 
   [[nodiscard]] Reading read(const Source& source, const OpenOptions& options,
                              ExampleSink& sink) const override {
     if (source.path.empty()) return stand_in(options, sink);
-    return has_files(source.path, retrieval::pairs_name) ? read_whole(source, sink)
-                                                         : read_joined(source, sink);
+    const Naming name = naming_of(source.path);
+    return name == nullptr || name == retrieval::pairs_name ? read_whole(source, sink)
+                                                            : read_joined(source, name, sink);
+  }
+
+  [[nodiscard]] FetchPlan download() const override {
+    return release_plan("retrieval", "tsv_data");
   }
 
  private:
-  static std::array<std::int64_t, 3> stand_in_counts(const OpenOptions& options) {
-    auto counts = retrieval::kStandInCounts;
-    for (std::size_t i = 0; i < counts.size(); ++i) {
-      if (options.counts[i] >= 0) counts[i] = options.counts[i];
-    }
-    return counts;
-  }
-
   [[nodiscard]] retrieval::PairHandler adder(ExampleSink& sink, Split split,
                                              std::int64_t& count) const {
     return [this, &sink, split, &count](std::int32_t label, std::string_view first,
@@ -126,12 +130,16 @@ class Retrieval final : public Task {
 
   Reading read_whole(const Source& source, ExampleSink& sink) const {
     std::array<std::int64_t, 3> counts{};
-    for (const Split split : kSplits) {
-      const fs::path path = source.path / retrieval::pairs_name(split);
-      const MappedFile file(path);
-      retrieval::read_pairs(text_of(file), path.string(),
-                            adder(sink, split, counts[split_index(split)]),
-                            [&sink](const std::string& message) { sink.fault(message); });
+    const auto fault = [&sink](const std::string& message) { sink.fault(message); };
+    if (is_file(source.path)) {
+      read_release(source.path, sink, counts);
+    } else {
+      for (const Split split : kSplits) {
+        const fs::path path = source.path / retrieval::pairs_name(split);
+        const MappedFile file(path);
+        retrieval::read_pairs(text_of(file), path.string(),
+                              adder(sink, split, counts[split_index(split)]), fault);
+      }
     }
     Reading reading;
     const bool official = counts == kOfficialCounts;
@@ -143,14 +151,37 @@ class Retrieval final : public Task {
     return reading;
   }
 
-  Reading read_joined(const Source& source, ExampleSink& sink) const {
+  // The archive's tables, several gigabytes of text, as they are unpacked.
+  void read_release(const fs::path& archive, ExampleSink& sink,
+                    std::array<std::int64_t, 3>& counts) const {
+    std::vector<std::string> names;
+    for (const Split split : kSplits) names.push_back(retrieval::pairs_name(split));
+    const std::string folder = folder_in_archive(archive, names);
+    const std::string below = folder.empty() ? "" : folder + "/";
+    read_archive(archive, {below + "new_aan_pairs.*.tsv"}, [&](ArchiveEntry& entry) {
+      const auto at = std::find(names.begin(), names.end(), entry.name().substr(below.size()));
+      if (at == names.end()) return;
+      const Split split = kSplits[static_cast<std::size_t>(at - names.begin())];
+      const std::string name = archive.string() + ":" + entry.name();
+      const auto add = adder(sink, split, counts[split_index(split)]);
+      for_line_blocks([&entry](std::span<std::byte> buffer) { return entry.read(buffer); },
+                      [&](std::string_view lines, std::int64_t before, bool last) {
+                        if (lines.empty() && (before > 0 || !last)) return;
+                        retrieval::read_pairs(
+                            lines, name, add,
+                            [&sink](const std::string& message) { sink.fault(message); }, before);
+                      });
+    });
+  }
+
+  Reading read_joined(const Source& source, Naming name, ExampleSink& sink) const {
     const auto fault = [&sink](const std::string& message) { sink.fault(message); };
     const fs::path papers = source.path / kDocuments;
     const MappedFile texts(papers);
     const auto documents = retrieval::read_documents(text_of(texts), papers.string(), fault);
     std::int64_t count = 0;
     for (const Split split : kSplits) {
-      const fs::path path = source.path / retrieval::ids_name(split);
+      const fs::path path = source.path / name(split);
       const MappedFile file(path);
       retrieval::read_id_pairs(text_of(file), path.string(), documents, adder(sink, split, count),
                                fault);
@@ -164,7 +195,7 @@ class Retrieval final : public Task {
   }
 
   Reading stand_in(const OpenOptions& options, ExampleSink& sink) const {
-    const auto counts = stand_in_counts(options);
+    const auto counts = wanted_counts(options, retrieval::kStandInCounts);
     std::int64_t count = 0;
     for (const Split split : kSplits) {
       const auto made = retrieval::stand_in_split(options.seed, split, counts[split_index(split)]);

@@ -2,8 +2,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "tasks/bytes.h"
 #include "tasks/check.h"
-#include "tasks/io/bytes.h"
 #include "tasks/retrieval/pairs.h"
 #include "tasks/retrieval/stand_in.h"
 #include "tasks/test_support.h"
@@ -104,6 +104,25 @@ TEST_CASE("retrieval: numbered documents are joined, each is stored once", "[uni
   REQUIRE(report.faults.size() == 6);
   CHECK_THAT(report.faults[0], ContainsSubstring("papers.tsv:2: document 'A' occurs twice"));
   CHECK_THAT(report.faults[3], ContainsSubstring("new_aan_pairs.eval.ids.tsv:2: no document 'X'"));
+}
+
+TEST_CASE("retrieval: the benchmark's files of numbered documents, a byte order mark", "[unit]") {
+  const TempFolder folder;
+  folder.write("papers.tsv", "\xef\xbb\xbfP0\ttext of paper 0\nP1\ttext of paper 1\n");
+  for (const char* part : {"train", "eval", "test"}) {
+    folder.write(fmt::format("new_aan_pairs.{}.only_ids.tsv", part), "0.0\tP0\tP1\n1.0\tP1\tP0\n");
+  }
+  MemorySink sink;
+  read_into(sink, folder.path());
+  CHECK(sink.faults.empty());
+  REQUIRE(sink[Split::train].size() == 2);
+  std::vector<Token> expected;
+  byte_tokens("text of paper 1", 4000, expected);
+  CHECK(sink[Split::train][0].second == expected);
+  CHECK(sink[Split::train][1].label == 1);
+  std::filesystem::remove(folder.path() / "papers.tsv");
+  CHECK_THAT(error_of([&] { read_into(sink, folder.path()); }),
+             ContainsSubstring(".only_ids.tsv of each beside papers.tsv"));
 }
 
 TEST_CASE("retrieval: the stand-in is balanced and only the pair tells the label", "[unit]") {

@@ -73,26 +73,21 @@ std::vector<TreeFile> list_tree(const fs::path& folder) {
     for (const std::int32_t label : {0, 1}) {
       const fs::path place =
           folder / split_name(split) / kLabelFolders[static_cast<std::size_t>(label)];
-      std::error_code code;
       const std::size_t first = files.size();
-      for (const auto& entry : fs::directory_iterator(place, code)) {
-        if (!entry.path().filename().string().starts_with('.')) {
-          files.push_back({entry.path(), split, label});
-        }
+      for (fs::path& path : entries_of(place)) {
+        if (path.filename().string().starts_with('.')) continue;
+        files.push_back({std::move(path), split, label});
       }
-      if (code) fail(ErrorKind::data, "{}: cannot list: {}", place.string(), code.message());
       if (files.size() == first) fail(ErrorKind::data, "{}: no reviews", place.string());
-      std::sort(files.begin() + static_cast<std::ptrdiff_t>(first), files.end(),
-                [](const TreeFile& a, const TreeFile& b) { return a.path < b.path; });
     }
   }
   return files;
 }
 
 // Reads one file of the tree; what is wrong with it, or nothing.
-std::string load(const fs::path& root, const TreeFile& file, Review& review) {
+std::string load(const TreeFile& file, Review& review) {
   try {
-    require_inside(root, file.path);
+    if (!is_file(file.path)) return fmt::format("{}: not a regular file", file.path.string());
     review.content = read_file(file.path);
   } catch (const Error& error) {
     return error.what();
@@ -102,59 +97,95 @@ std::string load(const fs::path& root, const TreeFile& file, Review& review) {
   return {};
 }
 
-std::optional<std::int32_t> label_of(std::string_view text) {
+std::string lower_case(std::string_view text) {
   std::string lower(text);
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  if (lower == "0" || lower == "neg" || lower == "negative") return 0;
-  if (lower == "1" || lower == "pos" || lower == "positive") return 1;
+  return lower;
+}
+
+std::optional<std::int32_t> label_of(std::string_view text) {
+  const std::string lower = lower_case(text);
+  if (lower == "0" || lower == "0.0" || lower == "neg" || lower == "negative") return 0;
+  if (lower == "1" || lower == "1.0" || lower == "pos" || lower == "positive") return 1;
   return std::nullopt;
+}
+
+// Whether all quotation marks of a table obey RFC 4180: they enclose whole fields, and those inside
+// are doubled.
+bool obeys_quotes(std::string_view content, char separator) {
+  const std::string ends = std::string(1, separator) + "\n\"";
+  while (!content.empty()) {
+    if (content.front() != '"') {
+      const std::size_t end = std::min(content.find_first_of(ends), content.size());
+      if (content.substr(end).starts_with('"')) return false;
+      content.remove_prefix(std::min(end + 1, content.size()));
+      continue;
+    }
+    for (bool inside = true; inside;) {  // at a mark that opens, or at the second of a pair
+      const std::size_t close = content.find('"', 1);
+      if (close == std::string_view::npos) return false;
+      content.remove_prefix(close + 1);
+      inside = content.starts_with('"');
+    }
+    if (content.starts_with("\r\n")) content.remove_prefix(1);
+    if (!content.empty() && content.front() != separator && content.front() != '\n') return false;
+    content.remove_prefix(std::min<std::size_t>(1, content.size()));
+  }
+  return true;
 }
 
 // Records of fields, each with the line on which it begins.
 class TableReader {
  public:
-  TableReader(std::string_view content, const std::string& file, bool csv)
-      : lines_(content), rest_(content), file_(file), csv_(csv) {}
+  TableReader(std::string_view content, const std::string& file, char separator)
+      : lines_(content),
+        rest_(content),
+        file_(file),
+        separator_(separator),
+        quotes_(separator == ',' || obeys_quotes(content, separator)),
+        ends_{separator, '\n'} {}
 
   bool next(std::vector<std::string>& fields, std::int64_t& line) {
     fields.clear();
-    return csv_ ? next_csv(fields, line) : next_tsv(fields, line);
+    return quotes_ ? next_quoted(fields, line) : next_plain(fields, line);
   }
 
  private:
-  bool next_tsv(std::vector<std::string>& fields, std::int64_t& line) {
+  bool next_plain(std::vector<std::string>& fields, std::int64_t& line) {
     Line record;
     if (!lines_.next(record)) return false;
     line = record.number;
     std::string_view rest = record.text;
-    for (std::size_t tab = rest.find('\t'); tab != std::string_view::npos; tab = rest.find('\t')) {
-      fields.emplace_back(rest.substr(0, tab));
-      rest.remove_prefix(tab + 1);
+    for (std::size_t end = rest.find(separator_); end != std::string_view::npos;
+         end = rest.find(separator_)) {
+      fields.emplace_back(rest.substr(0, end));
+      rest.remove_prefix(end + 1);
     }
     fields.emplace_back(rest);
     return true;
   }
 
-  bool next_csv(std::vector<std::string>& fields, std::int64_t& line) {
+  bool next_quoted(std::vector<std::string>& fields, std::int64_t& line) {
     if (rest_.empty()) return false;
     line = line_;
     for (;;) {
       fields.push_back(rest_.starts_with('"') ? quoted() : bare());
       const char end = rest_.empty() ? '\n' : rest_.front();
       if (!rest_.empty()) rest_.remove_prefix(1);
-      if (end == ',') continue;
+      if (end == separator_) continue;
       ++line_;
       return true;
     }
   }
 
-  // Up to the comma or line end, which stays; a CR before the LF is dropped.
+  // Up to the separator or line end, which stays; a CR before the LF is dropped.
   std::string bare() {
-    const std::size_t end = std::min(rest_.find_first_of(",\n"), rest_.size());
+    const std::size_t end =
+        std::min(rest_.find_first_of(std::string_view(ends_.data(), ends_.size())), rest_.size());
     std::string field(rest_.substr(0, end));
     rest_.remove_prefix(end);
-    if (field.ends_with('\r') && !rest_.starts_with(',')) field.pop_back();
+    if (field.ends_with('\r') && !rest_.starts_with(separator_)) field.pop_back();
     return field;
   }
 
@@ -176,7 +207,7 @@ class TableReader {
       rest_.remove_prefix(1);
     }
     if (rest_.starts_with("\r\n")) rest_.remove_prefix(1);
-    if (!rest_.empty() && rest_.front() != ',' && rest_.front() != '\n') {
+    if (!rest_.empty() && rest_.front() != separator_ && rest_.front() != '\n') {
       fail(ErrorKind::data, "{}: text after a closing quotation mark; got '{}'",
            line_place(file_, line_), printable(rest_.substr(0, 1)));
     }
@@ -186,7 +217,9 @@ class TableReader {
   LineReader lines_;
   std::string_view rest_;
   std::string file_;
-  bool csv_;
+  char separator_;
+  bool quotes_;
+  std::array<char, 2> ends_;
   std::int64_t line_ = 1;
 };
 
@@ -202,7 +235,7 @@ std::optional<Columns> header_columns(const std::vector<std::string>& fields) {
   std::optional<std::size_t> label;
   std::optional<std::size_t> text;
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    const auto name = kNames.find(fields[i]);
+    const auto name = kNames.find(lower_case(fields[i]));
     if (name == kNames.end()) continue;
     (name->second ? label : text) = i;
   }
@@ -229,7 +262,7 @@ std::vector<Review> read_review_tree(const fs::path& folder, const FaultHandler&
   oneapi::tbb::parallel_for(std::size_t{0}, files.size(), [&](std::size_t i) {
     reviews[i].split = files[i].split;
     reviews[i].label = files[i].label;
-    faults[i] = load(folder, files[i], reviews[i]);
+    faults[i] = load(files[i], reviews[i]);
   });
   std::map<fs::path, std::set<std::int64_t>> ids;
   std::vector<Review> good;
@@ -302,7 +335,7 @@ std::vector<Review> read_review_archive(const fs::path& archive, const FaultHand
 
 void read_review_table(std::string_view content, const std::string& file, bool csv, Split split,
                        std::vector<Review>& reviews, const FaultHandler& fault) {
-  TableReader table(content, file, csv);
+  TableReader table(without_mark(content, file), file, csv ? ',' : '\t');
   std::vector<std::string> fields;
   std::int64_t line = 0;
   Columns columns;
@@ -322,8 +355,10 @@ void read_review_table(std::string_view content, const std::string& file, bool c
     }
     const auto label = label_of(fields[columns.label]);
     if (!label) {
-      fault(fmt::format("{}: label; got '{}', expected 0, 1, neg, pos, negative or positive", where,
-                        printable(fields[columns.label])));
+      fault(
+          fmt::format("{}: label; got '{}', expected 0 or 1, neg or pos, negative or positive: "
+                      "two classes",
+                      where, printable(fields[columns.label])));
       continue;
     }
     if (fields[columns.text].empty()) {

@@ -14,7 +14,7 @@
 namespace lra::tasks::text {
 
 struct Review {
-  Split split = Split::train;  // train or test
+  Split split = Split::train;  // tables have val, too
   std::int32_t label = 0;      // 0 negative, 1 positive
   std::string content;         // bytes as they are
   std::string sha256;          // of the content
@@ -35,12 +35,13 @@ using FaultHandler = std::function<void(const std::string&)>;
 [[nodiscard]] std::vector<Review> read_review_archive(const std::filesystem::path& archive,
                                                       const FaultHandler& fault);
 
-// One table of labels and texts; `content` of a .csv file has RFC 4180 quotes, of a .tsv file tabs
-// and no quotes at all. A first line with the names label, sentiment, class or target and text,
-// review or content is a header, else the columns are label, text. Labels: 0, 1, neg, pos,
-// negative, positive. Records with other labels, another number of columns or an empty text are
-// faults, given with file and line. Throws Error(data) for an empty file and a quotation mark never
-// closed.
+// One table of labels and texts. A .csv file has commas and the quotes of RFC 4180. A .tsv file has
+// tabs; its quotes are RFC 4180's if all of them obey that (as data-frame libraries write it), else
+// they are text. A byte order mark of UTF-8 is passed over. A first line with the names label,
+// sentiment, class or target and text, review or content, in any letter case, is a header, else the
+// columns are label, text. Labels: 0, 1, 0.0, 1.0, neg, pos, negative, positive. Records with other
+// labels, another number of columns or an empty text are faults, given with file and line. Throws
+// Error(data) for an empty file and a quotation mark never closed.
 void read_review_table(std::string_view content, const std::string& file, bool csv, Split split,
                        std::vector<Review>& reviews, const FaultHandler& fault);
 

@@ -14,8 +14,9 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
-#include "tasks/io/archive.h"
-#include "tasks/io/bytes.h"
+#include "engine/base/json.h"
+#include "tasks/bytes.h"
+#include "tasks/io/fetch.h"
 #include "tasks/locate.h"
 #include "tasks/task.h"
 #include "tasks/text/reviews.h"
@@ -34,14 +35,10 @@ constexpr const char* kOfficialTrain =
 constexpr const char* kOfficialTest =
     "fa7342181623d2b8e79d60c67e86280baac32df8acaeb67b1aaceff196814f8e";
 
+constexpr const char* kArchive = "aclImdb_v1.tar.gz";
 constexpr const char* kWanted =
     "the aclImdb tree (train/pos, train/neg, test/pos, test/neg), aclImdb_v1.tar.gz, or train and "
-    "test as .csv or .tsv";
-
-bool is_file(const fs::path& path) {
-  std::error_code code;
-  return fs::is_regular_file(path, code);
-}
+    "test (and val, if there is one) as .csv or .tsv";
 
 // The file of a table in a folder, or an empty path.
 fs::path table_of(const fs::path& folder, Split split) {
@@ -52,13 +49,9 @@ fs::path table_of(const fs::path& folder, Split split) {
   return {};
 }
 
-// The archive that a path is or has in it, or an empty path.
 fs::path archive_of(const fs::path& path) {
-  if (is_file(path)) return has_archive_name(path) ? path : fs::path();
-  for (const char* name : {"aclImdb_v1.tar.gz", "aclImdb_v1.tar"}) {
-    if (is_file(path / name)) return path / name;
-  }
-  return {};
+  static constexpr std::array<const char*, 2> kNames{kArchive, "aclImdb_v1.tar"};
+  return archive_in(path, kNames);
 }
 
 bool holds_reviews(const fs::path& path) {
@@ -86,8 +79,10 @@ class Text final : public Task {
 
   void options(OptionTable& table) override {
     table.integer("max_length", max_length_, 1, 1 << 20, "longer texts are cut to so many bytes")
-        .choice("validation", validation_, {"hash", "test"},
-                "hash: a tenth of train by content; test: the test set (quirk of most papers)");
+        .choice(
+            "validation", validation_, {"hash", "test"},
+            "hash: a tenth of train by content, or the table val if there is one; test: the test "
+            "set (quirk of most papers)");
   }
 
   [[nodiscard]] Source find(const OpenOptions& options) const override {
@@ -102,9 +97,10 @@ class Text final : public Task {
         identity["files"] = fingerprint(files_of(found->path));
       }
     } else {
-      identity["stand_in"] = {text::kStandInVersion, options.seed, stand_in_counts(options)};
+      identity["stand_in"] = {text::kStandInVersion, options.seed,
+                              wanted_counts(options, text::kStandInCounts)};
     }
-    source.identity = identity.dump();
+    source.identity = json_text(identity);
     return source;
   }
 
@@ -113,18 +109,26 @@ class Text final : public Task {
     return source.path.empty() ? stand_in(options, sink) : read_reviews(source, sink);
   }
 
+  // Home page: ai.stanford.edu/~amaas/data/sentiment; size and digest as TensorFlow Datasets and
+  // others check them.
+  [[nodiscard]] FetchPlan download() const override {
+    FetchPlan plan;
+    plan.task = "text";
+    plan.url = std::string("https://ai.stanford.edu/~amaas/data/sentiment/") + kArchive;
+    plan.bytes = 84125825;
+    plan.sha256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe";
+    plan.product = kArchive;
+    return plan;
+  }
+
  private:
   static std::vector<fs::path> files_of(const fs::path& path) {
     if (const fs::path archive = archive_of(path); !archive.empty()) return {archive};
-    return {table_of(path, Split::train), table_of(path, Split::test)};
-  }
-
-  static std::array<std::int64_t, 3> stand_in_counts(const OpenOptions& options) {
-    auto counts = text::kStandInCounts;
-    for (std::size_t i = 0; i < counts.size(); ++i) {
-      if (options.counts[i] >= 0) counts[i] = options.counts[i];
+    std::vector<fs::path> files;
+    for (const Split split : kSplits) {
+      if (fs::path table = table_of(path, split); !table.empty()) files.push_back(std::move(table));
     }
-    return counts;
+    return files;
   }
 
   // Adds reviews in the order of their digests, whatever form they came in: classes are mixed.
@@ -132,6 +136,9 @@ class Text final : public Task {
     std::sort(reviews.begin(), reviews.end(), [](const Review& a, const Review& b) {
       return std::tie(a.sha256, a.label) < std::tie(b.sha256, b.label);
     });
+    const bool own_validation =
+        std::any_of(reviews.begin(), reviews.end(),
+                    [](const Review& review) { return review.split == Split::val; });
     std::vector<Token> tokens;
     for (const Review& review : reviews) {
       byte_tokens(review.content, max_length_, tokens);
@@ -139,7 +146,8 @@ class Text final : public Task {
       example.tokens = tokens;
       example.label = review.label;
       if (validation_ == "test" && review.split == Split::test) sink.add(Split::val, example);
-      sink.add(split_of(review), example);
+      if (validation_ == "test" && review.split == Split::val) continue;
+      sink.add(own_validation ? review.split : split_of(review), example);
     }
   }
 
@@ -161,24 +169,30 @@ class Text final : public Task {
 Reading Text::read_reviews(const Source& source, ExampleSink& sink) const {
   const auto fault = [&sink](const std::string& message) { sink.fault(message); };
   std::vector<Review> reviews;
-  const char* form = "folder tree";
+  const char* form = "tables";
   if (text::is_review_tree(source.path)) {
     reviews = text::read_review_tree(source.path, fault);
+    form = "folder tree";
   } else if (const fs::path archive = archive_of(source.path); !archive.empty()) {
     reviews = text::read_review_archive(archive, fault);
     form = "archive";
   } else {
-    for (const Split split : {Split::train, Split::test}) {
+    for (const Split split : kSplits) {
       const fs::path table = table_of(source.path, split);
+      if (table.empty()) continue;
+      if (split == Split::val) form = "tables, one of them for validation,";
       text::read_review_table(read_file(table), table.string(), table.extension() == ".csv", split,
                               reviews, fault);
     }
-    form = "tables";
   }
-  const json digests = {{"train", text::reviews_digest(reviews, Split::train)},
-                        {"test", text::reviews_digest(reviews, Split::test)}};
+  json digests = {{"train", text::reviews_digest(reviews, Split::train)},
+                  {"test", text::reviews_digest(reviews, Split::test)}};
+  if (!table_of(source.path, Split::val).empty()) {
+    digests["val"] = text::reviews_digest(reviews, Split::val);
+  }
   Reading reading;
-  const bool official = digests["train"] == kOfficialTrain && digests["test"] == kOfficialTest;
+  const bool official =
+      digests.size() == 2 && digests["train"] == kOfficialTrain && digests["test"] == kOfficialTest;
   reading.origin = official ? Origin::official : Origin::stand_in;
   reading.description =
       fmt::format("Text: {} as {} in {} ({})",
@@ -191,7 +205,7 @@ Reading Text::read_reviews(const Source& source, ExampleSink& sink) const {
 }
 
 Reading Text::stand_in(const OpenOptions& options, ExampleSink& sink) const {
-  const auto counts = stand_in_counts(options);
+  const auto counts = wanted_counts(options, text::kStandInCounts);
   std::vector<Token> tokens;
   for (const Split split : kSplits) {
     // "Validation = test" holds for the stand-in, too.

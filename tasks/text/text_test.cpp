@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "tasks/bytes.h"
 #include "tasks/check.h"
-#include "tasks/io/bytes.h"
 #include "tasks/test_support.h"
 #include "tasks/text/reviews.h"
 #include "tasks/text/stand_in.h"
@@ -133,14 +133,18 @@ TEST_CASE("text: faults of the tree name the file", "[unit]") {
   CHECK_THAT(tree_fault("test/neg/6_3.txt", ""),
              ContainsSubstring("6_3.txt: the document is empty"));
   const TempFolder folder;
-  const TempFolder outside;
+  const TempFolder store;
   write_tree(folder);
-  std::filesystem::create_symlink(outside.write("9_9.txt", "x"),
+  // Links into a store are followed; one that leads nowhere is a fault.
+  std::filesystem::create_symlink(store.write("9_9.txt", "x"),
                                   folder.path() / "aclImdb/train/pos/9_9.txt");
+  std::filesystem::create_symlink(store.path() / "none",
+                                  folder.path() / "aclImdb/train/pos/8_9.txt");
   MemorySink sink;
   read_into(sink, folder.path());
+  CHECK(all_of(sink).size() == kTree.size() + 1);
   REQUIRE(sink.faults.size() == 1);
-  CHECK_THAT(sink.faults[0], ContainsSubstring("a link that leaves its folder"));
+  CHECK_THAT(sink.faults[0], ContainsSubstring("8_9.txt: not a regular file"));
   CHECK_THAT(error_of([] {
                MemorySink none;
                read_into(none, "/no/such");
@@ -170,6 +174,100 @@ TEST_CASE("text: tables with CSV quotes, tables with tabs and none", "[unit]") {
              ContainsSubstring("t.csv:1: text after a closing quotation mark"));
   CHECK_THAT(error_of([&] { table("", true, faults); }),
              ContainsSubstring("t.csv:1: the file is empty"));
+}
+
+TEST_CASE("text: byte order mark, letter case, labels as floating-point numbers", "[unit]") {
+  std::vector<std::string> faults;
+  for (const char* start : {"\xef\xbb\xbflabel,text\n0,a\n1,b\n", "Label,TEXT\n0.0,a\n1.0,b\n",
+                            "\xef\xbb\xbf"
+                            "0,a\nPOS,b\n"}) {
+    INFO(start);
+    const auto reviews = table(start, true, faults);
+    REQUIRE(reviews.size() == 2);
+    CHECK(reviews[0].label == 0);
+    CHECK(reviews[1].label == 1);
+    CHECK(reviews[0].content == "a");
+  }
+  const auto swapped = table("Text,Label\n\"a dull, slow film\",0\nfine,1\n", true, faults);
+  CHECK(swapped[0].content == "a dull, slow film");
+  CHECK(faults.empty());
+  CHECK_THAT(error_of([&] { table("\xff\xfel\0a\0", true, faults); }),
+             ContainsSubstring("t.csv:1: got UTF-16, expected UTF-8"));
+  table("label,text\n1,a\n2,b\n", true, faults);  // a task of more classes
+  REQUIRE(faults.size() == 1);
+  CHECK_THAT(faults[0], ContainsSubstring("t.csv:3: label; got '2', expected 0 or 1") &&
+                            ContainsSubstring("two classes"));
+}
+
+TEST_CASE("text: quotes in a table with tabs are those of a data-frame library, or text",
+          "[unit]") {
+  std::vector<std::string> faults;
+  const auto contents = [&](const std::string& rows) {
+    std::vector<std::string> result;
+    for (const auto& review : table("label\ttext\n" + rows, false, faults)) {
+      result.push_back(review.content);
+    }
+    return result;
+  };
+  using Texts = std::vector<std::string>;
+  CHECK(contents("0\t\"They said \"\"weak\"\", twice\"\n1\tplain\n") ==
+        Texts{"They said \"weak\", twice", "plain"});
+  CHECK(contents("0\t\"two\nlines\"\r\n1\t\"a\tb\"\r\n") == Texts{"two\nlines", "a\tb"});
+  // One mark that breaks the rules, and all of them are text.
+  CHECK(contents("0\t\"whole\"\n1\tso \"called\"\n") == Texts{"\"whole\"", "so \"called\""});
+  CHECK(contents("0\t\"a\" b\n1\tc\n") == Texts{"\"a\" b", "c"});
+  CHECK(contents("0\t\"open\n1\tc\n") == Texts{"\"open", "c"});
+  CHECK(faults.empty());
+}
+
+TEST_CASE("text: a table for validation is used", "[unit]") {
+  const TempFolder folder;
+  std::string train = "label,text\n";
+  for (int i = 0; i < 40; ++i) train += fmt::format("{},film {}\n", i % 2, i);
+  folder.write("train.csv", train);
+  folder.write("test.tsv", "0\tt1\n1\tt2\n");
+  MemorySink hashed;
+  read_into(hashed, folder.path());
+  CHECK(hashed[Split::train].size() + hashed[Split::val].size() == 40);
+  const auto task = create_task("text", nullptr);
+  const auto options = testing::options_for(folder.path(), folder.path() / "cache");
+  const auto identity = [&] { return task->find(options).identity; };
+  const std::string before = identity();
+  folder.write("val.csv", "label,text\n0,v1\n1,v2\n1,v3\n");
+  CHECK(identity() != before);
+  MemorySink sink;
+  read_into(sink, folder.path());
+  CHECK(sink[Split::train].size() == 40);
+  CHECK(sink[Split::val].size() == 3);
+  CHECK(sink[Split::test].size() == 2);
+  const TaskData data = task->open(options);
+  CHECK_THAT(data.description, ContainsSubstring("one of them for validation"));
+  CHECK(data.details()["reviews"].contains("val"));
+  MemorySink quirk;
+  read_into(quirk, folder.path(), {{"validation", "test"}});
+  CHECK(quirk[Split::val] == quirk[Split::test]);
+}
+
+TEST_CASE("text: an empty split is a fault, a folder's name may be any bytes", "[unit]") {
+  const TempFolder folder;
+  const auto data = folder.path() / "caf\xe9";
+  std::filesystem::create_directory(data);
+  std::string csv = "label,text\n";
+  for (int i = 0; i < 4; ++i) csv += fmt::format("{},film {}\n", i % 2, i);
+  lra::write_file_atomic(data / "train.csv", csv);
+  lra::write_file_atomic(data / "test.csv", csv);
+  const auto task = create_task("text", nullptr);
+  const auto options = testing::options_for(data, folder.path() / "cache");
+  CHECK_THAT(error_of([&] { static_cast<void>(task->open(options)); }),
+             ContainsSubstring("no examples for val; expected at least one"));
+  const DataCheck report = check(*task, options);
+  CHECK(report.fault_count == 1);
+  CHECK_THAT(report.description, ContainsSubstring("caf\\xe9"));
+  lra::write_file_atomic(data / "val.csv", csv);
+  CHECK_THAT(task->open(options).description, ContainsSubstring("caf\\xe9"));
+  CHECK(!check(*task, options).to_json().dump().empty());  // valid UTF-8
+  lra::write_file_atomic(data / "val.csv", "label,text\n9,\xff\n");
+  CHECK(check(*task, options).fault_count > 0);
 }
 
 TEST_CASE("text: a document longer than the limit is cut to its first bytes", "[unit]") {

@@ -8,19 +8,20 @@
 
 #include "engine/base/error.h"
 
-namespace lra::tasks::fuzz {
+namespace lra::fuzz {
 
 [[nodiscard]] inline std::string_view text(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-// Runs a reader; an Error of the kind that bad data bring is an answer, all else ends the program.
+// Runs a reader; an Error of the kind that bad input brings is an answer, all else ends the
+// program.
 template <class Read>
-void read(const Read& reader) {
+void read(const Read& reader, ErrorKind kind = ErrorKind::data) {
   try {
     reader();
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::data) throw;
+    if (error.kind() != kind) throw;
   }
 }
 
@@ -31,4 +32,4 @@ inline void look_at(std::string_view bytes) {
     sink = static_cast<std::uint8_t>(sink ^ static_cast<std::uint8_t>(byte));
 }
 
-}  // namespace lra::tasks::fuzz
+}  // namespace lra::fuzz

@@ -1,0 +1,39 @@
+#pragma once
+// The benchmark's own archive, lra_release.gz: a gzip-compressed tar of about 7.7 GB with the data
+// of ListOps, Retrieval and Pathfinder (spec of the layout: github.com/google-research/
+// long-range-arena, issues 33 and 38). It is read as it was downloaded, as a tar that a browser has
+// gunzipped (lra_release.tar, or lra_release without an ending), or unpacked.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tasks/io/archive.h"
+#include "tasks/io/fetch.h"
+
+namespace lra::tasks {
+
+// How to get `product`, a folder of the inner release, for a task.
+[[nodiscard]] FetchPlan release_plan(std::string_view task, const std::string& product);
+
+// The release that a path is, or has in it under one of its names; empty if none. A file that the
+// user named is taken whatever its name if its content is an archive's.
+[[nodiscard]] std::filesystem::path release_archive(const std::filesystem::path& path);
+
+// The folder in an archive that has all files of `names`. Two archives of the release hold several:
+// the one below lra_release/lra_release/ is preferred, then the deepest. Reads the whole archive
+// once. Throws Error(data) if there is none, naming archive and files.
+[[nodiscard]] std::string folder_in_archive(const std::filesystem::path& archive,
+                                            const std::vector<std::string>& names);
+
+// Of folders of an archive by that preference, the best; there must be one.
+[[nodiscard]] const std::string& preferred_folder(const std::vector<std::string>& folders);
+
+}  // namespace lra::tasks
