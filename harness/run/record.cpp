@@ -10,6 +10,7 @@
 #include "engine/runtime.h"
 #include "harness/version.h"
 #include "results/analysis/statistics.h"
+#include "results/record/answers.h"
 
 namespace lra::harness {
 
@@ -89,6 +90,9 @@ void fill_accuracy(Record& record, const RunState& state, const RunSpec& spec,
   a.best_step = best ? state.best_step : state.step;
   const Evaluation& test = state.evaluations[2];
   if (test.counted > 0) a.test_wilson95 = results::wilson(test.accuracy, test.counted);
+  if (info.head != tasks::Head::token && test.counted == test.examples) {
+    a.test_right = results::encode_answers(test.right);
+  }
   if (info.head == tasks::Head::token && test.examples > 0) {
     a.slices.push_back({"exact",
                         static_cast<double>(test.exact) / static_cast<double>(test.examples),
@@ -157,6 +161,7 @@ Evaluation evaluate(Workers& workers, const models::Model& model, const tasks::D
     e.correct += p.correct;
     e.counted += p.counted;
     if (p.correct == p.counted) ++e.exact;
+    e.right.push_back(p.correct == p.counted);
     if (p.label >= 0) e.labels.push_back(p.label);
   }
   for (const std::size_t i : indices) e.tokens += token_count(model, data[i]);

@@ -24,6 +24,7 @@ struct Evaluation {
   std::int64_t tokens = 0;
   double seconds = 0;
   std::vector<std::int32_t> labels;  // predicted, in the order of the examples
+  std::vector<bool> right;           // whether every label of an example is right, in that order
 };
 [[nodiscard]] Evaluation evaluate(Workers& workers, const models::Model& model,
                                   const tasks::Dataset& data, std::span<const std::size_t> indices,

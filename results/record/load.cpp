@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "engine/base/error.h"
@@ -72,25 +74,77 @@ std::vector<FileFault> read_each(const std::vector<fs::path>& files, OnFault on_
   return faults;
 }
 
-LoadedRecords load_records(const std::vector<fs::path>& places, OnFault on_fault) {
+namespace {
+
+// Tells whether the suite in whose folder a result file lies still names its run.
+class Membership {
+ public:
+  bool holds(const fs::path& file) {
+    const fs::path run = fs::absolute(file).lexically_normal().parent_path();
+    if (run.parent_path().filename() != "runs") return true;
+    const fs::path suite = run.parent_path().parent_path();
+    auto known = suites_.find(suite);
+    if (known == suites_.end()) known = suites_.emplace(suite, read_suite_runs(suite)).first;
+    const auto& runs = known->second;
+    return !runs || std::find(runs->runs.begin(), runs->runs.end(), run.filename().string()) !=
+                        runs->runs.end();
+  }
+
+ private:
+  std::map<fs::path, std::optional<SuiteRuns>> suites_;
+};
+
+}  // namespace
+
+void write_suite_runs(const fs::path& folder, const SuiteRuns& suite) {
+  write_json(folder / kSuiteRunsFile, {{"schema", "lra-suite-runs/1"},
+                                       {"name", suite.name},
+                                       {"description", suite.description},
+                                       {"runs", suite.runs}});
+}
+
+std::optional<SuiteRuns> read_suite_runs(const fs::path& folder) {
+  const fs::path file = folder / kSuiteRunsFile;
+  std::error_code code;
+  if (!fs::exists(file, code)) return std::nullopt;
+  const nlohmann::json value = read_json(file);
+  SuiteRuns suite;
+  try {
+    value.at("name").get_to(suite.name);
+    value.at("description").get_to(suite.description);
+    value.at("runs").get_to(suite.runs);
+  } catch (const nlohmann::json::exception& error) {
+    fail(ErrorKind::data, "{}: not a list of a suite's runs: {}", file.string(), error.what());
+  }
+  return suite;
+}
+
+LoadedRecords load_records(const std::vector<fs::path>& places, OnFault on_fault, Members members) {
   LoadedRecords loaded;
-  const auto files =
-      find_files(places, [](const std::string& name) { return name == "result.json"; });
+  auto files = find_files(places, [](const std::string& name) { return name == "result.json"; });
+  if (members == Members::current) {
+    Membership membership;
+    loaded.left_out =
+        std::erase_if(files, [&](const fs::path& file) { return !membership.holds(file); });
+  }
   loaded.files = files.size();
   if (files.empty()) {
     std::vector<std::string> names;
     for (const auto& place : places) names.push_back(place.string());
     fail(ErrorKind::data, "results: no result.json under {}", fmt::join(names, ", "));
   }
-  std::map<std::pair<std::string, std::string>, fs::path> seen;  // run id and machine
+  // By run id, machine and data.
+  std::map<std::tuple<std::string, std::string, std::string>, fs::path> seen;
   loaded.faults = read_each(files, on_fault, [&](const fs::path& file) {
     Record record = parse_record(read_file(file), file.string());
     record.file = file;
     const auto [first, fresh] =
-        seen.emplace(std::pair(record.run_id, machine_of(record.environment)), file);
+        seen.emplace(std::tuple(record.run_id, machine_of(record.environment),
+                                record.task.data_sha256.value_or("")),
+                     file);
     if (!fresh) {
-      fail(ErrorKind::data, "{}: run {} of the same machine stands in {} already", file.string(),
-           record.run_id, first->second.string());
+      fail(ErrorKind::data, "{}: run {} of the same machine and data stands in {} already",
+           file.string(), record.run_id, first->second.string());
     }
     loaded.records.push_back(std::move(record));
   });

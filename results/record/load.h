@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,13 @@ namespace lra::results {
 // What to do with a file that cannot be read, does not fit the schema, or repeats a run.
 enum class OnFault { refuse, skip };
 
+// Which runs of a suite's folder count: those that its last `lra run` named, or all that are there,
+// also of earlier versions of the suite.
+enum class Members { current, all };
+
+// The file in which `lra run` names a suite's runs, beside their folder `runs`.
+inline constexpr const char* kSuiteRunsFile = "suite-runs.json";
+
 struct FileFault {
   std::filesystem::path file;
   std::string message;  // begins with the path
@@ -23,17 +31,30 @@ struct LoadedRecords {
   std::vector<Record> records;    // sorted by file path
   std::vector<FileFault> faults;  // of skipped files; empty under OnFault::refuse
   std::size_t files = 0;          // result files found
+  std::size_t left_out = 0;       // of them, runs that their suite no longer names
   // "skipped 2 of 14 result files:" and a line each; empty if none was skipped.
   [[nodiscard]] std::string fault_summary() const;
 };
 
 // Reads every result.json under each place (a file, or a folder searched through). The same file
-// reached twice counts once. Two files with the same run id from the same machine are a fault of
-// the second (by path); from different machines they are two measurements.
+// reached twice counts once. Two files with the same run id and data from the same machine are a
+// fault of the second (by path); from different machines, or on other data, they are two
+// measurements.
 // Throws Error(data) for a place that holds no result file, and under OnFault::refuse for the first
 // fault, with the file's path and what is wrong in it.
 [[nodiscard]] LoadedRecords load_records(const std::vector<std::filesystem::path>& places,
-                                         OnFault on_fault);
+                                         OnFault on_fault, Members members = Members::all);
+
+// What kSuiteRunsFile holds.
+struct SuiteRuns {
+  std::string name;
+  std::string description;
+  std::vector<std::string> runs;  // names of folders below `runs`
+};
+// Writes `folder`/suite-runs.json. Throws Error(io).
+void write_suite_runs(const std::filesystem::path& folder, const SuiteRuns& suite);
+// Empty where the folder has none. Throws Error(data) for a damaged one.
+[[nodiscard]] std::optional<SuiteRuns> read_suite_runs(const std::filesystem::path& folder);
 
 // Files under the places whose name `accept` takes, sorted, each once. A place that is a file is
 // taken whatever its name. Throws Error(io) for a place that does not exist.

@@ -19,9 +19,10 @@ struct Metric {
   std::string_view title;  // for people
   std::string_view unit;   // of shown numbers; may be empty
   Better better;
-  bool timing;   // depends on the machine and its load: speed, time, memory
-  double scale;  // shown = scale * recorded
-  int decimals;  // shown; -1: three significant digits
+  bool timing;               // depends on the machine and its load: speed, time, memory
+  double scale;              // shown = scale * recorded
+  int decimals;              // shown; -1: three significant digits
+  std::string_view meaning;  // one line
   Real (*of)(const Record& record);
 };
 

@@ -11,6 +11,7 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/json_schema.h"
+#include "results/record/answers.h"
 #include "results/record/fields.h"
 
 namespace lra::results {
@@ -114,6 +115,7 @@ void describe(V& v, AccuracyPart& accuracy) {
   v("unit", accuracy.unit);
   v("counts", accuracy.counts);
   v("test_wilson95", accuracy.test_wilson95);
+  v.part("test_right", accuracy.test_right, !accuracy.test_right.empty());
   v.list("slices", accuracy.slices);
 }
 
@@ -197,6 +199,32 @@ const JsonSchema& result_schema() {
   return schema;
 }
 
+// Whether a relative path names something below the folder that it starts from.
+bool stays_inside(const std::string& name) {
+  const auto path = std::filesystem::path(name).lexically_normal();
+  return !name.empty() && path.is_relative() && *path.begin() != "..";
+}
+
+// Stored answers must be as many as the evaluated examples and give the accuracy.
+template <class Reject>
+void check_answers(const Record& record, const Reject& reject) {
+  const auto& accuracy = record.accuracy;
+  if (accuracy.test_right.empty()) return;
+  const std::int64_t count = accuracy.counts.test.value_or(0);
+  const auto right = decode_answers(accuracy.test_right, count);
+  if (!right) {
+    reject("/accuracy/test_right", fmt::format("got {} digits, expected the answers to {} examples",
+                                               accuracy.test_right.size(), count));
+    return;
+  }
+  const auto correct = std::count(right->begin(), right->end(), true);
+  const double share = static_cast<double>(correct) / static_cast<double>(count);
+  if (!accuracy.value.test || std::abs(share - *accuracy.value.test) > 1e-6) {
+    reject("/accuracy/test_right",
+           fmt::format("got {} right answers of {}, expected the test accuracy", correct, count));
+  }
+}
+
 // What a schema cannot say.
 void check_consistent(const Record& record, std::string_view where) {
   const auto reject = [&](const char* path, const std::string& what) {
@@ -226,6 +254,12 @@ void check_consistent(const Record& record, std::string_view where) {
       (interval->low > *test + kRounding || interval->high < *test - kRounding)) {
     reject("/accuracy/test_wilson95", fmt::format("got [{}, {}], expected it to hold {}",
                                                   interval->low, interval->high, *test));
+  }
+  check_answers(record, reject);
+  for (const auto* name : {&record.files.curve, &record.files.model, &record.files.spec}) {
+    if (*name && !stays_inside(**name)) {
+      reject("/files", fmt::format("got \"{}\", expected a file of the run's own folder", **name));
+    }
   }
   for (const auto* times : {&record.speed.train_step_ms, &record.speed.infer_batch_ms}) {
     if (*times && ((*times)->p10 > (*times)->median || (*times)->median > (*times)->p90)) {
@@ -367,6 +401,12 @@ std::string setting_of(const Record& record) {
 std::string machine_of(const Environment& environment) {
   return fmt::format("{}, {}, {} cores, {} threads", environment.cpu, environment.isa,
                      environment.cores, environment.threads);
+}
+
+std::string program_of(const Environment& environment) {
+  return fmt::format("{} ({}{})", environment.version,
+                     environment.commit ? environment.commit->substr(0, 12) : "no commit",
+                     environment.dirty.value_or(false) ? ", with changes" : "");
 }
 
 std::string_view schema_text(std::string_view name) {

@@ -101,6 +101,9 @@ struct AccuracyPart {
   std::string unit = "examples";           // what is counted: "examples", "pairs", "tokens"
   PerSplit<Count> counts;                  // evaluated
   std::optional<Interval> test_wilson95;
+  // Which test examples were answered right (answers.h); empty in older files and where an example
+  // has several labels.
+  std::string test_right;
   std::vector<Slice> slices;
 };
 
@@ -242,6 +245,9 @@ void judge_division(Record& record, Count baseline_parameters);
 
 // Identity of the machine for tables: CPU, ISA, cores and threads in one line.
 [[nodiscard]] std::string machine_of(const Environment& environment);
+
+// The program that made a record, with the commit's first digits: "0.1.0 (0123abc, with changes)".
+[[nodiscard]] std::string program_of(const Environment& environment);
 
 // What a run was made with besides its attention: "nystromformer, protocol exact [train.steps: 300
 // instead of 5000], f32".

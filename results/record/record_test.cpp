@@ -236,3 +236,64 @@ TEST_CASE("load: faulty files are named, and skipped with a count or refused", "
   CHECK_THROWS_WITH(results::load_records({folder.path / "empty"}, OnFault::skip),
                     ContainsSubstring("no result.json under"));
 }
+
+TEST_CASE("record: stored answers must be those of the accuracy", "[unit]") {
+  refused("/accuracy/test_right", std::string(500, 'f'),
+          "/accuracy/test_right: got 2000 right answers of 2000, expected the test accuracy");
+  refused("/accuracy/test_right", "ff", "got 2 digits, expected the answers to 2000 examples");
+  json older = results::to_json(sample_record());
+  older["accuracy"].erase("test_right");
+  CHECK(results::from_json(older, "older").accuracy.test_right.empty());
+  CHECK(results::to_json(results::from_json(older, "older")) == older);
+}
+
+TEST_CASE("record: files of a run lie in its folder", "[unit]") {
+  for (const char* path : {"../../../../etc/passwd", "/etc/passwd", "a/../../b", ".."}) {
+    for (const char* field : {"/files/curve", "/files/model", "/files/spec"}) {
+      INFO(path);
+      json changed = results::to_json(sample_record());
+      changed[json::json_pointer(field)] = path;
+      CHECK_THROWS_WITH(results::from_json(changed, "f.json"),
+                        ContainsSubstring("expected a file of the run's own folder"));
+    }
+  }
+  json inside = results::to_json(sample_record());
+  inside["files"]["curve"] = "a/../metrics.jsonl";
+  CHECK_NOTHROW(results::from_json(inside, "f.json"));
+}
+
+TEST_CASE("load: the same run on other data is no repetition", "[unit]") {
+  const TemporaryFolder folder;
+  Record record = sample_record();
+  lra::write_file_atomic(folder.path / "a" / "result.json", results::to_json(record).dump());
+  record.task.data_sha256 = std::string(64, 'b');
+  lra::write_file_atomic(folder.path / "b" / "result.json", results::to_json(record).dump());
+  CHECK(results::load_records({folder.path}, OnFault::refuse).records.size() == 2);
+}
+
+TEST_CASE("load: runs that a suite no longer names are left out, or read on request", "[unit]") {
+  const TemporaryFolder folder;
+  const auto put = [&](const fs::path& at, int seed) {
+    lra::write_file_atomic(folder.path / at / "result.json",
+                           results::to_json(sample_record("listops", "softmax", seed)).dump());
+  };
+  put("s/runs/one", 1);
+  put("s/runs/two", 2);
+  put("other/runs/three", 3);  // no suite wrote there
+  put("alone", 4);
+  results::write_suite_runs(folder.path / "s", {"s", "a suite", {"two", "not-started"}});
+  const auto count = [&](const char* place, results::Members members) {
+    return results::load_records({folder.path / place}, OnFault::refuse, members).records.size();
+  };
+  CHECK(count("", results::Members::current) == 3);
+  CHECK(count("s", results::Members::current) == 1);
+  CHECK(count("s/runs", results::Members::current) == 1);
+  CHECK(count("s", results::Members::all) == 2);
+  CHECK(results::load_records({folder.path}, OnFault::refuse, results::Members::current).left_out ==
+        1);
+  CHECK(results::read_suite_runs(folder.path / "s")->description == "a suite");
+  CHECK_FALSE(results::read_suite_runs(folder.path / "other").has_value());
+  lra::write_file_atomic(folder.path / "s" / "suite-runs.json", "{}");
+  CHECK_THROWS_WITH(count("s", results::Members::current),
+                    ContainsSubstring("not a list of a suite"));
+}

@@ -38,6 +38,7 @@ inline Record sample_record(const std::string& task = "listops",
   r.accuracy.best_step = 4500;
   r.accuracy.selected_by = "best_validation";
   r.accuracy.counts = {2000, 2000, 2000};
+  r.accuracy.test_right = std::string(185, 'f') + std::string(315, '0');  // 740 of 2,000
   r.accuracy.test_wilson95 = Interval{0.349, 0.391};
   r.accuracy.slices = {{"500-1000", 0.38, 900}};
   r.loss = {1.6, 1.65, 1.66};
@@ -77,6 +78,7 @@ inline Record failed_record(Record r, Status status, const std::string& reason) 
   r.accuracy.counts = {};
   r.accuracy.best_step.reset();
   r.accuracy.test_wilson95.reset();
+  r.accuracy.test_right.clear();
   r.accuracy.slices.clear();
   r.loss = {};
   r.baselines.clear();
