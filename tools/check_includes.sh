@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks the direction of includes: engine/base <- engine <- attention <- models <- harness; tasks and
-# results use engine/base alone; in tasks io <- the folder's own files <- one folder a task; oneDNN's header is included by one file of engine, Catch2's by the
+# results use engine/base alone, in tasks io <- the folder's own files <- one folder a task, in
+# results each level what is below it; oneDNN's header is included by one file of engine, Catch2's by the
 # tests' shim; a file that calls an algorithm names <algorithm>, which GCC 12's other headers bring
 # along and GCC 14's do not. Prints each line that breaks a rule.
 #   tools/check_includes.sh [ROOT]
@@ -15,7 +16,11 @@ declare -A allowed=(
   [models]='(engine|attention|models)/'
   [tasks/io]='(engine/base|tasks/io)/'
   [tasks]='(engine/base/|tasks/io/|tasks/[a-z_0-9]+\.h)'
-  [results]='(engine/base|results)/'
+  [results/record]='(engine/base|results/record)/'
+  [results/analysis]='(engine/base|results/(record|analysis))/'
+  [results/published]='(engine/base|results/(record|published))/'
+  [results/table]='(engine/base|results/(record|analysis|published|table))/'
+  [results/report]='(engine/base|results)/'
   [harness]='(engine|attention|models|tasks|results|harness)/'
   [tools]='(engine|attention|models|tasks|results|harness|tools)/'
   [tests]='(engine|attention|models|tasks|results|harness|tests)/'
@@ -31,10 +36,11 @@ sources=$(find engine attention models tasks results harness tools tests \
             \( -name '*.h' -o -name '*.cpp' \) | sort)
 for file in $sources; do
   folder=${file%%/*}
-  if [[ $file == engine/base/* ]]; then
-    folder=engine/base
-  elif [[ $file == tasks/io/* && $file != *_test.cpp ]]; then
-    folder=tasks/io
+  # A level of a folder has a row of its own: engine/base, results/table, ...
+  level=${file#*/}
+  level=$folder/${level%%/*}
+  if [[ -n ${allowed[$level]:-} && $file != tasks/io/*_test.cpp ]]; then
+    folder=$level
   fi
   # "embedded/..." is generated from a folder's own data files.
   pattern="^(${allowed[$folder]}|embedded/"

@@ -27,83 +27,113 @@ json summary_json(const Summary& summary) {
   return {{"mean", summary.mean},
           {"sd", number(summary.sd)},
           {"n", summary.n},
-          {"bootstrap95", interval(summary.interval95)}};
+          {"interval95", interval(summary.interval95)}};
 }
 
 json versus_json(const std::optional<Versus>& versus) {
   if (!versus) return nullptr;
-  return {{"seeds", versus->seeds},
+  return {{"against", versus->against},
+          {"seeds", versus->seeds},
           {"mean_difference", versus->test.mean_difference},
           {"p_sign_flip", versus->test.p_sign_flip},
-          {"p_t", number(versus->test.p_t)}};
+          {"p_t", number(versus->test.p_t)},
+          {"p_mcnemar", number(versus->p_mcnemar)}};
 }
 
-json cell_json(const Cell& cell, bool timings) {
+json run_json(const RunLine& run, bool timings) {
+  json out = {{"run_id", run.run_id},
+              {"seed", run.seed},
+              {"status", name_of(run.status)},
+              {"failure", run.failure.empty() ? json(nullptr) : json(run.failure)},
+              {"accuracy", number(run.accuracy)},
+              {"version", run.version},
+              {"commit", run.commit ? json(*run.commit) : json(nullptr)},
+              {"dirty", run.dirty ? json(*run.dirty) : json(nullptr)}};
+  if (timings) out["started"] = run.started;
+  return out;
+}
+
+json cell_json(const Cell& cell, const BoardColumn& column, const std::string& machine,
+               bool timings) {
   json runs = json::array();
-  for (const auto& run : cell.runs) {
-    runs.push_back({{"run_id", run.run_id},
-                    {"seed", run.seed},
-                    {"status", name_of(run.status)},
-                    {"failure", run.failure.empty() ? json(nullptr) : json(run.failure)},
-                    {"accuracy", number(run.accuracy)}});
-  }
+  for (const auto& run : cell.runs) runs.push_back(run_json(run, timings));
   json values = json::object();
   for (const auto& metric : metrics()) {
     const Summary* summary = cell.metric(metric.name);
     if (summary == nullptr || (metric.timing && !timings)) continue;
     values[std::string(metric.name)] = summary_json(*summary);
   }
-  json out = {{"title", cell.title},
-              {"data", data_json(cell.data)},
+  json out = {{"data_sha256", column.data.sha256 ? json(*column.data.sha256) : json(nullptr)},
+              {"machine", machine},
               {"division", name_of(cell.division)},
               {"division_reasons", cell.division_reasons},
+              {"deviations", cell.deviations},
               {"runs", std::move(runs)},
               {"metrics", std::move(values)},
-              {"test_count", cell.test_count ? json(*cell.test_count) : json(nullptr)},
               {"wilson95", interval(cell.wilson95)},
               {"agreement", cell.agreement},
               {"verdicts", cell.verdicts},
-              {"versions", cell.versions},
               {"versus", versus_json(cell.versus)}};
   if (timings) out["measured"] = cell.measured.empty() ? json(nullptr) : json(cell.measured);
   return out;
 }
 
-json entry_json(const Entry& entry, bool timings) {
-  json tasks = json::object();
-  for (const auto& [task, cell] : entry.cells) tasks[task] = cell_json(cell, timings);
+json average_json(const std::optional<Average>& average) {
+  if (!average) return nullptr;
+  return {{"mean", average->mean},
+          {"seeds", average->seeds},
+          {"sd", number(average->sd)},
+          {"interval95", interval(average->interval95)}};
+}
+
+json entry_json(const Leaderboard& board, const Entry& entry, bool timings) {
+  json cells = json::object();
+  const std::string machine = machine_of(entry.environment);
+  for (const auto& [index, cell] : entry.cells) {
+    cells[board.columns[index].id] = cell_json(cell, board.columns[index], machine, timings);
+  }
   return {{"attention",
            {{"name", entry.attention.name},
             {"label", entry.attention.label},
             {"options", json::parse(entry.attention.options.text)}}},
           {"preset", entry.preset},
           {"protocol", entry.protocol},
-          {"deviations", entry.deviations},
+          {"settings", entry.settings},
           {"precision", entry.precision},
-          {"machine", machine_of(entry.environment)},
-          {"alternative", entry.alternative},
-          {"tasks", std::move(tasks)},
-          {"average_five_tasks", number(entry.average(5))},
-          {"average_six_tasks", number(entry.average(6))}};
+          {"machine", machine},
+          {"cells", std::move(cells)},
+          {"average_five_tasks", average_json(board.average(entry, 5))},
+          {"average_six_tasks", average_json(board.average(entry, 6))}};
+}
+
+json column_json(const BoardColumn& column) {
+  return {{"id", column.id},
+          {"task", column.task},
+          {"title", column.title},
+          {"data", data_json(column.data)},
+          {"deviations", column.deviations},
+          {"unit", column.unit.empty() ? json(nullptr) : json(column.unit)},
+          {"test_count", column.test_count ? json(*column.test_count) : json(nullptr)}};
 }
 
 }  // namespace
 
 json to_json(const Leaderboard& board, bool timings) {
+  json columns = json::array();
+  for (const auto& column : board.columns) columns.push_back(column_json(column));
   json entries = json::array();
-  for (const auto& entry : board.entries) entries.push_back(entry_json(entry, timings));
+  for (const auto& entry : board.entries) entries.push_back(entry_json(board, entry, timings));
   json baselines = json::array();
-  for (const auto& task : board.baselines) {
+  for (const auto& of_column : board.baselines) {
     json list = json::array();
-    for (const auto& baseline : task.baselines) {
+    for (const auto& baseline : of_column.baselines) {
       list.push_back({{"name", baseline.name},
                       {"title", baseline.title},
                       {"accuracy", baseline.accuracy},
                       {"count", baseline.count},
                       {"ladder", baseline.ladder}});
     }
-    baselines.push_back(
-        {{"task", task.task}, {"data", data_json(task.data)}, {"predictors", list}});
+    baselines.push_back({{"column", board.columns[of_column.column].id}, {"predictors", list}});
   }
   json runs = json::object();
   for (const auto status :
@@ -111,11 +141,14 @@ json to_json(const Leaderboard& board, bool timings) {
     const auto found = board.runs.find(status);
     runs[std::string(name_of(status))] = found == board.runs.end() ? 0 : found->second;
   }
-  json out = {{"schema", "lra-leaderboard/1"},
-              {"runs", std::move(runs)},
-              {"versus", board.baseline},
-              {"baselines", std::move(baselines)},
-              {"entries", std::move(entries)}};
+  json out = {{"schema", "lra-leaderboard/2"},     {"runs", std::move(runs)},
+              {"programs", board.programs},        {"settings", board.settings},
+              {"versus", board.baseline},          {"columns", std::move(columns)},
+              {"baselines", std::move(baselines)}, {"entries", std::move(entries)}};
+  if (timings) {
+    out["first_started"] = board.first_started;
+    out["last_started"] = board.last_started;
+  }
   static const JsonSchema schema(schema_text("leaderboard"), "leaderboard.schema.json");
   const auto faults = schema.check(out);
   if (!faults.empty()) {

@@ -1,11 +1,14 @@
 #include "results/analysis/leaderboard.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "engine/base/error.h"
 #include "engine/base/random.h"
+#include "results/record/answers.h"
 #include "results/record/testing.h"
 #include "tests/catch.h"
 
@@ -25,6 +28,7 @@ namespace {
 Record scored(const char* task, const char* attention, std::int64_t seed, double accuracy) {
   Record record = sample_record(task, attention, seed);
   record.accuracy.value.test = accuracy;
+  record.accuracy.test_right.clear();
   record.accuracy.test_wilson95 = results::wilson(accuracy, 2000);
   return record;
 }
@@ -36,8 +40,19 @@ std::vector<Record> three_seeds() {
 }
 
 const results::Cell& only_cell(const Leaderboard& board, std::size_t entry) {
-  return board.entries.at(entry).cells.at("listops");
+  return board.entries.at(entry).cells.at(board.column_of("listops"));
 }
+
+// A run of a suite of one's own: a setting that it changes from the preset's `standard`.
+Record changed(Record record, const std::string& key, double value, double standard) {
+  record.deviations.push_back(fmt::format("{}: {} instead of {}", key, value, standard));
+  results::set_run_id(record, fmt::format("{} {} {} {} {}", record.task.name, record.attention.name,
+                                          record.seed, key, value));
+  results::judge_division(record, 200000);
+  return record;
+}
+
+constexpr std::array kFive{"listops", "text", "retrieval", "image", "pathfinder"};
 
 }  // namespace
 
@@ -51,7 +66,8 @@ TEST_CASE("leaderboard: seeds are aggregated and paired with the baseline", "[un
   CHECK(accuracy->n == 3);
   CHECK(accuracy->mean == Approx(0.39));
   CHECK(accuracy->sd.value() == Approx(0.02));
-  CHECK(accuracy->interval95->low == Approx(0.37));
+  // Student's t of two degrees, 4.3027 standard errors to each side.
+  CHECK(accuracy->interval95->low == Approx(0.39 - 4.302653 * 0.02 / std::sqrt(3.0)));
   REQUIRE(linear.versus);
   CHECK(linear.versus->test.mean_difference == Approx(0.02));
   CHECK(linear.versus->seeds == std::vector<std::int64_t>{0, 1, 2});
@@ -103,11 +119,11 @@ TEST_CASE("leaderboard: a run that did not complete is listed and adds nothing",
   CHECK(softmax.runs[0].failure == "loss is NaN at step 17");
   // Common seeds of completed runs: 1 and 2.
   CHECK(only_cell(board, 0).versus->seeds == std::vector<std::int64_t>{1, 2});
-  CHECK(board.entries[1].cells.at("text").metric("accuracy") == nullptr);
+  CHECK(board.entries[1].cells.at(board.column_of("text")).metric("accuracy") == nullptr);
   CHECK(board.runs.at(Status::completed) == 4);
   const auto json = results::to_json(board);
   CHECK(json["runs"]["failed"] == 1);
-  CHECK(json["entries"][1]["tasks"]["text"]["metrics"] == nlohmann::json::object());
+  CHECK(json["entries"][1]["cells"]["text"]["metrics"] == nlohmann::json::object());
 }
 
 TEST_CASE("leaderboard: what is not comparable is never merged", "[unit]") {
@@ -124,13 +140,23 @@ TEST_CASE("leaderboard: what is not comparable is never merged", "[unit]") {
   CHECK(split([](Record& r) { r.protocol = "google"; }).entries.size() == 2);
   CHECK(split([](Record& r) { r.deviations = {"steps: 3"}; }).entries.size() == 2);
   CHECK(split([](Record& r) { r.attention.options = {"{}"}; }).entries.size() == 2);
+  // Other data: another column.
   const auto data = split([](Record& r) { r.task.origin = Origin::stand_in; });
-  REQUIRE(data.entries.size() == 2);
-  CHECK(data.entries[0].cells.at("listops").data.comparable());
-  CHECK(data.entries[1].alternative == 1);
-  CHECK_FALSE(data.entries[1].cells.at("listops").data.comparable());
-  CHECK(split([](Record& r) { r.task.data_sha256 = std::string(64, 'b'); }).entries.size() == 2);
-  CHECK(split([](Record& r) { r.task.version = 2; }).entries.size() == 2);
+  REQUIRE(data.entries.size() == 1);
+  REQUIRE(data.columns.size() == 2);
+  CHECK(data.columns[0].data.comparable());
+  CHECK_FALSE(data.columns[1].data.comparable());
+  CHECK(data.columns[1].title == "ListOps (stand-in data)");
+  CHECK(data.columns[1].id == "listops@aaaaaaaa");
+  CHECK(data.entries[0].cells.at(0).metric("accuracy")->n == 1);
+  CHECK(data.entries[0].cells.at(1).metric("accuracy")->n == 1);
+  const auto other = split([](Record& r) { r.task.data_sha256 = std::string(64, 'b'); });
+  REQUIRE(other.columns.size() == 2);
+  CHECK(other.columns[1].title == "ListOps (data bbbbbbbb)");
+  CHECK(split([](Record& r) { r.task.version = 2; }).columns.size() == 2);
+  const auto longer = split([](Record& r) { r.task.options = {R"({"max_length":4000})"}; });
+  REQUIRE(longer.columns.size() == 2);
+  CHECK(longer.columns[1].title == "ListOps (no max_length)");
   const auto division = split([](Record& r) { results::judge_division(r, 100000); });
   REQUIRE(division.entries.size() == 1);
   CHECK(only_cell(division, 0).division == results::Division::free_for_all);
@@ -163,16 +189,165 @@ TEST_CASE("leaderboard: timings come from exclusive measurements where there are
 TEST_CASE("leaderboard: averages only where every task has a number", "[unit]") {
   std::vector<Record> records;
   for (const char* task : {"listops", "text", "retrieval", "image", "pathfinder"}) {
-    if (!records.empty()) CHECK_FALSE(build_leaderboard(records).entries[0].average(5).has_value());
+    if (!records.empty()) {
+      const auto board = build_leaderboard(records);
+      CHECK_FALSE(board.average(board.entries[0], 5).has_value());
+    }
     records.push_back(scored(task, "softmax", 0, 0.1 * static_cast<double>(records.size() + 1)));
   }
-  const auto five = build_leaderboard(records).entries[0];
-  CHECK(five.average(5).value() == Approx(0.3));
-  CHECK_FALSE(five.average(6).has_value());
+  const auto average = [](const std::vector<Record>& list, std::size_t tasks) {
+    const auto board = build_leaderboard(list);
+    return board.average(board.entries[0], tasks);
+  };
+  const auto five = average(records, 5);
+  REQUIRE(five);
+  CHECK(five->mean == Approx(0.3));
+  CHECK(five->seeds == 1);
+  CHECK_FALSE(five->sd.has_value());
+  // Five independent tasks of 2,000 examples: about the root of the summed squares over five.
+  CHECK(five->interval95->high - five->mean == Approx(0.0089).epsilon(0.05));
+  CHECK_FALSE(average(records, 6).has_value());
   records.push_back(failed_record(sample_record("pathx", "softmax"), Status::failed, "no"));
-  CHECK_FALSE(build_leaderboard(records).entries[0].average(6).has_value());
+  CHECK_FALSE(average(records, 6).has_value());
   records.back() = scored("pathx", "softmax", 0, 0.9);
-  CHECK(build_leaderboard(records).entries[0].average(6).value() == Approx(0.4));
+  CHECK(average(records, 6)->mean == Approx(0.4));
+  // A second seed everywhere: the averages of the two seeds are what varies.
+  for (const char* task : kFive) records.push_back(scored(task, "softmax", 1, 0.32));
+  const auto two = average(records, 5);
+  CHECK(two->seeds == 2);
+  CHECK(two->sd.value() == Approx(0.02 / std::sqrt(2.0)));
+  CHECK(two->interval95->low == Approx(0.31 - 12.706205 * 0.01));
+  // A seed that one task lacks: no statement on the noise.
+  records.pop_back();
+  CHECK(average(records, 5)->seeds == 0);
+  CHECK_FALSE(average(records, 5)->interval95.has_value());
+}
+
+TEST_CASE("leaderboard: a setting that every run changes makes no rows", "[unit]") {
+  std::vector<Record> records;
+  double standard = 1000;
+  for (const char* task : kFive) {
+    standard += 1000;  // each task has its own default
+    for (const char* attention : {"softmax", "linear", "cosformer"}) {
+      records.push_back(changed(scored(task, attention, 0, 0.4), "train.steps", 20, standard));
+    }
+  }
+  const auto board = build_leaderboard(records);
+  CHECK(board.entries.size() == 3);
+  CHECK(board.columns.size() == 5);
+  CHECK(board.settings == std::vector<std::string>{"train.steps=20"});
+  for (const auto& entry : board.entries) {
+    CHECK(entry.settings.empty());
+    CHECK(entry.cells.size() == 5);
+    CHECK(board.average(entry, 5).has_value());
+  }
+  for (const auto& column : board.columns) CHECK(column.deviations.empty());
+}
+
+TEST_CASE("leaderboard: what a column shares is the column's, what tells rows apart is the row's",
+          "[unit]") {
+  std::vector<Record> records;
+  for (const double rate : {0.1, 0.2}) {
+    for (const char* attention : {"softmax", "linear"}) {
+      records.push_back(
+          changed(changed(scored("listops", attention, 0, 0.4), "train.steps", 20, 50), "train.lr",
+                  rate, 0.3));
+      // For Text the preset has the rate 0.1, which is no deviation there.
+      records.push_back(rate == 0.1
+                            ? scored("text", attention, 0, 0.5)
+                            : changed(scored("text", attention, 0, 0.5), "train.lr", rate, 0.1));
+    }
+  }
+  const auto board = build_leaderboard(records);
+  REQUIRE(board.entries.size() == 4);
+  CHECK(board.settings.empty());
+  CHECK(board.columns[0].deviations == std::vector<std::string>{"train.steps: 20 instead of 50"});
+  CHECK(board.columns[1].deviations.empty());
+  std::vector<std::string> rows;
+  for (const auto& entry : board.entries) {
+    CHECK(entry.cells.size() == 2);
+    REQUIRE(entry.settings.size() == 1);
+    rows.push_back(entry.attention.name + " " + entry.settings[0]);
+  }
+  CHECK(rows == std::vector<std::string>{"linear train.lr=0.1", "linear train.lr=0.2",
+                                         "softmax train.lr=0.1", "softmax train.lr=0.2"});
+  // The paired difference is to the baseline of the same rate.
+  REQUIRE(board.entries[1].cells.at(0).versus);
+  CHECK(board.entries[1].cells.at(0).versus->against == 3);
+}
+
+TEST_CASE("leaderboard: settings tuned for each attention are one row each", "[unit]") {
+  const std::vector<Record> records{
+      changed(scored("listops", "softmax", 0, 0.4), "train.lr", 0.1, 0.3),
+      changed(scored("listops", "linear", 0, 0.4), "train.lr", 0.2, 0.3),
+      changed(scored("text", "softmax", 0, 0.5), "train.lr", 0.4, 0.3),
+      scored("text", "linear", 0, 0.5)};
+  const auto board = build_leaderboard(records);
+  REQUIRE(board.entries.size() == 2);
+  for (const auto& entry : board.entries) {
+    CHECK(entry.settings.empty());
+    CHECK(entry.cells.size() == 2);
+  }
+  CHECK(board.entries[0].cells.at(0).deviations ==
+        std::vector<std::string>{"train.lr: 0.2 instead of 0.3"});
+}
+
+TEST_CASE("leaderboard: one run beside a changed one keeps its other tasks", "[unit]") {
+  const std::vector<Record> records{
+      scored("listops", "softmax", 0, 0.4), scored("text", "softmax", 0, 0.5),
+      changed(scored("listops", "softmax", 0, 0.2), "train.steps", 300, 5000)};
+  const auto board = build_leaderboard(records);
+  REQUIRE(board.entries.size() == 2);
+  CHECK(board.entries[0].settings.empty());
+  CHECK(board.entries[0].cells.size() == 2);
+  CHECK(board.entries[1].settings == std::vector<std::string>{"train.steps=300"});
+}
+
+TEST_CASE("leaderboard: runs whose presets differ under equal values are not merged", "[unit]") {
+  auto other = changed(scored("listops", "softmax", 1, 0.4), "train.steps", 20, 60);
+  const auto board = build_leaderboard(
+      {changed(scored("listops", "softmax", 0, 0.4), "train.steps", 20, 50), other});
+  CHECK(board.entries.size() == 2);
+}
+
+TEST_CASE("leaderboard: a single seed is compared by the answers to the same examples", "[unit]") {
+  auto softmax = scored("listops", "softmax", 0, 0.5);
+  auto linear = scored("listops", "linear", 0, 0.25);
+  for (Record* record : {&softmax, &linear}) record->accuracy.counts.test = 8;
+  softmax.accuracy.test_right =
+      results::encode_answers({true, true, true, true, false, false, false, false});
+  linear.accuracy.test_right =
+      results::encode_answers({false, false, false, true, true, false, false, false});
+  const auto versus = only_cell(build_leaderboard({softmax, linear}), 0).versus;
+  REQUIRE(versus);
+  REQUIRE(versus->p_mcnemar);
+  CHECK(*versus->p_mcnemar == Approx(results::mcnemar_p(1, 3)));
+  linear.accuracy.test_right.clear();
+  CHECK_FALSE(only_cell(build_leaderboard({softmax, linear}), 0).versus->p_mcnemar.has_value());
+  // Other data: not the same examples.
+  linear.accuracy.test_right = softmax.accuracy.test_right;
+  linear.task.data_sha256 = std::string(64, 'b');
+  CHECK_FALSE(results::same_examples_p(softmax, linear).has_value());
+}
+
+TEST_CASE("leaderboard: the same run on other data is no repetition", "[unit]") {
+  auto records = three_seeds();
+  records.push_back(records.front());
+  records.back().task.data_sha256 = std::string(64, 'b');
+  const auto board = build_leaderboard(records);
+  REQUIRE(board.columns.size() == 2);
+  CHECK(board.entries[1].cells.size() == 2);
+}
+
+TEST_CASE("leaderboard: every cell names its runs, data, commit and machine", "[unit]") {
+  const auto json = results::to_json(build_leaderboard(three_seeds()));
+  const auto& cell = json.at("entries").at(0).at("cells").at("listops");
+  CHECK(cell.at("data_sha256") == std::string(64, 'a'));
+  CHECK_THAT(cell.at("machine").get<std::string>(), ContainsSubstring("Test CPU"));
+  REQUIRE(cell.at("runs").size() == 3);
+  CHECK(cell.at("runs")[0].at("run_id").get<std::string>().size() == 16);
+  CHECK(cell.at("runs")[0].at("commit") == "0123abcdef");
+  CHECK(json.at("programs")[0] == "0.1.0 (0123abcdef)");
 }
 
 TEST_CASE("leaderboard: a run that stands twice is refused", "[unit]") {

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "engine/base/error.h"
+#include "results/record/escape.h"
 #include "results/record/metrics.h"
 
 namespace lra::results {
@@ -76,13 +77,14 @@ std::string number(const Real& value, int digits = 3) {
 json number_json(const Real& value) { return value ? json(*value) : json(); }
 
 std::string markdown(const RelationGroup& group) {
-  std::string out = fmt::format("**{}**\n\n| attention | test accuracy |", group.setting);
+  std::string out =
+      fmt::format("**{}**\n\n| attention | test accuracy |", markdown_escape(group.setting));
   for (const auto& metric : group.metrics) out += fmt::format(" {} |", metric);
   out += "\n|---|---:|";
   for (std::size_t i = 0; i < group.metrics.size(); ++i) out += "---:|";
   for (const auto& cell : group.cells) {
     const auto& a = cell.accuracy;
-    out += fmt::format("\n| {} | {:.4f}{} ({}) |", cell.attention, a.mean,
+    out += fmt::format("\n| {} | {:.4f}{} ({}) |", markdown_escape(cell.attention), a.mean,
                        a.sd ? fmt::format(" ± {:.4f}", *a.sd) : "", a.n);
     for (const auto& value : cell.values) out += fmt::format(" {} |", number(value, 4));
   }

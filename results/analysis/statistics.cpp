@@ -12,7 +12,6 @@
 namespace lra::results {
 namespace {
 
-constexpr std::size_t kResamples = 10000;
 constexpr std::size_t kExactSigns = 16;     // pairs up to which all sign patterns are tried
 constexpr std::uint64_t kPatterns = 65536;  // random patterns beyond
 
@@ -34,19 +33,6 @@ double sorted_quantile(std::span<const double> values, double share) {
   const auto low = static_cast<std::size_t>(at);
   const std::size_t high = std::min(low + 1, values.size() - 1);
   return values[low] + (at - static_cast<double>(low)) * (values[high] - values[low]);
-}
-
-Interval bootstrap_mean(std::span<const double> sorted) {
-  RandomStream random(RandomKey(sorted.size()).of("bootstrap"));
-  const auto n = static_cast<std::uint32_t>(sorted.size());
-  std::vector<double> means(kResamples);
-  for (double& mean : means) {
-    double sum = 0;
-    for (std::uint32_t i = 0; i < n; ++i) sum += sorted[random.below(n)];
-    mean = sum / n;
-  }
-  std::sort(means.begin(), means.end());
-  return {sorted_quantile(means, 0.025), sorted_quantile(means, 0.975)};
 }
 
 // Share of sign patterns whose |sum| reaches the observed one, up to rounding.
@@ -135,7 +121,9 @@ std::optional<Summary> summarize(std::span<const double> values) {
   summary.mean = mean_of(sorted);
   if (sorted.size() > 1) {
     summary.sd = deviation_of(sorted);
-    summary.interval95 = bootstrap_mean(sorted);
+    const auto n = static_cast<double>(sorted.size());
+    const double half = student_t_quantile(0.05, n - 1) * *summary.sd / std::sqrt(n);
+    summary.interval95 = Interval{summary.mean - half, summary.mean + half};
   }
   return summary;
 }
@@ -174,6 +162,16 @@ std::optional<PairedTest> paired_test(std::span<const double> a, std::span<const
     }
   }
   return test;
+}
+
+double mcnemar_p(std::int64_t only_a, std::int64_t only_b) {
+  const std::int64_t trials = only_a + only_b;
+  const std::int64_t fewer = std::min(only_a, only_b);
+  if (trials == 0) return 1;
+  // P(X <= fewer) of a binomial as an incomplete beta function (DLMF 8.17.5).
+  const double tail =
+      incomplete_beta(static_cast<double>(trials - fewer), static_cast<double>(fewer + 1), 0.5);
+  return std::min(1.0, 2 * tail);
 }
 
 double two_share_p(double share_a, std::int64_t count_a, double share_b, std::int64_t count_b) {
@@ -244,6 +242,17 @@ std::optional<PowerLaw> fit_power_law(std::span<const double> x, std::span<const
 
 double student_t_two_sided(double t, double degrees) {
   return incomplete_beta(degrees / 2, 0.5, degrees / (degrees + t * t));
+}
+
+double student_t_quantile(double p, double degrees) {
+  double low = 0;
+  double high = 1;
+  while (student_t_two_sided(high, degrees) > p) high *= 2;
+  for (int i = 0; i < 64 && low < high; ++i) {
+    const double middle = low + (high - low) / 2;
+    (student_t_two_sided(middle, degrees) > p ? low : high) = middle;
+  }
+  return low + (high - low) / 2;
 }
 
 }  // namespace lra::results

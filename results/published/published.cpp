@@ -164,6 +164,47 @@ std::string Published::source_line() const {
   return line;
 }
 
+std::string Published::bibtex_key() const {
+  if (authors.empty() || !year) return "";
+  // Lower-case letters and digits alone; ö and é lose their dots and accents.
+  const auto plain = [](const std::string& text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const auto c = static_cast<unsigned char>(text[i]);
+      if (std::isalnum(c) != 0) out += static_cast<char>(std::tolower(c));
+      if (c == 0xc3 && i + 1 < text.size()) {
+        const auto next = static_cast<unsigned char>(text[i + 1]);
+        if (next == 0xb6 || next == 0x96) out += 'o';
+        if (next == 0xa9 || next == 0x89) out += 'e';
+      }
+    }
+    return out;
+  };
+  const std::string first = authors.substr(0, authors.find_first_of(','));
+  std::string name = plain(first.substr(first.rfind(' ') + 1)) + std::to_string(*year);
+  for (std::size_t at = 0; at < title.size();) {
+    const std::size_t end = std::min(title.find_first_of(" :-", at), title.size());
+    const std::string word = plain(title.substr(at, end - at));
+    if (word.size() > 3) return name + word;
+    at = end + 1;
+  }
+  return name;
+}
+
+std::string Published::bibtex() const {
+  std::string names = authors;
+  for (std::size_t at = 0; (at = names.find(", ", at)) != std::string::npos;) {
+    names.replace(at, 2, " and ");
+  }
+  std::string entry =
+      fmt::format("@misc{{{},\n  title = {{{{{}}}}},\n  author = {{{}}},\n  year = {{{}}}",
+                  bibtex_key(), title, names, *year);
+  if (!arxiv.empty())
+    entry += fmt::format(",\n  eprint = {{{}}},\n  archivePrefix = {{arXiv}}", arxiv);
+  if (!venue.empty()) entry += fmt::format(",\n  note = {{{}}}", venue);
+  return entry + "\n}";
+}
+
 const PublishedRow* Published::row_of(std::string_view attention) const {
   for (const auto& row : rows) {
     if (row.attention == attention) return &row;

@@ -50,6 +50,10 @@ struct Published {
   [[nodiscard]] std::string short_name() const;
   // "Tay et al. 2021, arXiv:2011.04006; read in ...; primary": what a footnote says.
   [[nodiscard]] std::string source_line() const;
+  // "tay2021long": first author, year, first long word of the title; empty without authors or year.
+  [[nodiscard]] std::string bibtex_key() const;
+  // The entry under that key.
+  [[nodiscard]] std::string bibtex() const;
   // The row of a variant; nullptr if the table has none.
   [[nodiscard]] const PublishedRow* row_of(std::string_view attention) const;
 };

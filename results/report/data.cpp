@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "engine/base/error.h"
 #include "results/analysis/leaderboard.h"
@@ -25,118 +26,128 @@ Real shown(const Cell& cell, std::string_view name) {
   return summary == nullptr ? Real() : Real(find_metric(name)->scale * summary->mean);
 }
 
-json point_json(const std::string& task, const Entry& entry, const std::string& label,
+// An interval of shares in percent, as `low` and `high`; null where there is none.
+void add_interval(json& out, const std::optional<Interval>& interval) {
+  out["low"] = interval ? json(100 * interval->low) : json(nullptr);
+  out["high"] = interval ? json(100 * interval->high) : json(nullptr);
+}
+
+json point_json(const BoardColumn& column, const Entry& entry, const std::string& label,
                 const Cell& cell) {
   const Summary* accuracy = cell.metric("accuracy");
-  const auto interval = accuracy->n == 1 ? cell.wilson95 : accuracy->interval95;
-  json out = {{"task", task},
+  json out = {{"task", column.id},
               {"model", entry.attention.label},
               {"label", label},
               {"accuracy", 100 * accuracy->mean},
               {"n", accuracy->n},
-              {"low", nullptr},
-              {"high", nullptr},
               {"speed", number(shown(cell, "train_tokens_per_second"))},
               {"memory", number(shown(cell, "peak_tensor_bytes"))},
-              {"standIn", !cell.data.comparable()},
+              {"standIn", !column.data.comparable()},
               {"freeForAll", cell.division == Division::free_for_all},
               {"shared", cell.measured == "shared"}};
-  if (interval) {
-    out["low"] = 100 * interval->low;
-    out["high"] = 100 * interval->high;
-  }
+  add_interval(out, cell.interval());
   return out;
 }
 
 // The entry over LRA's five tasks: mean accuracy, geometric mean of speeds, largest memory; null
-// unless all five have all three.
-json average_point(const Entry& entry, const std::string& label) {
+// unless all five have an accuracy. Speed and memory are null unless all five have them.
+json average_point(const Leaderboard& board, const Entry& entry, const std::string& label) {
   constexpr std::size_t kTasks = 5;
-  const Real accuracy = entry.average(kTasks);
+  const auto accuracy = board.average(entry, kTasks);
   if (!accuracy) return nullptr;
   double log_speed = 0;
   double memory = 0;
+  bool measured = true;
   bool stand_in = false;
   bool free_for_all = false;
   bool shared = false;
   for (std::size_t i = 0; i < kTasks; ++i) {
-    const Cell& cell = entry.cells.find(kLraTasks[i].name)->second;
+    const std::size_t column = board.column_of(kLraTasks[i].name);
+    const Cell& cell = entry.cells.at(column);
     const Real speed = shown(cell, "train_tokens_per_second");
     const Real bytes = shown(cell, "peak_tensor_bytes");
-    if (!speed || !bytes) return nullptr;
-    log_speed += std::log(*speed);
-    memory = std::max(memory, *bytes);
-    stand_in = stand_in || !cell.data.comparable();
+    measured = measured && speed && bytes;
+    log_speed += speed ? std::log(*speed) : 0;
+    memory = std::max(memory, bytes.value_or(0));
+    stand_in = stand_in || !board.columns[column].data.comparable();
     free_for_all = free_for_all || cell.division == Division::free_for_all;
     shared = shared || cell.measured == "shared";
   }
-  return {{"task", "average"},
-          {"model", entry.attention.label},
-          {"label", label},
-          {"accuracy", 100 * *accuracy},
-          {"n", 1},
-          {"low", nullptr},
-          {"high", nullptr},
-          {"speed", std::exp(log_speed / kTasks)},
-          {"memory", memory},
-          {"standIn", stand_in},
-          {"freeForAll", free_for_all},
-          {"shared", shared}};
+  json out = {{"task", "average"},
+              {"model", entry.attention.label},
+              {"label", label},
+              {"accuracy", 100 * accuracy->mean},
+              {"n", accuracy->seeds},
+              {"speed", measured ? json(std::exp(log_speed / kTasks)) : json(nullptr)},
+              {"memory", measured ? json(memory) : json(nullptr)},
+              {"standIn", stand_in},
+              {"freeForAll", free_for_all},
+              {"shared", shared}};
+  add_interval(out, accuracy->interval95);
+  return out;
 }
 
 json points_json(const Leaderboard& board, const std::vector<std::string>& labels) {
   json points = json::array();
   for (std::size_t i = 0; i < board.entries.size(); ++i) {
-    json average = average_point(board.entries[i], labels[i]);
+    const Entry& entry = board.entries[i];
+    json average = average_point(board, entry, labels[i]);
     if (!average.is_null()) points.push_back(std::move(average));
-    for (const auto& [task, cell] : board.entries[i].cells) {
-      if (cell.metric("accuracy") != nullptr) {
-        points.push_back(point_json(task, board.entries[i], labels[i], cell));
-      }
+    for (const auto& [column, cell] : entry.cells) {
+      if (cell.metric("accuracy") == nullptr) continue;
+      points.push_back(point_json(board.columns[column], entry, labels[i], cell));
     }
   }
   return points;
 }
 
-// Chance and trivial predictors of each task, in percent.
+// Chance and trivial predictors of each column, in percent.
 json references_json(const Leaderboard& board) {
   json lines = json::array();
-  for (const auto& task : kLraTasks) {
-    lines.push_back({{"task", task.name}, {"title", "chance"}, {"accuracy", task.chance}});
+  for (const auto& column : board.columns) {
+    for (const auto& task : kLraTasks) {
+      if (task.name != column.task) continue;
+      lines.push_back({{"task", column.id}, {"title", "chance"}, {"accuracy", task.chance}});
+    }
   }
-  for (const auto& task : board.baselines) {
-    for (const auto& baseline : task.baselines) {
-      lines.push_back(
-          {{"task", task.task}, {"title", baseline.title}, {"accuracy", 100 * baseline.accuracy}});
+  for (const auto& of_column : board.baselines) {
+    for (const auto& baseline : of_column.baselines) {
+      lines.push_back({{"task", board.columns[of_column.column].id},
+                       {"title", baseline.title},
+                       {"accuracy", 100 * baseline.accuracy}});
     }
   }
   return lines;
 }
 
-// A run on its machine.
-std::string key_of(const std::string& run_id, const std::string& machine) {
-  return run_id + " " + machine;
-}
-std::string key_of(const Record& record) {
-  return key_of(record.run_id, machine_of(record.environment));
+// Where a run stands on the board.
+struct Place {
+  std::string label;   // of its entry
+  std::string column;  // id
+};
+using RunKey = std::tuple<std::string, std::string, std::string>;  // run id, machine, data
+using Places = std::map<RunKey, Place>;
+
+RunKey key_of(const Record& record) {
+  return {record.run_id, machine_of(record.environment), record.task.data_sha256.value_or("")};
 }
 
-// Label of the entry that a record belongs to: by the run id in its cells.
-std::map<std::string, std::string> labels_by_run(const Leaderboard& board,
-                                                 const std::vector<std::string>& labels) {
-  std::map<std::string, std::string> by_run;
+Places places_of(const Leaderboard& board, const std::vector<std::string>& labels) {
+  Places places;
   for (std::size_t i = 0; i < board.entries.size(); ++i) {
     const std::string machine = machine_of(board.entries[i].environment);
-    for (const auto& [task, cell] : board.entries[i].cells) {
-      for (const auto& run : cell.runs) by_run[key_of(run.run_id, machine)] = labels[i];
+    for (const auto& [column, cell] : board.entries[i].cells) {
+      for (const auto& run : cell.runs) {
+        places[{run.run_id, machine, run.data_sha256.value_or("")}] = {labels[i],
+                                                                       board.columns[column].id};
+      }
     }
   }
-  return by_run;
+  return places;
 }
 
 // A damaged curve is left out and named in `faults`.
-json curves_json(const std::vector<const Record*>& records,
-                 const std::map<std::string, std::string>& labels, json& faults) {
+json curves_json(const std::vector<const Record*>& records, const Places& places, json& faults) {
   json curves = json::array();
   for (const auto* record : records) {
     std::vector<CurvePoint> curve;
@@ -154,9 +165,10 @@ json curves_json(const std::vector<const Record*>& records,
            {"accuracy", number(point.accuracy ? Real(100 * *point.accuracy) : Real())}});
     }
     if (points.empty()) continue;
-    curves.push_back({{"task", record->task.name},
+    const Place& place = places.at(key_of(*record));
+    curves.push_back({{"task", place.column},
                       {"model", record->attention.label},
-                      {"label", labels.at(key_of(*record))},
+                      {"label", place.label},
                       {"seed", record->seed},
                       {"status", name_of(record->status)},
                       {"points", std::move(points)}});
@@ -165,19 +177,20 @@ json curves_json(const std::vector<const Record*>& records,
 }
 
 // Accuracy over the length of test sequences, of the runs that were evaluated so.
-json lengths_json(const std::vector<const Record*>& records,
-                  const std::map<std::string, std::string>& labels) {
+json lengths_json(const std::vector<const Record*>& records, const Places& places) {
   json out = json::array();
   for (const auto* record : records) {
     json points = json::array();
     for (const auto& point : record->lengths.points) {
       if (!point.accuracy || !point.length) continue;
       points.push_back({{"n", *point.length}, {"accuracy", 100 * *point.accuracy}});
+      add_interval(points.back(), point.wilson95);
     }
     if (points.empty()) continue;
-    out.push_back({{"task", record->task.name},
+    const Place& place = places.at(key_of(*record));
+    out.push_back({{"task", place.column},
                    {"model", record->attention.label},
-                   {"label", labels.at(key_of(*record))},
+                   {"label", place.label},
                    {"seed", record->seed},
                    {"points", std::move(points)}});
   }
@@ -289,17 +302,16 @@ json studies_json(const std::vector<StudyRecord>& studies) {
   return out;
 }
 
-// Tasks that have a picture, the average first.
+// Columns that have a picture, the average first.
 json tasks_json(const Leaderboard& board) {
-  std::map<std::string, std::string, TaskBefore> titles;
-  bool average = false;
-  for (const auto& entry : board.entries) {
-    for (const auto& [task, cell] : entry.cells) titles.emplace(task, cell.title);
-    average = average || !average_point(entry, "").is_null();
-  }
   json tasks = json::array();
+  const bool average =
+      std::any_of(board.entries.begin(), board.entries.end(),
+                  [&](const Entry& entry) { return board.average(entry, 5).has_value(); });
   if (average) tasks.push_back({{"task", "average"}, {"title", "Average of five tasks"}});
-  for (const auto& [task, title] : titles) tasks.push_back({{"task", task}, {"title", title}});
+  for (const auto& column : board.columns) {
+    tasks.push_back({{"task", column.id}, {"title", column.title}});
+  }
   return tasks;
 }
 
@@ -313,14 +325,12 @@ json report_data(const std::vector<Record>& records, const std::vector<BenchReco
   const auto labels = entry_labels(board.entries);
   std::vector<const Record*> order;
   for (const auto& record : kept) order.push_back(&record);
-  std::sort(order.begin(), order.end(), [](const Record* a, const Record* b) {
-    return std::pair(a->run_id, machine_of(a->environment)) <
-           std::pair(b->run_id, machine_of(b->environment));
-  });
+  std::sort(order.begin(), order.end(),
+            [](const Record* a, const Record* b) { return key_of(*a) < key_of(*b); });
   json scaling = scaling_json(benches);
   json faults = json::array();
-  const auto by_run = labels_by_run(board, labels);
-  json curves = curves_json(order, by_run, faults);
+  const Places places = places_of(board, labels);
+  json curves = curves_json(order, places, faults);
   return {{"tasks", tasks_json(board)},
           {"labels", labels_json(board, labels, scaling)},
           {"points", points_json(board, labels)},
@@ -329,7 +339,7 @@ json report_data(const std::vector<Record>& records, const std::vector<BenchReco
           {"faults", std::move(faults)},
           {"scaling", std::move(scaling)},
           {"studies", studies_json(studies)},
-          {"lengths", lengths_json(order, by_run)}};
+          {"lengths", lengths_json(order, places)}};
 }
 
 }  // namespace lra::results

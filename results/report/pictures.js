@@ -52,6 +52,12 @@ function lraPictures(d3, data) {
     return items;
   }
 
+  // Both ends of a point's interval, or the point where it has none.
+  const ends = (p, value) => [p.low ?? value, p.high ?? value];
+  const interval = (p, digits) => (p.low === null || p.low === undefined ? ""
+    : ` (95 %: ${p.low.toFixed(digits)} to ${p.high.toFixed(digits)})`);
+  const seeds = (p) => (p.n > 0 ? `, ${p.n} seed${p.n === 1 ? "" : "s"}` : "");
+
   // At least `least` wide, so that noise does not fill a picture.
   const padded = (values, share, least) => {
     const [low, high] = d3.extent(values);
@@ -70,7 +76,9 @@ function lraPictures(d3, data) {
     if (points.length === 0) return empty(svg, title);
     const x = scale("Log", paddedLog(points.map((p) => p.speed), 1.5), [70, WIDTH - 190]);
     const bottom = 405;
-    const y = scale("Linear", padded(points.map((p) => p.accuracy), 0.35, 6), [bottom, 40]).nice();
+    // The axis holds every interval whole: a difference looks no larger than what is known of it.
+    const heights = points.flatMap((p) => ends(p, p.accuracy));
+    const y = scale("Linear", padded(heights, 0.12, 6), [bottom, 40]).nice();
     const [low, high] = y.domain();
     const near = references.filter((r) => r.accuracy > low && r.accuracy < high);
     const height = bottom + 55 + 14 * near.length;
@@ -92,9 +100,12 @@ function lraPictures(d3, data) {
         .attr("r", radius(p.memory)).attr("fill", color(p)).attr("fill-opacity", 0.55)
         .attr("stroke", color(p)).attr("stroke-width", 1.5)
         .attr("stroke-dasharray", p.standIn ? "4 3" : "none")
-        .append("title").text(`${p.label}: ${p.accuracy.toFixed(2)} %, ` +
+        .append("title").text(`${p.label}: ${p.accuracy.toFixed(2)} %${interval(p, 2)}${seeds(p)}, ` +
           `${shownNumber(p.speed)} tokens/s, ${p.memory.toFixed(0)} MB` +
           (p.standIn ? ", stand-in data" : "") + (p.shared ? ", timed beside other runs" : ""));
+    });
+    points.filter((p) => p.low !== null).forEach((p) => {
+      bar(svg, x(p.speed), y(p.low), y(p.high), color(p));
     });
     spread(points.map((p) => ({p, y: y(p.accuracy)})), 14).forEach(({p, y: at}) => {
       const edge = x(p.speed) + radius(p.memory);  // where its label begins
@@ -108,10 +119,18 @@ function lraPictures(d3, data) {
       .attr("fill", "none").attr("stroke", "#555");
     svg.append("text").attr("x", WIDTH - 60).attr("y", 54).attr("text-anchor", "middle")
       .text(`${memory.toFixed(0)} MB`);
-    ["area: peak tensors", "dashed: stand-in data", "†: free-for-all"].forEach((line, i) => {
+    const notes = ["area: peak tensors", "bars: 95 % intervals", "dashed: stand-in data",
+      "†: free-for-all"];
+    notes.forEach((line, i) => {
       svg.append("text").attr("x", WIDTH - 60).attr("y", 102 + 13 * i)
         .attr("text-anchor", "middle").attr("font-size", 10).attr("fill", "#555").text(line);
     });
+  }
+
+  // A point's interval: a vertical line with short ends.
+  function bar(svg, x, low, high, stroke) {
+    svg.append("path").attr("d", `M${x - 4},${low}h8M${x - 4},${high}h8M${x},${low}V${high}`)
+      .attr("fill", "none").attr("stroke", stroke).attr("stroke-width", 1.5);
   }
 
   const halo = (text) => text.attr("stroke", "white").attr("stroke-width", 3)
@@ -128,7 +147,7 @@ function lraPictures(d3, data) {
     if (points.length === 0) return empty(svg, title);
     const sorted = [...points].sort((a, b) => b.accuracy - a.accuracy);
     const bottom = 62 + 22 * sorted.length;
-    const values = sorted.flatMap((p) => [p.accuracy, p.low ?? p.accuracy, p.high ?? p.accuracy]);
+    const values = sorted.flatMap((p) => ends(p, p.accuracy));
     const label = (p) => short(p.label, p.standIn ? 45 : 56) + (p.standIn ? " (stand-in)" : "") +
       (p.freeForAll ? " †" : "");
     const left = 20 + 6.2 * Math.max(30, d3.max(sorted, (p) => label(p).length));  // room for them
@@ -157,7 +176,7 @@ function lraPictures(d3, data) {
       }
       svg.append("circle").attr("cx", x(p.accuracy)).attr("cy", at).attr("r", 5)
         .attr("fill", p.standIn ? "white" : color(p)).attr("stroke", color(p))
-        .append("title").text(`${p.label}: ${p.accuracy.toFixed(2)} %, ${p.n} seeds`);
+        .append("title").text(`${p.label}: ${p.accuracy.toFixed(2)} %${interval(p, 2)}${seeds(p)}`);
       svg.append("text").attr("x", x(p.high ?? p.accuracy) + 8).attr("y", at + 4)
         .attr("font-size", 10).text(p.accuracy.toFixed(2));
     });
@@ -173,20 +192,20 @@ function lraPictures(d3, data) {
     });
   }
 
-  // Lines over a shared x: [{model, label, detail, points: [{x, y, tip}]}]. `color`, a number, stands
-  // in for that of the model.
+  // Lines over a shared x: [{model, label, detail, points: [{x, y, low, high, tip}]}]. `color`, a
+  // number, stands in for that of the model. options.least is the least height of the y axis.
   function lines(svg, series, options) {
     const drawn = series.filter((s) => s.points.length > 0);
     if (drawn.length === 0) return empty(svg, options.title);
     const entries = [...new Map(drawn.map((s) => [s.label, s])).values()];
     const height = Math.max(360, 90 + 16 * entries.length);
     const xs = drawn.flatMap((s) => s.points.map((p) => p.x));
-    const ys = drawn.flatMap((s) => s.points.map((p) => p.y));
+    const ys = drawn.flatMap((s) => s.points.flatMap((p) => [p.y, ...ends(p, p.y)]));
     const right = WIDTH - 260;
     const x = options.logX ? scale("Log", paddedLog(xs, 1.15), [70, right])
       : scale("Linear", [Math.min(0, d3.min(xs)), d3.max(xs)], [70, right]);
     const y = options.logY ? scale("Log", paddedLog(ys, 1.3), [height - 55, 40])
-      : scale("Linear", padded(ys, 0.08, 0), [height - 55, 40]).nice();
+      : scale("Linear", padded(ys, 0.08, options.least ?? 0), [height - 55, 40]).nice();
     frame(svg, height, 40, x, y, {
       ...options, xTicks: options.logX ? [...new Set(xs)].sort((a, b) => a - b) : undefined,
       yTicks: options.logY ? logTicks(y) : undefined,
@@ -197,6 +216,8 @@ function lraPictures(d3, data) {
         .attr("stroke", color(s)).attr("stroke-width", 2).attr("stroke-opacity", 0.85)
         .attr("stroke-dasharray", dash(s, entries));
       s.points.forEach((p) => {
+        const [low, high] = ends(p, p.y);
+        if (low !== high) bar(svg, x(p.x), y(low), y(high), color(s));
         svg.append("circle").attr("cx", x(p.x)).attr("cy", y(p.y)).attr("r", options.logX ? 3.5 : 2)
           .attr("fill", color(s)).append("title").text(p.tip);
       });
@@ -225,10 +246,11 @@ function lraPictures(d3, data) {
   data.tasks.filter(({task}) => data.lengths.some((c) => c.task === task)).forEach(({task, title}) => {
     const series = (hidden) => data.lengths.filter((c) => c.task === task && !hidden.has(c.model))
       .map((c) => ({model: c.model, label: c.label, points: c.points.map((p) => ({x: p.n, y: p.accuracy,
-        tip: `${c.label}, seed ${c.seed}, length ${p.n}: ${p.accuracy.toFixed(1)} %`}))}));
+        low: p.low, high: p.high,
+        tip: `${c.label}, seed ${c.seed}, length ${p.n}: ${p.accuracy.toFixed(1)} %${interval(p, 1)}`}))}));
     add(`length-${task}`, "lengths",
       `${title}: test accuracy over the length of the sequences, a line for each seed.`,
-      (svg, hidden) => lines(svg, series(hidden), {title, logX: true,
+      (svg, hidden) => lines(svg, series(hidden), {title, logX: true, least: 6,
         xTitle: "length of the sequences (log scale)", yTitle: "test accuracy (%)"}));
   });
   data.tasks.filter(({task}) => data.curves.some((c) => c.task === task)).forEach(({task, title}) => {
@@ -240,7 +262,7 @@ function lraPictures(d3, data) {
             tip: `${c.label}, seed ${c.seed} (${c.status}), step ${p.step}: ${p[key]}`}))}));
     add(`curve-accuracy-${task}`, "curves", `${title}: validation accuracy, a line for each seed.`,
       (svg, hidden) => lines(svg, series("val", "accuracy", hidden),
-        {title, xTitle: "step", yTitle: "validation accuracy (%)"}));
+        {title, least: 6, xTitle: "step", yTitle: "validation accuracy (%)"}));
     add(`curve-loss-${task}`, "curves", `${title}: training loss, a line for each seed.`,
       (svg, hidden) => lines(svg, series("train", "loss", hidden),
         {title, xTitle: "step", yTitle: "training loss"}));
@@ -252,12 +274,13 @@ function lraPictures(d3, data) {
         detail: (line[exponent] === null ? "" : `  ~ n^${line[exponent].toFixed(2)}`) +
           (line.shared ? " (shared)" : ""),
         points: line.points.filter((p) => p[key] !== null).map((p) => ({x: p.n, y: p[key],
+          low: key === "ms" ? p.p10 : null, high: key === "ms" ? p.p90 : null,
           tip: `${line.label}, n = ${p.n}: ${p[key].toPrecision(4)} ${unit}`}))}));
     const title = `${group.mode}, ${group.preset}, ${group.precision}, batch ${group.batch}`;
     add(`scaling-time-${group.id}`, "scaling", `Time of a step over the sequence length: ${group.title}.`,
       (svg, hidden) => lines(svg, series("ms", "timeExponent", "ms", hidden),
         {title, logX: true, logY: true, xTitle: "sequence length n (log scale)",
-          yTitle: "median step (ms, log scale)"}));
+          yTitle: "median step (ms, log scale), bars: p10 to p90"}));
     add(`scaling-memory-${group.id}`, "scaling",
       `Peak tensor memory over the sequence length: ${group.title}.`,
       (svg, hidden) => lines(svg, series("memory", "memoryExponent", "MB", hidden),
@@ -270,7 +293,8 @@ function lraPictures(d3, data) {
     const shown = (value) => (value === null ? "?" : value.toFixed(3));
     const series = (key, ending) => study.lines.map((line, at) => ({model: line.kernel, color: at,
       label: line.kernel + ending, points: line.points.filter((p) => p[key] !== null)
-        .map((p) => ({x: p.x, y: p[key], tip: `${line.kernel}${ending}, ${study.swept} = ${p.x}: ` +
+        .map((p) => ({x: p.x, y: p[key], low: ending ? null : p.low, high: ending ? null : p.high,
+          tip: `${line.kernel}${ending}, ${study.swept} = ${p.x}: ` +
           shown(p[key]) + (ending ? "" : ` (${shown(p.low)} to ${shown(p.high)})`)}))}));
     add(`study-${i + 1}-${study.mode}`, "studies",
       `${study.quantity} over ${study.swept}, mode ${study.mode}` +

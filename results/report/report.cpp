@@ -49,7 +49,7 @@ std::string table_html(const std::string& heads, const std::string& rows) {
 std::string leaderboard_html(const std::vector<Record>& records, const ReportOptions& options) {
   if (records.empty()) return "";
   const auto section = [&](const TableOptions& table) {
-    std::string html = html_table(build_table(records, table));
+    std::string html = html_table(build_table(records, table), true);
     html.replace(html.find("<table>"), 7, "<table class=\"filtered\">");
     return fmt::format("<div class=\"wide notes\">{}</div>\n", html);
   };
@@ -91,19 +91,18 @@ std::string attention_html(const std::vector<Record>& records, const ReportOptio
       "validation examples, by the definition of each variant; of heads and layers in "
       "<code>result.json</code>. A variant without an attention matrix has none.</p>\n"
       "<div class=\"wide notes\">{}</div>\n",
-      html_table(build_table(kept, table)));
+      html_table(build_table(kept, table), true));
 }
 
 // Rungs of trivial predictors, and how often each model says the same.
 std::string ladder_html(const Leaderboard& board) {
   std::string out;
   const auto labels = entry_labels(board.entries);
-  for (const auto& task : board.baselines) {
+  for (const auto& of_column : board.baselines) {
     std::vector<std::pair<std::string, const Cell*>> models;
     for (std::size_t i = 0; i < board.entries.size(); ++i) {
-      const auto found = board.entries[i].cells.find(task.task);
-      if (found != board.entries[i].cells.end() && found->second.data == task.data &&
-          !found->second.agreement.empty()) {
+      const auto found = board.entries[i].cells.find(of_column.column);
+      if (found != board.entries[i].cells.end() && !found->second.agreement.empty()) {
         models.emplace_back(labels[i], &found->second);
       }
     }
@@ -112,12 +111,8 @@ std::string ladder_html(const Leaderboard& board) {
       heads += fmt::format("<th>agreement of {} (%)</th>", html_escape(label));
     }
     std::string rows;
-    std::string title = task.task;
-    for (const auto& entry : board.entries) {
-      const auto found = entry.cells.find(task.task);
-      if (found != entry.cells.end()) title = found->second.title;
-    }
-    for (const auto& baseline : task.baselines) {
+    const std::string& title = board.columns[of_column.column].title;
+    for (const auto& baseline : of_column.baselines) {
       rows += "<tr>" + cell(baseline.title) + number_cell(100 * baseline.accuracy, 1);
       for (const auto& [label, model] : models) {
         const auto share = model->agreement.find(baseline.name);
@@ -216,16 +211,21 @@ std::string runs_html(std::vector<Record> records, const fs::path& folder) {
     return a.task.name != b.task.name ? task_before(a.task.name, b.task.name) : key(a) < key(b);
   });
   std::string rows;
+  std::set<std::string> seen;  // an id may stand once in a page
   for (const auto& record : records) {
     const bool completed = record.status == Status::completed;
     const auto percent = [](const Real& share) { return share ? Real(100 * *share) : Real(); };
-    rows += "<tr>" + cell(record.task.title) + cell(record.attention.label) +
+    const bool first = seen.insert(record.run_id).second;
+    rows += (first ? fmt::format("<tr id=\"run-{}\">", record.run_id) : std::string("<tr>")) +
+            cell(record.task.title) + cell(record.attention.label) +
             number_cell(static_cast<double>(record.seed), 0) +
             cell(std::string(name_of(record.status)),
                  completed ? " class=\"text\"" : " class=\"text bad\"") +
             number_cell(percent(record.accuracy.value.test), 2) +
             number_cell(record.time.seconds, -1) +
             fmt::format("<td class=\"text\">{}</td>", link_to(record, folder)) +
+            cell(record.run_id) + cell(record.task.data_sha256.value_or("—").substr(0, 12)) +
+            cell(record.environment.commit.value_or("—").substr(0, 12)) +
             cell(record.failure.value_or("")) + "</tr>\n";
   }
   return "<h2>Runs</h2>\n" +
@@ -233,7 +233,8 @@ std::string runs_html(std::vector<Record> records, const fs::path& folder) {
              "<th class=\"text\">task</th><th class=\"text\">model</th><th>seed</th>"
              "<th class=\"text\">status</th><th>test accuracy ↑ (%)</th><th>training time ↓ "
              "(s)</th>"
-             "<th class=\"text\">folder</th><th class=\"text\">reason</th>",
+             "<th class=\"text\">folder</th><th class=\"text\">run</th><th class=\"text\">data</th>"
+             "<th class=\"text\">commit</th><th class=\"text\">reason</th>",
              rows);
 }
 
@@ -242,9 +243,7 @@ std::string environment_html(const std::vector<Record>& records) {
   for (const auto& record : records) {
     const Environment& e = record.environment;
     ++environments[{e.cpu, e.isa, std::to_string(e.cores), std::to_string(e.threads), e.onednn,
-                    e.tbb, e.compiler,
-                    fmt::format("{} ({}{})", e.version, e.commit.value_or("no commit"),
-                                e.dirty.value_or(false) ? ", with changes" : "")}];
+                    e.tbb, e.compiler, program_of(e)}];
   }
   std::string heads;
   for (const char* head :
@@ -260,14 +259,28 @@ std::string environment_html(const std::vector<Record>& records) {
   return "<h2>Environment</h2>\n" + table_html(heads + "<th>runs</th>", rows);
 }
 
-std::string summary_html(const Leaderboard& board, const std::vector<FileFault>& faults) {
-  std::string out = "<p>";
+std::string summary_html(const Leaderboard& board, const std::vector<FileFault>& faults,
+                         const ReportOptions& options) {
+  std::string out;
+  if (!options.subtitle.empty()) out += fmt::format("<p>{}</p>\n", html_escape(options.subtitle));
+  if (!board.entries.empty()) {
+    for (const auto& line : build_table(board, TableOptions()).head) {
+      out += fmt::format("<p>{}</p>\n", html_escape(line));
+    }
+  }
+  out += "<p>";
   const char* separator = "";
   for (const auto& [status, count] : board.runs) {
     out += fmt::format("{}{} {}", separator, count, name_of(status));
     separator = ", ";
   }
   out += " runs.</p>\n";
+  if (options.left_out > 0) {
+    out += fmt::format(
+        "<p class=\"small\">{} runs of earlier versions of the suite are left out; "
+        "<code>lra report --all</code> shows them.</p>\n",
+        options.left_out);
+  }
   if (!report_has_pictures()) {
     out +=
         "<p class=\"bad\">This program was built without D3 (Debian: node-d3): no pictures.</p>\n";
@@ -326,7 +339,7 @@ std::string render_report(const std::vector<Record>& records,
   }
   return fill(report_file("page.html"), {{"title", html_escape(options.title)},
                                          {"css", std::string(report_file("page.css"))},
-                                         {"summary", summary_html(board, all_faults)},
+                                         {"summary", summary_html(board, all_faults, options)},
                                          {"leaderboard", leaderboard_html(kept, options)},
                                          {"ladder", ladder_html(board)},
                                          {"attention", attention_html(kept, options)},

@@ -16,7 +16,9 @@ namespace lra::results {
 
 struct ReportOptions {
   std::string title = "lra report";
-  TableOptions table;            // filters, --with and --delta; columns and format are not used
+  std::string subtitle;      // one line beneath it; may be empty
+  std::size_t left_out = 0;  // runs that the page does not show because their suite dropped them
+  TableOptions table;        // filters, --with and --delta; columns and format are not used
   std::filesystem::path folder;  // where the page will lie: links to run folders start there
 };
 

@@ -28,19 +28,17 @@ constexpr std::array kEntryWords{"preset", "protocol", "precision", "machine"};
 
 class Selector {
  public:
-  explicit Selector(const Leaderboard& board) {
-    for (const auto& entry : board.entries) {
-      for (const auto& [task, cell] : entry.cells) titles_.emplace(task, cell.title);
-    }
-    for (const auto& task : board.baselines) {
-      for (const auto& baseline : task.baselines) {
-        baseline_tasks_[baseline.name].insert(task.task);
+  explicit Selector(const Leaderboard& board) : board_(board) {
+    for (const auto& of_column : board.baselines) {
+      for (const auto& baseline : of_column.baselines) {
+        baseline_columns_[baseline.name].insert(of_column.column);
         baseline_titles_.emplace(baseline.name, baseline.title);
       }
     }
   }
 
   std::vector<Column> select(const std::vector<std::string>& words) {
+    words_name_columns_ = words.empty();
     for (const auto& word : words.empty() ? defaults() : words) add(word);
     return std::move(columns_);
   }
@@ -48,15 +46,15 @@ class Selector {
  private:
   [[nodiscard]] std::vector<std::string> defaults() const {
     std::vector<std::string> words;
-    for (const auto& [task, title] : titles_) words.push_back(task);
-    if (titles_.size() == 1) {
+    for (const auto& column : board_.columns) words.push_back(column.id);
+    if (board_.columns.size() == 1) {
       for (const char* word : {"val", "tokens", "infer", "memory", "parameters", "seconds"}) {
         words.emplace_back(word);
       }
       return words;
     }
     std::size_t known = 0;
-    while (known < kLraTasks.size() && titles_.count(kLraTasks[known].name) != 0) ++known;
+    while (known < kLraTasks.size() && is_task(kLraTasks[known].name)) ++known;
     if (known >= 5) words.emplace_back("avg5");
     if (known == 6) words.emplace_back("avg6");
     return words;
@@ -66,23 +64,24 @@ class Selector {
     const std::size_t colon = word.find(':');
     const std::string head = word.substr(0, colon);
     const std::string tail = colon == std::string::npos ? "" : word.substr(colon + 1);
-    if (titles_.count(head) != 0 && tail.empty()) return add_metric(*find_metric("accuracy"), head);
+    if (tail.empty() && is_column(head)) {
+      for (const std::size_t at : columns_of(word, head)) add_metric(*find_metric("accuracy"), at);
+      return;
+    }
     if (const Metric* metric = find_metric(head)) {
-      for (const auto& task : tasks_of(word, tail)) add_metric(*metric, task);
+      for (const std::size_t at : columns_of(word, tail)) add_metric(*metric, at);
       return;
     }
     if ((head == "avg5" || head == "avg6") && tail.empty()) return add_average(head);
     if (head == "agreement") return add_agreement(word, tail);
     for (const auto& known : kTaskWords) {
       if (head != known.word) continue;
-      for (const auto& task : tasks_of(word, tail)) {
-        Column column;
-        column.id = fmt::format("{}:{}", head, task);
+      for (const std::size_t at : columns_of(word, tail)) {
+        Column column = of_board(at, head);
         column.kind = known.kind;
-        column.title = with_task(task, known.title);
+        column.title = with_task(at, known.title);
         column.unit = known.unit;
         column.better = known.better;
-        column.task = task;
         columns_.push_back(std::move(column));
       }
       return;
@@ -98,15 +97,24 @@ class Selector {
     throw Error(ErrorKind::usage, unknown_name_message("column", head, known_words()));
   }
 
-  void add_metric(const Metric& metric, const std::string& task) {
+  // The literature's scores belong beside comparable data alone.
+  [[nodiscard]] Column of_board(std::size_t at, std::string_view word) const {
     Column column;
-    column.id = fmt::format("{}:{}", metric.name, task);
+    const BoardColumn& source = board_.columns[at];
+    column.id = fmt::format("{}:{}", word, source.id);
+    column.at = at;
+    if (board_.column_of(source.task) == at && source.data.comparable()) column.task = source.task;
+    return column;
+  }
+
+  void add_metric(const Metric& metric, std::size_t at) {
+    Column column = of_board(at, metric.name);
     column.metric = &metric;
     const bool test_accuracy = metric.name == "accuracy";
-    column.title = test_accuracy ? titles_.at(task) : with_task(task, std::string(metric.title));
+    column.title =
+        test_accuracy ? board_.columns[at].title : with_task(at, std::string(metric.title));
     column.unit = metric.unit;
     column.better = metric.better;
-    column.task = task;
     columns_.push_back(std::move(column));
   }
 
@@ -124,49 +132,63 @@ class Selector {
   void add_agreement(const std::string& word, const std::string& tail) {
     const std::size_t colon = tail.find(':');
     const std::string baseline = tail.substr(0, colon);
-    const auto found = baseline_tasks_.find(baseline);
-    if (found == baseline_tasks_.end()) {
+    const auto found = baseline_columns_.find(baseline);
+    if (found == baseline_columns_.end()) {
       std::vector<std::string> known;
-      for (const auto& [name, tasks] : baseline_tasks_) known.push_back(name);
+      for (const auto& [name, columns] : baseline_columns_) known.push_back(name);
       throw Error(ErrorKind::usage, fmt::format("column {}: {}", word,
                                                 unknown_name_message("baseline", baseline, known)));
     }
     const std::string wanted = colon == std::string::npos ? "" : tail.substr(colon + 1);
-    for (const auto& task : tasks_of(word, wanted)) {
-      if (found->second.count(task) == 0) continue;
-      Column column;
-      column.id = fmt::format("agreement:{}:{}", baseline, task);
+    for (const std::size_t at : columns_of(word, wanted)) {
+      if (found->second.count(at) == 0) continue;
+      Column column = of_board(at, "agreement:" + baseline);
       column.kind = Kind::agreement;
       column.title =
-          with_task(task, fmt::format("agreement with: {}", baseline_titles_.at(baseline)));
+          with_task(at, fmt::format("agreement with: {}", baseline_titles_.at(baseline)));
       column.unit = std::string("%");
-      column.task = task;
       column.name = baseline;
       columns_.push_back(std::move(column));
     }
   }
 
-  // The named task, or all.
-  [[nodiscard]] std::vector<std::string> tasks_of(const std::string& word,
-                                                  const std::string& task) const {
+  [[nodiscard]] bool is_task(std::string_view name) const {
+    return board_.column_of(name) < board_.columns.size();
+  }
+  [[nodiscard]] bool is_column(const std::string& name) const {
+    return std::any_of(
+        board_.columns.begin(), board_.columns.end(),
+        [&](const BoardColumn& column) { return column.id == name || column.task == name; });
+  }
+
+  // Those of the named task (all its data) or of one of its data; all without a name.
+  [[nodiscard]] std::vector<std::size_t> columns_of(const std::string& word,
+                                                    const std::string& name) const {
+    std::vector<std::size_t> found;
     std::vector<std::string> known;
-    for (const auto& [name, title] : titles_) known.push_back(name);
-    if (task.empty()) return known;
-    if (titles_.count(task) == 0) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("column {}: {}", word, unknown_name_message("task", task, known)));
+    for (std::size_t i = 0; i < board_.columns.size(); ++i) {
+      const BoardColumn& column = board_.columns[i];
+      known.push_back(column.id);
+      if (name.empty() || column.id == name || (column.task == name && !words_name_columns_)) {
+        found.push_back(i);
+      }
     }
-    return {task};
+    if (found.empty()) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("column {}: {}", word, unknown_name_message("task", name, known)));
+    }
+    return found;
   }
 
   // Names the task where the table has several.
-  [[nodiscard]] std::string with_task(const std::string& task, const std::string& title) const {
-    return titles_.size() == 1 ? title : fmt::format("{} {}", titles_.at(task), title);
+  [[nodiscard]] std::string with_task(std::size_t at, const std::string& title) const {
+    return board_.columns.size() == 1 ? title
+                                      : fmt::format("{} {}", board_.columns[at].title, title);
   }
 
   [[nodiscard]] std::vector<std::string> known_words() const {
     std::vector<std::string> words{"avg5", "avg6", "agreement"};
-    for (const auto& [task, title] : titles_) words.push_back(task);
+    for (const auto& column : board_.columns) words.push_back(column.id);
     for (const auto& metric : metrics()) {
       words.emplace_back(metric.name);
       if (!metric.alias.empty()) words.emplace_back(metric.alias);
@@ -177,8 +199,9 @@ class Selector {
     return words;
   }
 
-  std::map<std::string, std::string, TaskBefore> titles_;  // of the board's tasks
-  std::map<std::string, std::set<std::string>> baseline_tasks_;
+  const Leaderboard& board_;
+  bool words_name_columns_ = false;  // the words are ids: the first data's id is the task's name
+  std::map<std::string, std::set<std::size_t>> baseline_columns_;
   std::map<std::string, std::string> baseline_titles_;
   std::vector<Column> columns_;
 };

@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "engine/base/error.h"
+#include "results/analysis/leaderboard.h"
 #include "results/analysis/statistics.h"
 #include "results/record/metrics.h"
 #include "results/record/tasks.h"
@@ -109,6 +110,7 @@ class Comparer {
     std::vector<double> a;
     std::vector<double> b;
     const Record* last = nullptr;
+    const Record* partner = nullptr;
     for (const auto& [seed, old_run] : before) {
       const auto found = after.find(seed);
       if (found == after.end() || !completed(old_run) || !completed(found->second)) continue;
@@ -121,6 +123,7 @@ class Comparer {
       a.push_back(*old_run->accuracy.value.test);
       b.push_back(*found->second->accuracy.value.test);
       last = old_run;
+      partner = found->second;
     }
     if (a.empty()) {
       out_.not_compared.push_back(name(key) + ": accuracy, no common completed seed");
@@ -141,6 +144,9 @@ class Comparer {
     } else if (a.size() > 1) {
       change.p = paired_test(b, a)->p_t;
       change.test = "paired t";
+    } else if (const auto p = same_examples_p(*last, *partner)) {
+      change.p = p;
+      change.test = fmt::format("McNemar, the same {} test examples", *last->accuracy.counts.test);
     } else if (const Count count = last->accuracy.counts.test) {
       change.p = two_share_p(a[0], *count, b[0], *count);
       change.test = fmt::format("two shares of {} test examples", *count);
@@ -205,10 +211,7 @@ class Comparer {
           fmt::format("{}: {} -> {}", what, fmt::join(a, " | "), fmt::join(b, " | ")));
     };
     add("machine", [](const Environment& e) { return machine_of(e); });
-    add("program", [](const Environment& e) {
-      return fmt::format("{} ({}{})", e.version, e.commit.value_or("no commit"),
-                         e.dirty.value_or(false) ? ", with changes" : "");
-    });
+    add("program", [](const Environment& e) { return program_of(e); });
     add("compiler", [](const Environment& e) { return e.compiler; });
     add("oneDNN", [](const Environment& e) { return e.onednn; });
     add("TBB", [](const Environment& e) { return e.tbb; });
@@ -237,11 +240,11 @@ std::string markdown(const Comparison& comparison, bool all) {
     noise += change.test;
     if (change.p) noise += ", " + format_p(*change.p);
     if (change.seeds > 0) noise += fmt::format(", {} seeds", change.seeds);
-    out +=
-        fmt::format("| {} | {} | {}{} | {} | {} | {} | {} |\n", change.configuration, change.task,
-                    metric.title, metric.unit.empty() ? "" : fmt::format(" ({})", metric.unit),
-                    format_number(before, metric.decimals), format_number(after, metric.decimals),
-                    difference, noise);
+    out += fmt::format("| {} | {} | {}{} | {} | {} | {} | {} |\n",
+                       markdown_escape(change.configuration), markdown_escape(change.task),
+                       metric.title, metric.unit.empty() ? "" : fmt::format(" ({})", metric.unit),
+                       format_number(before, metric.decimals),
+                       format_number(after, metric.decimals), difference, noise);
   }
   out += fmt::format("\n{} of {} numbers differ by more than noise.\n",
                      std::count_if(comparison.changes.begin(), comparison.changes.end(),
@@ -251,7 +254,7 @@ std::string markdown(const Comparison& comparison, bool all) {
   const auto section = [&](const char* title, const std::vector<std::string>& lines) {
     if (lines.empty()) return;
     out += fmt::format("\n{}:\n", title);
-    for (const auto& line : lines) out += fmt::format("- {}\n", line);
+    for (const auto& line : lines) out += fmt::format("- {}\n", markdown_escape(line));
   };
   section("Status changed", comparison.status);
   section("Only before", comparison.only_before);

@@ -1,6 +1,7 @@
 #include "results/table/compare.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -24,6 +25,7 @@ std::vector<Record> seeds(const std::vector<double>& accuracies) {
     records.push_back(
         sample_record("listops", "softmax", static_cast<std::int64_t>(records.size())));
     records.back().accuracy.value.test = accuracy;
+    records.back().accuracy.test_right.clear();  // a file of earlier versions
   }
   return records;
 }
@@ -65,6 +67,24 @@ TEST_CASE("compare: a single seed is judged by the size of the test set", "[unit
   CHECK(change_of(clear, "accuracy").test == "two shares of 2000 test examples");
 }
 
+TEST_CASE("compare: a single seed with stored answers is judged by the examples that differ",
+          "[unit]") {
+  auto before = seeds({0.5});
+  auto after = seeds({0.25});
+  for (auto* records : {&before, &after}) records->front().accuracy.counts.test = 40;
+  // 20 and 10 of 40 right: 10 answers lost, none gained.
+  before[0].accuracy.test_right = "fffff00000";
+  after[0].accuracy.test_right = "ffc0000000";
+  const auto comparison = compare_results(before, after);
+  const auto& lost = change_of(comparison, "accuracy");
+  CHECK(lost.test == "McNemar, the same 40 test examples");
+  CHECK(*lost.p == lra::testing::Approx(2 * std::pow(0.5, 10)));
+  CHECK(lost.beyond_noise);
+  // The same accuracies, but most answers to other examples: 16 lost, 6 gained, p = 0.052.
+  after[0].accuracy.test_right = "f0000fc000";
+  CHECK_FALSE(change_of(compare_results(before, after), "accuracy").beyond_noise);
+}
+
 TEST_CASE("compare: many comparisons are adjusted", "[unit]") {
   std::vector<Record> before;
   std::vector<Record> after;
@@ -73,6 +93,7 @@ TEST_CASE("compare: many comparisons are adjusted", "[unit]") {
     after.push_back(sample_record(task));
   }
   after[0].accuracy.value.test = 0.402;  // alone p = 0.037
+  after[0].accuracy.test_right.clear();
   CHECK_FALSE(compare_results(before, after).any_beyond_noise());
   CHECK(compare_results({before[0]}, {after[0]}).any_beyond_noise());
 }

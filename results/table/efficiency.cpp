@@ -6,6 +6,7 @@
 #include <set>
 
 #include "results/analysis/scaling.h"
+#include "results/record/escape.h"
 
 namespace lra::results {
 namespace {
@@ -56,7 +57,7 @@ std::string table_of(const ScalingGroup& group, const Measure& measure) {
   }
   text += "\n" + rule + "\n";
   for (const ScalingLine& line : group.lines) {
-    text += "| " + line.bench->attention.label + " |";
+    text += "| " + markdown_escape(line.bench->attention.label) + " |";
     for (const std::int64_t n : lengths) {
       const BenchPoint* base = group.baseline == nullptr ? nullptr : point_at(*group.baseline, n);
       text += " " + cell(measure, point_at(*line.bench, n), base) + " |";

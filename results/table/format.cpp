@@ -23,12 +23,19 @@ std::string_view kind_name(TableRow::Kind kind) {
   return "";
 }
 
-// "36.37 ± 0.80 (3) Δ +0.63", or the cell's text, or a dash.
-std::string cell_text(const TableCell& cell) {
+// "36.37 ± 0.80": the number alone, or the cell's text, or a dash.
+std::string number_text(const TableCell& cell) {
   if (!cell.value) return cell.text.empty() ? "—" : cell.text;
   std::string text = format_number(*cell.value, cell.decimals, cell.sign);
   if (cell.sd) text += " ± " + format_number_like(*cell.sd, *cell.value, cell.decimals);
-  if (cell.n > 0) text += fmt::format(" ({})", cell.n);
+  return text;
+}
+
+// "36.37 ± 0.80 (3), p = 0.042 Δ +0.63": everything in one.
+std::string cell_text(const TableCell& cell, bool seeds) {
+  std::string text = number_text(cell);
+  if (!cell.value) return text;
+  if (cell.n > 0 && seeds) text += fmt::format(" ({})", cell.n);
   if (!cell.suffix.empty()) text += ", " + cell.suffix;
   if (cell.delta) text += " Δ " + format_number(*cell.delta, 2, true);
   return text;
@@ -48,64 +55,151 @@ std::string heading(const Column& column) {
   return text;
 }
 
-std::string replaced(std::string text,
-                     const std::vector<std::pair<std::string, std::string>>& rules) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto rule = std::find_if(rules.begin(), rules.end(), [&](const auto& candidate) {
-      return text.compare(i, candidate.first.size(), candidate.first) == 0;
-    });
-    out += rule == rules.end() ? std::string(1, text[i]) : rule->second;
-    i += rule == rules.end() ? 1 : rule->first.size();
-  }
-  return out;
-}
-
 // Whether a rule belongs above this row: where the kind of row changes.
 bool begins_group(const Table& table, std::size_t row) {
   return row > 0 && table.rows[row].kind != table.rows[row - 1].kind;
 }
 
 std::string markdown(const Table& table) {
-  const auto escape = [](const std::string& text) {
-    return replaced(text, {{"|", "\\|"}, {"\n", " "}, {"<", "&lt;"}, {"*", "\\*"}, {"_", "\\_"}});
-  };
   const auto sup = [](const std::vector<std::size_t>& marks) {
     return marks.empty() ? "" : fmt::format(" [{}]", letters(marks));
   };
-  std::string out = table.caption.empty() ? "" : fmt::format("**{}**\n\n", escape(table.caption));
-  out += "| model |";
+  std::string out =
+      table.caption.empty() ? "" : fmt::format("**{}**\n\n", markdown_escape(table.caption));
+  for (const auto& line : table.head) out += markdown_escape(line) + "  \n";
+  out += "\n| model |";
   std::string rule = "|---|";
   for (const auto& column : table.columns) {
-    out += fmt::format(" {} |", escape(heading(column)));
+    out += fmt::format(" {}{} |", markdown_escape(heading(column)), sup(column.marks));
     rule += column.is_text() ? "---|" : "---:|";
   }
   out += "\n" + rule + "\n";
   for (const auto& row : table.rows) {
     const bool cursive = row.kind != TableRow::Kind::measured;
-    const std::string label = escape(row.label);
+    const std::string label = markdown_escape(row.label);
     out += fmt::format("| {}{} |", cursive ? fmt::format("*{}*", label) : label, sup(row.marks));
     for (const auto& cell : row.cells) {
-      out += fmt::format(" {}{} |", escape(cell_text(cell)), sup(cell.marks));
+      const std::string text = markdown_escape(cell_text(cell, table.seeds));
+      out +=
+          fmt::format(" {}{} |", cell.best ? fmt::format("**{}**", text) : text, sup(cell.marks));
     }
     out += "\n";
   }
   out += "\n";
   for (std::size_t i = 0; i < table.notes.size(); ++i) {
-    out += fmt::format("[{}] {}  \n", mark_letter(i), escape(table.notes[i]));
+    out += fmt::format("[{}] {}  \n", mark_letter(i), markdown_escape(table.notes[i]));
   }
   if (!table.notes.empty()) out += "\n";
-  for (const auto& line : table.legend) out += escape(line) + "  \n";
+  for (const auto& line : table.legend) out += markdown_escape(line) + "  \n";
+  return out;
+}
+
+// Places that a text takes on a terminal: its code points.
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+  }));
+}
+
+// Breaks a line at spaces; the further lines begin with `indent` spaces.
+std::string wrapped(const std::string& text, std::size_t width, std::size_t indent) {
+  std::string out;
+  std::size_t column = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    const std::string word = text.substr(at, end - at);
+    if (column > 0 && column + 1 + width_of(word) > width) {
+      out += "\n" + std::string(indent, ' ');
+      column = indent;
+    } else if (column > 0) {
+      out += ' ';
+      ++column;
+    }
+    out += word;
+    column += width_of(word);
+    at = end + 1;
+  }
+  return out + "\n";
+}
+
+// Aligned columns for a terminal. A heading is broken into lines at its spaces.
+std::string plain_text(const Table& table) {
+  constexpr std::size_t kWidth = 100;  // of notes
+  const auto sup = [](const std::vector<std::size_t>& marks) {
+    return marks.empty() ? "" : fmt::format(" [{}]", letters(marks));
+  };
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& row : table.rows) {
+    std::vector<std::string> fields{one_line(row.label) + sup(row.marks)};
+    for (const auto& cell : row.cells) {
+      fields.push_back((cell.best ? "*" : "") + one_line(cell_text(cell, table.seeds)) +
+                       sup(cell.marks));
+    }
+    rows.push_back(std::move(fields));
+  }
+  std::vector<std::size_t> widths(table.columns.size() + 1, width_of("model"));
+  for (const auto& fields : rows) {
+    for (std::size_t c = 0; c < fields.size(); ++c) {
+      widths[c] = std::max(widths[c], width_of(fields[c]));
+    }
+  }
+  std::vector<std::vector<std::string>> heads{{"model"}};
+  for (std::size_t c = 0; c < table.columns.size(); ++c) {
+    const std::string text = one_line(heading(table.columns[c])) + sup(table.columns[c].marks);
+    auto& lines = heads.emplace_back();
+    std::string rest = wrapped(text, std::max(widths[c + 1], std::size_t{8}), 0);
+    for (std::size_t at = 0; at < rest.size();) {
+      const std::size_t end = rest.find('\n', at);
+      lines.push_back(rest.substr(at, end - at));
+      widths[c + 1] = std::max(widths[c + 1], width_of(lines.back()));
+      at = end + 1;
+    }
+  }
+  const auto line_of = [&](const std::vector<std::string>& fields) {
+    std::string line;
+    for (std::size_t c = 0; c < fields.size(); ++c) {
+      const std::string space(widths[c] - width_of(fields[c]), ' ');
+      const bool left = c == 0 || table.columns[c - 1].is_text();
+      if (c > 0) line += "  ";
+      line += left ? fields[c] + space : space + fields[c];
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    return line + "\n";
+  };
+  std::string out;
+  if (!table.caption.empty()) out += wrapped(one_line(table.caption), kWidth, 0);
+  for (const auto& line : table.head) out += wrapped(one_line(line), kWidth, 0);
+  if (!out.empty()) out += "\n";
+  std::size_t height = 0;
+  for (const auto& lines : heads) height = std::max(height, lines.size());
+  for (std::size_t i = 0; i < height; ++i) {  // headings stand on the rule
+    std::vector<std::string> fields;
+    for (const auto& lines : heads) {
+      const std::size_t above = height - lines.size();
+      fields.push_back(i < above ? "" : lines[i - above]);
+    }
+    out += line_of(fields);
+  }
+  std::size_t total = 2 * (widths.size() - 1);
+  for (const std::size_t width : widths) total += width;
+  std::string rule;
+  for (std::size_t i = 0; i < total; ++i) rule += "─";
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    if (r == 0 || begins_group(table, r)) out += rule + "\n";
+    out += line_of(rows[r]);
+  }
+  out += "\n";
+  for (std::size_t i = 0; i < table.notes.size(); ++i) {
+    const std::string mark = fmt::format("[{}] ", mark_letter(i));
+    out += wrapped(mark + one_line(table.notes[i]), kWidth, mark.size());
+  }
+  for (const auto& line : table.legend) out += wrapped(one_line(line), kWidth, 2);
   return out;
 }
 
 std::string raw_number(double value) { return fmt::format("{:.10g}", value); }
 
 std::string csv(const Table& table) {
-  const auto quote = [](const std::string& text) {
-    if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-    return fmt::format("\"{}\"", replaced(text, {{"\"", "\"\""}}));
-  };
   const auto any = [&](std::size_t column, auto predicate) {
     return std::any_of(table.rows.begin(), table.rows.end(),
                        [&](const TableRow& row) { return predicate(row.cells[column]); });
@@ -113,85 +207,177 @@ std::string csv(const Table& table) {
   std::vector<std::string> header{"kind", "model"};
   std::vector<bool> means;
   std::vector<bool> deltas;
+  std::vector<bool> runs;
   for (std::size_t c = 0; c < table.columns.size(); ++c) {
     const std::string& id = table.columns[c].id;
     means.push_back(any(c, [](const TableCell& cell) { return cell.n > 0; }));
     deltas.push_back(any(c, [](const TableCell& cell) { return cell.delta.has_value(); }));
     header.push_back(id);
+    runs.push_back(any(c, [](const TableCell& cell) { return !cell.runs.empty(); }));
     if (means[c]) header.insert(header.end(), {id + ".sd", id + ".n"});
     if (deltas[c]) header.push_back(id + ".delta");
+    if (runs[c]) header.push_back(id + ".runs");
   }
   header.emplace_back("notes");
   std::string out = fmt::format("{}\r\n", fmt::join(header, ","));
   for (const auto& row : table.rows) {
-    std::vector<std::string> fields{std::string(kind_name(row.kind)), quote(row.label)};
+    std::vector<std::string> fields{std::string(kind_name(row.kind)), csv_field(row.label)};
     std::vector<std::size_t> marks = row.marks;
     const auto number = [](const Real& value) {
       return value ? raw_number(*value) : std::string();
     };
+    const auto add_marks = [](const std::vector<std::size_t>& more, std::vector<std::size_t>& all) {
+      for (const std::size_t mark : more) {
+        if (std::find(all.begin(), all.end(), mark) == all.end()) all.push_back(mark);
+      }
+    };
     for (std::size_t c = 0; c < row.cells.size(); ++c) {
       const TableCell& cell = row.cells[c];
-      fields.push_back(cell.value ? raw_number(*cell.value) : quote(cell.text));
+      fields.push_back(cell.value ? raw_number(*cell.value) : csv_field(cell.text));
       if (means[c]) {
         fields.push_back(number(cell.sd));
         fields.push_back(cell.n > 0 ? std::to_string(cell.n) : "");
       }
       if (deltas[c]) fields.push_back(number(cell.delta));
-      for (const std::size_t mark : cell.marks) {
-        if (std::find(marks.begin(), marks.end(), mark) == marks.end()) marks.push_back(mark);
-      }
+      if (runs[c]) fields.push_back(fmt::format("{}", fmt::join(cell.runs, " ")));
+      if (cell.value) add_marks(table.columns[c].marks, marks);
+      add_marks(cell.marks, marks);
     }
     std::vector<std::string> notes;
     for (const std::size_t mark : marks) notes.push_back(table.notes[mark]);
-    fields.push_back(quote(fmt::format("{}", fmt::join(notes, "; "))));
+    fields.push_back(csv_field(fmt::format("{}", fmt::join(notes, "; "))));
     out += fmt::format("{}\r\n", fmt::join(fields, ","));
   }
   return out;
 }
 
-std::string latex(const Table& table) {
-  const auto escape = [](const std::string& text) {
-    return replaced(text, {{"\\", "\\textbackslash{}"},
-                           {"&", "\\&"},
-                           {"%", "\\%"},
-                           {"$", "\\$"},
-                           {"#", "\\#"},
-                           {"_", "\\_"},
-                           {"{", "\\{"},
-                           {"}", "\\}"},
-                           {"~", "\\textasciitilde{}"},
-                           {"^", "\\textasciicircum{}"},
-                           {"—", "---"},
-                           {"–", "--"},
-                           {"±", "$\\pm$"},
-                           {"Δ", "$\\Delta$"},
-                           {"↑", "$\\uparrow$"},
-                           {"↓", "$\\downarrow$"}});
-  };
+// Of one column in LaTeX: numbers of seeds and differences stand in columns of their own.
+struct LatexColumn {
+  bool seeds = false;
+  bool delta = false;
+};
+
+// The number of seeds that every mean of the table has; none if they differ or there are no means.
+std::optional<std::int64_t> common_seeds(const Table& table) {
+  std::optional<std::int64_t> common;
+  for (const auto& row : table.rows) {
+    for (const auto& cell : row.cells) {
+      if (cell.n == 0) continue;
+      if (common && *common != cell.n) return std::nullopt;
+      common = cell.n;
+    }
+  }
+  return common;
+}
+
+// A number with a minus sign in place of the hyphen.
+std::string latex_number(const std::string& text) {
+  const std::string escaped = latex_escape(text);
+  return text.starts_with('-') ? "$-$" + escaped.substr(1) : escaped;
+}
+
+// A heading in short lines: columns of numbers are narrower than their titles.
+std::string latex_heading(const std::string& title, bool left) {
+  constexpr std::size_t kShort = 12;
+  std::string lines = wrapped(title, kShort, 0);
+  lines.pop_back();  // the line break at the end
+  if (lines.find('\n') == std::string::npos) return latex_escape(title);
+  std::string out;
+  for (std::size_t at = 0; at < lines.size();) {
+    const std::size_t end = std::min(lines.find('\n', at), lines.size());
+    out += (at == 0 ? "" : "\\\\") + latex_escape(lines.substr(at, end - at));
+    at = end + 1;
+  }
+  return fmt::format("\\shortstack[{}]{{{}}}", left ? "l" : "r", out);
+}
+
+std::string latex_body(const Table& table, bool percent) {
   const auto sup = [](const std::vector<std::size_t>& marks) {
     return marks.empty() ? "" : fmt::format("\\textsuperscript{{{}}}", letters(marks));
   };
-  std::string out = "% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n";
-  if (!table.caption.empty()) out += fmt::format("\\caption{{{}}}\n", escape(table.caption));
-  out += "\\begin{tabular}{l";
-  for (const auto& column : table.columns) out += column.is_text() ? "l" : "r";
-  out += "}\n\\toprule\nModel";
-  for (const auto& column : table.columns) out += " & " + escape(heading(column));
-  out += " \\\\\n\\midrule\n";
+  const bool show_seeds = table.seeds && !common_seeds(table);
+  std::vector<LatexColumn> parts(table.columns.size());
+  for (const auto& row : table.rows) {
+    for (std::size_t c = 0; c < row.cells.size(); ++c) {
+      parts[c].seeds = parts[c].seeds || (show_seeds && row.cells[c].n > 0);
+      parts[c].delta = parts[c].delta || row.cells[c].delta.has_value();
+    }
+  }
+  std::string out = "\\begin{tabular}{l";
+  std::string heads = "Model";
+  for (std::size_t c = 0; c < table.columns.size(); ++c) {
+    const Column& column = table.columns[c];
+    out += column.is_text() ? "l" : "r";
+    heads += " & " + latex_heading(percent ? column.title : heading(column), column.is_text()) +
+             sup(column.marks);
+    if (parts[c].seeds) {
+      out += "r";
+      heads += " & $n$";
+    }
+    if (parts[c].delta) {
+      out += "r";
+      heads += " & $\\Delta$";
+    }
+  }
+  out += fmt::format("}}\n\\toprule\n{} \\\\\n\\midrule\n", heads);
   for (std::size_t r = 0; r < table.rows.size(); ++r) {
     const auto& row = table.rows[r];
     if (begins_group(table, r)) out += "\\midrule\n";
-    out += escape(row.label) + sup(row.marks);
-    for (const auto& cell : row.cells) out += " & " + escape(cell_text(cell)) + sup(cell.marks);
+    if (row.cite.empty()) {
+      out += latex_escape(row.label);
+    } else {  // the citation names authors and year
+      out += latex_escape(row.label.substr(0, row.label.rfind(" ("))) +
+             fmt::format("~\\cite{{{}}}", row.cite);
+    }
+    out += sup(row.marks);
+    for (std::size_t c = 0; c < row.cells.size(); ++c) {
+      const TableCell& cell = row.cells[c];
+      std::string text =
+          cell.value ? latex_number(number_text(cell)) : latex_escape(number_text(cell));
+      if (cell.value && !cell.suffix.empty()) text += ", " + latex_escape(cell.suffix);
+      out += " & " + (cell.best ? fmt::format("\\textbf{{{}}}", text) : text) + sup(cell.marks);
+      if (parts[c].seeds) out += cell.n > 0 ? fmt::format(" & {}", cell.n) : " &";
+      if (parts[c].delta) {
+        out += cell.delta ? " & " + latex_number(format_number(*cell.delta, 2, true)) : " &";
+      }
+    }
     out += " \\\\\n";
   }
-  out +=
-      "\\bottomrule\n\\end{tabular}\n\n\\medskip\n\\begin{minipage}{\\linewidth}\\footnotesize\n";
+  return out + "\\bottomrule\n\\end{tabular}";
+}
+
+// A table that is never wider than the line: what does not fit is scaled down.
+std::string latex(const Table& table) {
+  const bool percent = std::all_of(table.columns.begin(), table.columns.end(), [](const Column& c) {
+    return c.unit == "%" && c.better == Better::higher;
+  });
+  std::string out = "% needs \\usepackage{booktabs,graphicx}\n\\begin{table}\n\\centering\n";
+  if (!table.caption.empty()) out += fmt::format("\\caption{{{}}}\n", latex_escape(table.caption));
+  out += fmt::format(
+      "\\label{{{}}}\n\\sbox0{{\\small\\setlength{{\\tabcolsep}}{{4pt}}\n{}}}\n\\ifdim\\wd0>"
+      "\\linewidth\\resizebox{{\\linewidth}}{{!"
+      "}}"
+      "{{\\usebox0}}\\else\\usebox0\\fi\n\n\\medskip\n"
+      "\\begin{{minipage}}{{\\linewidth}}\\footnotesize\n",
+      table.label, latex_body(table, percent));
   for (std::size_t i = 0; i < table.notes.size(); ++i) {
-    out += fmt::format("\\textsuperscript{{{}}} {}\\\\\n", mark_letter(i), escape(table.notes[i]));
+    out += fmt::format("\\textsuperscript{{{}}} {}\\\\\n", mark_letter(i),
+                       latex_escape(table.notes[i]));
   }
-  for (const auto& line : table.legend) out += escape(line) + "\\\\\n";
-  return out + "\\end{minipage}\n\\end{table}\n";
+  if (percent) out += "All numbers in percent; higher is better.\\\\\n";
+  for (const auto& line : table.head) out += latex_escape(line) + "\\\\\n";
+  if (const auto seeds = common_seeds(table); seeds && table.seeds) {
+    out += fmt::format("Each number is of {} seed{}.\\\\\n", *seeds, *seeds == 1 ? "" : "s");
+  }
+  if (table.seeds && !common_seeds(table)) out += "$n$: number of seeds.\\\\\n";
+  for (const auto& line : table.legend) {
+    out += latex_escape(replaced(line, {{" (number of seeds)", ""}})) + "\\\\\n";
+  }
+  out += "\\end{minipage}\n\\end{table}\n";
+  for (const auto& entry : table.bibtex) {
+    out += "% " + replaced(entry, {{"\n", "\n% "}}) + "\n";
+  }
+  return out;
 }
 
 std::string html(const Table& table) {
@@ -217,8 +403,11 @@ std::string json_text(const Table& table) {
     const char* better = column.better == Better::higher  ? "higher"
                          : column.better == Better::lower ? "lower"
                                                           : "neither";
-    columns.push_back(
-        {{"id", column.id}, {"title", column.title}, {"unit", column.unit}, {"better", better}});
+    columns.push_back({{"id", column.id},
+                       {"title", column.title},
+                       {"unit", column.unit},
+                       {"better", better},
+                       {"notes", column.marks}});
   }
   json rows = json::array();
   for (const auto& row : table.rows) {
@@ -229,7 +418,9 @@ std::string json_text(const Table& table) {
                                     {"sd", number(cell.sd)},
                                     {"n", cell.n > 0 ? json(cell.n) : json(nullptr)},
                                     {"delta", number(cell.delta)},
-                                    {"text", cell_text(cell)},
+                                    {"text", cell_text(cell, table.seeds)},
+                                    {"best", cell.best},
+                                    {"runs", cell.runs},
                                     {"notes", cell.marks}};
     }
     rows.push_back({{"kind", kind_name(row.kind)},
@@ -237,30 +428,31 @@ std::string json_text(const Table& table) {
                     {"notes", row.marks},
                     {"cells", std::move(cells)}});
   }
-  const json out = {{"schema", "lra-table/1"},       {"caption", table.caption},
-                    {"columns", std::move(columns)}, {"rows", std::move(rows)},
-                    {"notes", table.notes},          {"legend", table.legend}};
+  const json out = {{"schema", "lra-table/2"}, {"caption", table.caption},
+                    {"head", table.head},      {"columns", std::move(columns)},
+                    {"rows", std::move(rows)}, {"notes", table.notes},
+                    {"legend", table.legend}};
   return out.dump(2) + "\n";
 }
 
 }  // namespace
 
-std::string html_escape(const std::string& text) {
-  return replaced(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
-}
-
-std::string html_table(const Table& table) {
+std::string html_table(const Table& table, bool links) {
   const auto sup = [](const std::vector<std::size_t>& marks) {
     return marks.empty() ? "" : fmt::format("<sup>{}</sup>", letters(marks));
   };
-  std::string out = "<table>\n";
+  std::string out;
+  if (!links) {  // a report says it once
+    for (const auto& line : table.head) out += fmt::format("<p>{}</p>\n", html_escape(line));
+  }
+  out += "<table>\n";
   if (!table.caption.empty()) {
     out += fmt::format("<caption>{}</caption>\n", html_escape(table.caption));
   }
   out += "<thead>\n<tr><th class=\"text\">model</th>";
   for (const auto& column : table.columns) {
-    out += fmt::format("<th{}>{}</th>", column.is_text() ? " class=\"text\"" : "",
-                       html_escape(heading(column)));
+    out += fmt::format("<th{}>{}{}</th>", column.is_text() ? " class=\"text\"" : "",
+                       html_escape(heading(column)), sup(column.marks));
   }
   out += "</tr>\n</thead>\n<tbody>\n";
   for (std::size_t r = 0; r < table.rows.size(); ++r) {
@@ -274,8 +466,15 @@ std::string html_table(const Table& table) {
                                     : cell.value
                                         ? fmt::format(" data-value=\"{}\"", raw_number(*cell.value))
                                         : "";
-      out +=
-          fmt::format("<td{}>{}{}</td>", attribute, html_escape(cell_text(cell)), sup(cell.marks));
+      std::string text = html_escape(cell_text(cell, table.seeds));
+      if (cell.best) text = fmt::format("<b>{}</b>", text);
+      if (!cell.runs.empty()) {
+        const std::string runs = fmt::format("{}", fmt::join(cell.runs, " "));
+        text = links ? fmt::format("<a href=\"#run-{}\" title=\"runs {}\">{}</a>",
+                                   cell.runs.front(), runs, text)
+                     : fmt::format("<span title=\"runs {}\">{}</span>", runs, text);
+      }
+      out += fmt::format("<td{}>{}{}</td>", attribute, text, sup(cell.marks));
     }
     out += "</tr>\n";
   }
@@ -288,13 +487,14 @@ std::string html_table(const Table& table) {
 }
 
 std::string format_table(const Table& table, const std::string& format) {
+  if (format == "text") return plain_text(table);
   if (format == "md") return markdown(table);
   if (format == "csv") return csv(table);
   if (format == "tex") return latex(table);
   if (format == "html") return html(table);
   if (format == "json") return json_text(table);
   throw Error(ErrorKind::usage,
-              unknown_name_message("format", format, {"csv", "html", "json", "md", "tex"}));
+              unknown_name_message("format", format, {"csv", "html", "json", "md", "tex", "text"}));
 }
 
 }  // namespace lra::results

@@ -72,6 +72,7 @@ std::vector<std::string> entry_labels(const std::vector<Entry>& entries) {
         details[i].push_back(fmt::format("{}={}", key, option_text(value)));
       }
     }
+    details[i].insert(details[i].end(), entry.settings.begin(), entry.settings.end());
     if (presets.size() > 1) details[i].push_back(entry.preset);
     if (protocols.size() > 1 && entry.protocol != entry.preset) {
       details[i].push_back("protocol " + entry.protocol);
@@ -83,15 +84,20 @@ std::vector<std::string> entry_labels(const std::vector<Entry>& entries) {
   std::vector<std::string> labels(entries.size());
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = entries[i];
-    if (uses[label(i)] > 1) {
-      for (const auto& deviation : entry.deviations) details[i].push_back(deviation);
-      if (machines[machine_of(entry.environment)] * 2 <= entries.size()) {
-        details[i].push_back(entry.environment.cpu);
-      }
-      if (entry.alternative > 0)
-        details[i].push_back(fmt::format("data {}", entry.alternative + 1));
+    if (uses[label(i)] > 1 && machines[machine_of(entry.environment)] * 2 <= entries.size()) {
+      details[i].push_back(entry.environment.cpu);
     }
     labels[i] = label(i);
+  }
+  // Labels are names of rows and of points in pictures: none stands for two.
+  std::map<std::string, int> repeats;
+  for (const auto& text : labels) ++repeats[text];
+  std::map<std::string, int> numbered;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (repeats[labels[i]] < 2) continue;
+    details[i].push_back(machine_of(entries[i].environment));
+    labels[i] = label(i);
+    if (const int same = ++numbered[labels[i]]; same > 1) labels[i] += fmt::format(" #{}", same);
   }
   return labels;
 }
@@ -114,6 +120,9 @@ std::vector<Record> select_records(const std::vector<Record>& records,
     return wants(options.tasks, r.task.name) && wants(options.attentions, r.attention.name) &&
            (options.division.empty() || options.division == name_of(r.division.name));
   });
+  if (options.baseline != TableOptions().baseline) {
+    check_wanted({options.baseline}, attentions, "baseline attention");
+  }
   if (kept.empty()) fail(ErrorKind::data, "table: none of {} records is left", records.size());
   return kept;
 }
@@ -154,6 +163,10 @@ std::string mark_letter(std::size_t index) {
 }
 
 std::string render_table(const std::vector<Record>& records, const TableOptions& options) {
+  if (options.format == "leaderboard") {
+    const auto board = build_leaderboard(select_records(records, options), options.baseline);
+    return to_json(board).dump(2) + "\n";
+  }
   return format_table(build_table(records, options), options.format);
 }
 

@@ -1,7 +1,8 @@
 #pragma once
-// Tables for people: a set of records becomes a format-independent Table, and that becomes
-// Markdown, CSV, LaTeX (booktabs), HTML or JSON. A missing number is "—", never 0; whatever is not
-// comparable with its column's other numbers carries a mark with a footnote.
+// Tables for people: a set of records becomes a format-independent Table, and that becomes aligned
+// text, Markdown, CSV, LaTeX (booktabs), HTML or JSON. A missing number is "—", never 0; whatever
+// is not comparable with its column's other numbers carries a mark with a footnote; other data of a
+// task are a column of their own. A table depends on the records alone: no clock, no path.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 
 #include "results/analysis/leaderboard.h"
 #include "results/published/published.h"
+#include "results/record/escape.h"
 #include "results/record/metrics.h"
 #include "results/record/record.h"
 
@@ -17,7 +19,7 @@ namespace lra::results {
 
 // One member a flag of `lra table`.
 struct TableOptions {
-  std::string format = "md";         // --format md|csv|tex|html|json
+  std::string format = "md";         // --format text|md|csv|tex|html|json|leaderboard
   std::vector<std::string> columns;  // --columns; empty: accuracies and averages, or, for a single
                                      // task, accuracies, speed, memory, parameters, time
   std::string sort;                  // --sort COLUMN, best first; -COLUMN: worst first; empty: name
@@ -29,9 +31,13 @@ struct TableOptions {
   std::string baseline = "softmax";  // --baseline: the attention that `versus` compares with
   bool ladder = true;                // --no-ladder: without rows of trivial predictors
   std::string caption;               // --caption
+  std::string label = "tab:lra";     // --label: of LaTeX's \ref
+  bool seeds = true;                 // --no-seeds: without the numbers of seeds
+  bool bold = false;                 // --bold: the best measured number of each column
 };
 
-// Column words, as `--columns` takes them: a task (its test accuracy), METRIC or METRIC:TASK (see
+// Column words, as `--columns` takes them: a task (its test accuracy, a column for each of its
+// data; TASK@DIGEST for one of them), METRIC or METRIC:TASK (see
 // metrics.h; without a task, one column for each), avg5, avg6, versus[:TASK], interval[:TASK],
 // agreement:BASELINE[:TASK], seeds[:TASK], data[:TASK], verdict[:TASK], preset, protocol,
 // precision, machine.
@@ -53,10 +59,13 @@ struct Column {
   std::string unit;
   Better better = Better::neither;
   const Metric* metric = nullptr;
-  std::string task;       // of metric, versus, interval, agreement, seeds, data, verdict
+  // Index into Leaderboard::columns, of metric, versus, interval, agreement, seeds, data, verdict.
+  std::optional<std::size_t> at;
+  std::string task;       // of the literature's scores that belong here; empty: none do
   std::string name;       // of agreement: the baseline; of entry_text: which
   std::size_t tasks = 0;  // of average: 5 or 6
-  [[nodiscard]] bool is_text() const;  // holds words, no numbers
+  std::vector<std::size_t> marks = {};  // indices into Table::notes
+  [[nodiscard]] bool is_text() const;   // holds words, no numbers
 };
 
 struct TableCell {
@@ -68,6 +77,8 @@ struct TableCell {
   Real delta;                      // to the literature
   std::string text;                // shown if there is no value; empty: missing
   std::string suffix;              // shown after the value
+  bool best = false;               // under TableOptions::bold
+  std::vector<std::string> runs;   // ids of the runs behind it
   std::vector<std::size_t> marks;  // indices into Table::notes
 };
 
@@ -75,16 +86,21 @@ struct TableRow {
   enum class Kind { measured, baseline, published };
   Kind kind = Kind::measured;
   std::string label;
+  std::string cite;  // BibTeX key, of published rows
   std::vector<std::size_t> marks;
   std::vector<TableCell> cells;  // one a column
 };
 
 struct Table {
   std::string caption;
+  std::string label;              // LaTeX
+  std::vector<std::string> head;  // what all runs share: conditions, machine, program, dates
   std::vector<Column> columns;
   std::vector<TableRow> rows;       // measured, then baselines, then published
   std::vector<std::string> notes;   // footnotes, in order of first use
   std::vector<std::string> legend;  // what holds for the whole table
+  std::vector<std::string> bibtex;  // entries of what is cited
+  bool seeds = true;                // numbers of seeds are shown
 };
 
 // Throws Error(usage) for an unknown column, task, attention, division or published key, with near
@@ -95,10 +111,11 @@ struct Table {
 // The same of a leaderboard; the filters (tasks, attentions, division, baseline) are not looked at.
 [[nodiscard]] Table build_table(const Leaderboard& board, const TableOptions& options);
 
-// Throws Error(usage) for an unknown format.
+// Throws Error(usage) for an unknown format; "leaderboard" is none of a Table.
 [[nodiscard]] std::string format_table(const Table& table, const std::string& format);
 
-// build_table and format_table in one: all that `lra table` does.
+// build_table and format_table in one: all that `lra table` does. The format "leaderboard" gives
+// leaderboard.json of the records that the filters leave.
 [[nodiscard]] std::string render_table(const std::vector<Record>& records,
                                        const TableOptions& options);
 
@@ -111,13 +128,13 @@ struct Table {
 // The columns of a leaderboard under these words; empty words give the default.
 [[nodiscard]] std::vector<Column> select_columns(const Leaderboard& board,
                                                  const std::vector<std::string>& words);
-// A label for each entry: the attention, with whatever else tells entries apart (options, preset,
-// precision).
+// A label for each entry: the attention, with whatever else tells entries apart (options, changed
+// settings, preset, precision).
 [[nodiscard]] std::vector<std::string> entry_labels(const std::vector<Entry>& entries);
 
-// The table element with its footnotes; a number's cell carries it as data-value, for sorting.
-[[nodiscard]] std::string html_table(const Table& table);
-[[nodiscard]] std::string html_escape(const std::string& text);
+// The table element with its footnotes; a number's cell carries it as data-value, for sorting. With
+// `links`, a number leads to the element "run-ID" of its first run.
+[[nodiscard]] std::string html_table(const Table& table, bool links = false);
 
 // A number as tables show it: fixed decimals or three significant digits, digits grouped by commas.
 [[nodiscard]] std::string format_number(double value, int decimals, bool sign = false);

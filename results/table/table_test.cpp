@@ -56,7 +56,7 @@ TableOptions listops_options() {
 }  // namespace
 
 TEST_CASE("table: the fixture renders to the checked-in tables in every format", "[golden]") {
-  for (const char* format : {"md", "csv", "tex", "html", "json"}) {
+  for (const char* format : {"text", "md", "csv", "tex", "html", "json"}) {
     TableOptions suite = suite_options();
     suite.format = format;
     check_golden(fmt::format("suite.{}", format), results::render_table(fixture(), suite));
@@ -65,8 +65,15 @@ TEST_CASE("table: the fixture renders to the checked-in tables in every format",
     check_golden(fmt::format("listops.{}", format), results::render_table(fixture(), listops));
   }
   check_golden("default.md", results::render_table(fixture(), TableOptions{}));
-  check_golden("leaderboard.json",
-               results::to_json(results::build_leaderboard(fixture())).dump(2) + "\n");
+  TableOptions bold;
+  bold.format = "tex";
+  bold.bold = true;
+  bold.seeds = false;
+  bold.label = "tab:bold";
+  check_golden("bold.tex", results::render_table(fixture(), bold));
+  TableOptions board;
+  board.format = "leaderboard";
+  check_golden("leaderboard.json", results::render_table(fixture(), board));
 }
 
 TEST_CASE("table: numbers keep three digits or fixed decimals", "[unit]") {
@@ -191,7 +198,9 @@ TEST_CASE("table: special characters are escaped in every format", "[unit]") {
     return results::render_table({record}, options);
   };
   CHECK_THAT(render("md"), ContainsSubstring(R"(| a\_b & &lt;c> \| "d", 5 % $x$ |)"));
-  CHECK_THAT(render("tex"), ContainsSubstring(R"(a\_b \& <c> | "d", 5 \% \$x\$ &)"));
+  CHECK_THAT(
+      render("tex"),
+      ContainsSubstring(R"(a\_b \& \textless{}c\textgreater{} \textbar{} ''d'', 5 \% \$x\$ &)"));
   CHECK_THAT(render("html"),
              ContainsSubstring("a_b &amp; &lt;c&gt; | &quot;d&quot;, 5 % $x$</td>"));
   CHECK_THAT(render("csv"), ContainsSubstring(R"("a_b & <c> | ""d"", 5 % $x$")"));
@@ -206,4 +215,149 @@ TEST_CASE("table: timings taken beside other runs are marked", "[unit]") {
   CHECK(table.rows[0].cells[0].marks.empty());
   REQUIRE(table.rows[0].cells[1].marks.size() == 1);
   CHECK(table.notes[table.rows[0].cells[1].marks[0]] == "measured while other runs ran beside");
+}
+
+TEST_CASE("table: a suite that changes a setting everywhere says so once", "[unit]") {
+  std::vector<Record> records;
+  int standard = 1000;
+  for (const char* task : {"listops", "text", "retrieval", "image", "pathfinder"}) {
+    standard += 1000;
+    for (const char* attention : {"softmax", "linear_transformer", "cosformer"}) {
+      Record record = sample_record(task, attention);
+      record.deviations = {fmt::format("train.steps: 20 instead of {}", standard),
+                           fmt::format("train.batch_size: {} instead of 8", standard / 1000)};
+      results::judge_division(record, 200000);
+      records.push_back(record);
+    }
+  }
+  TableOptions options;
+  options.ladder = false;
+  const auto table = results::build_table(records, options);
+  REQUIRE(table.rows.size() == 3);
+  REQUIRE(table.columns.size() == 6);
+  for (const auto& row : table.rows) {
+    CHECK(row.marks.empty());
+    CHECK_THAT(row.label, !ContainsSubstring("="));
+    for (const auto& cell : row.cells) {
+      CHECK(cell.value.has_value());
+      CHECK(cell.marks.empty());
+    }
+  }
+  CHECK(table.head.at(1) == "Every run is free-for-all, changed alike: train.steps=20.");
+  CHECK_THAT(table.legend.at(1),
+             ContainsSubstring("every run free-for-all: train.batch_size: 2 instead of 8."));
+  for (const char* format : {"text", "md", "csv", "tex", "html", "json"}) {
+    const std::string text = results::format_table(table, format);
+    INFO(text);
+    if (std::string(format) != "csv") CHECK_THAT(text, ContainsSubstring("train.steps=20"));
+    CHECK_THAT(text, !ContainsSubstring("[a]"));
+  }
+}
+
+TEST_CASE("table: a setting of one attention alone is a footnote, not a row", "[unit]") {
+  std::vector<Record> records{sample_record("listops", "softmax"), sample_record("text", "softmax"),
+                              sample_record("listops", "linear_transformer"),
+                              sample_record("text", "linear_transformer")};
+  records[2].deviations = {"train.lr: 0.1 instead of 0.2"};
+  records[3].deviations = {"train.lr: 0.1 instead of 0.3", "train.steps: 7 instead of 9"};
+  for (auto& record : records) results::judge_division(record, 200000);
+  const auto table = results::build_table(records, {});
+  const auto& row = table.rows.at(0);
+  CHECK(row.label == "linear_transformer");
+  REQUIRE(row.marks.size() == 1);
+  CHECK_THAT(table.notes[row.marks[0]],
+             ContainsSubstring("deviates") && ContainsSubstring("train.lr=0.1"));
+  CHECK(row.cells[0].marks.empty());
+  REQUIRE(row.cells[1].marks.size() == 1);
+  CHECK(table.notes[row.cells[1].marks[0]] == "free-for-all: train.steps: 7 instead of 9");
+}
+
+TEST_CASE(
+    "table: other data of a task are a column of their own, stand-in data never beside others",
+    "[unit]") {
+  Record official = sample_record("text", "softmax");
+  official.task.origin = results::Origin::official;
+  Record other = sample_record("text", "linear_transformer");
+  other.task.origin = results::Origin::stand_in;
+  other.task.data_sha256 = std::string(64, 'b');
+  TableOptions options;
+  options.ladder = false;
+  options.with = {"lra2021"};
+  const auto table = results::build_table({official, other}, options);
+  REQUIRE(table.columns.size() == 2);
+  CHECK(table.columns[1].id == "accuracy:text@bbbbbbbb");
+  CHECK(table.columns[1].title == "text (stand-in data)");
+  CHECK(table.columns[0].marks.empty());
+  REQUIRE(table.columns[1].marks.size() == 1);
+  CHECK_FALSE(table.rows[0].cells[0].value.has_value());
+  CHECK(table.rows[0].cells[1].value.has_value());
+  for (const auto& row : table.rows) {
+    if (row.kind == results::TableRow::Kind::published) CHECK_FALSE(row.cells[1].value.has_value());
+  }
+  // Alone, the stand-in data keep the literature out of their column.
+  const auto alone = results::build_table({other}, options);
+  REQUIRE(alone.columns.size() > 1);
+  CHECK(alone.columns[1].id == "accuracy:text:published");
+  CHECK_FALSE(alone.rows.back().cells[0].value.has_value());
+  CHECK(alone.rows.back().cells[1].value.has_value());
+}
+
+TEST_CASE("table: cells name the runs behind them", "[unit]") {
+  const std::vector<Record> records{sample_record("listops", "softmax", 0),
+                                    sample_record("listops", "softmax", 1)};
+  TableOptions options;
+  options.columns = {"listops"};
+  options.format = "json";
+  const auto json = nlohmann::json::parse(results::render_table(records, options));
+  const auto runs = json.at("rows")[0].at("cells").at("accuracy:listops").at("runs");
+  CHECK(runs == nlohmann::json{records[0].run_id, records[1].run_id});
+  options.format = "csv";
+  CHECK_THAT(results::render_table(records, options),
+             ContainsSubstring("accuracy:listops.runs") &&
+                 ContainsSubstring(records[0].run_id + " " + records[1].run_id));
+}
+
+TEST_CASE("table: labels that a spreadsheet or a page would run are text", "[unit]") {
+  Record record = sample_record();
+  record.attention.label = "=cmd|' /C calc'!A0";
+  record.task.title = "[x](javascript:alert(1))";
+  TableOptions options;
+  options.columns = {"listops", "versus"};
+  options.format = "csv";
+  CHECK_THAT(results::render_table({record}, options), ContainsSubstring("measured,'=cmd|"));
+  options.format = "md";
+  CHECK_THAT(results::render_table({record}, options),
+             ContainsSubstring(R"(\[x\](javascript:alert(1)))") && !ContainsSubstring(" [x]("));
+  record.attention.label = "a\x1b[2Jb";
+  options.format = "text";
+  CHECK_THAT(results::render_table({record}, options), !ContainsSubstring("\x1b"));
+}
+
+TEST_CASE("table: the best number of each column is bold on request, ties as they are shown",
+          "[unit]") {
+  std::vector<Record> records{sample_record("listops", "softmax"),
+                              sample_record("listops", "linear_transformer"),
+                              sample_record("listops", "cosformer")};
+  records[0].accuracy.value.test = 0.36;
+  records[1].memory.peak_tensor_bytes = 1000000;
+  TableOptions options;
+  options.columns = {"listops", "memory", "parameters"};
+  options.bold = true;
+  const auto table = results::build_table(records, options);
+  CHECK(table.rows[0].label == "cosformer");
+  CHECK(table.rows[0].cells[0].best);
+  CHECK(table.rows[1].cells[0].best);
+  CHECK_FALSE(table.rows[2].cells[0].best);
+  CHECK(table.rows[1].cells[1].best);
+  CHECK_FALSE(table.rows[0].cells[1].best);
+  CHECK_FALSE(table.rows[0].cells[2].best);  // neither is better
+  CHECK_THAT(results::format_table(table, "md"), ContainsSubstring("**37.00 (1)**"));
+  CHECK_THAT(results::format_table(table, "tex"), ContainsSubstring("\\textbf{37.00}"));
+}
+
+TEST_CASE("table: an unknown baseline is refused", "[unit]") {
+  TableOptions options;
+  options.baseline = "linear";
+  CHECK_THROWS_WITH(results::render_table(fixture(), options),
+                    ContainsSubstring("unknown baseline attention 'linear'; did you mean"));
 }
