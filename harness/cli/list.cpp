@@ -8,6 +8,7 @@
 #include "harness/suite/suite.h"
 #include "models/presets.h"
 #include "results/published/published.h"
+#include "results/record/metrics.h"
 #include "tasks/task.h"
 
 namespace lra::harness::cli {
@@ -106,6 +107,22 @@ json list_published() {
   return all;
 }
 
+// Numbers of a run, as `lra table --columns` takes them.
+json list_metrics() {
+  json all = json::array();
+  for (const auto& metric : results::metrics()) {
+    all.push_back({{"name", metric.name},
+                   {"alias", metric.alias},
+                   {"title", metric.title},
+                   {"unit", metric.unit},
+                   {"better", metric.better == results::Better::higher  ? "higher"
+                              : metric.better == results::Better::lower ? "lower"
+                                                                        : "neither"},
+                   {"description", metric.meaning}});
+  }
+  return all;
+}
+
 void print_options(const json& options) {
   for (const auto& o : options) {
     fmt::print("      {:<18} {:<10} {} ({})\n", o["name"].get<std::string>(), o["default"].dump(),
@@ -132,6 +149,15 @@ void print_list(const std::string& what, const json& all) {
                  e["name"].get<std::string>(), e["label"].get<std::string>(),
                  e["time"].get<std::string>(), e["memory"].get<std::string>(), uses,
                  e["cite"].get<std::string>());
+    } else if (what == "metrics") {
+      const auto word = e["alias"].get<std::string>();
+      const auto unit = e["unit"].get<std::string>();
+      const auto better = e["better"].get<std::string>();
+      fmt::print("  {:<26} {:<10} {:<7} {} {}\n", e["name"].get<std::string>(), word, unit,
+                 better == "higher"  ? "↑"
+                 : better == "lower" ? "↓"
+                                     : " ",
+                 e["description"].get<std::string>());
     } else if (what == "tasks") {
       fmt::print("  {:<20} {:<22} {} classes, length {}\n", e["name"].get<std::string>(),
                  e["title"].get<std::string>(), e["classes"].get<int>(),
@@ -178,7 +204,8 @@ void print_markdown(const std::string& what, const json& all) {
 int list(const std::string& what, const std::string& format) {
   const std::vector<std::pair<std::string, json (*)()>> lists{
       {"tasks", list_tasks},         {"attention", list_attention}, {"presets", list_presets},
-      {"protocols", list_protocols}, {"suites", list_suites},       {"published", list_published}};
+      {"protocols", list_protocols}, {"suites", list_suites},       {"published", list_published},
+      {"metrics", list_metrics}};
   json result = json::object();
   for (const auto& [name, make] : lists) {
     if (what.empty() || what == name) result[name] = make();
@@ -204,9 +231,11 @@ void add_list(CLI::App& app, Action& action) {
   auto as_json = std::make_shared<bool>(false);
   auto format = std::make_shared<std::string>("text");
   command
-      ->add_option("WHAT", *what,
-                   "tasks, attention, presets, protocols, suites or published (default: all)")
-      ->check(CLI::IsMember({"tasks", "attention", "presets", "protocols", "suites", "published"}));
+      ->add_option(
+          "WHAT", *what,
+          "tasks, attention, presets, protocols, suites, published or metrics (default: all)")
+      ->check(CLI::IsMember(
+          {"tasks", "attention", "presets", "protocols", "suites", "published", "metrics"}));
   command->add_option("--format", *format, "text, json or md (a Markdown table)")
       ->check(CLI::IsMember({"text", "json", "md"}));
   command->add_flag("--json", *as_json, "the same as --format json");

@@ -6,12 +6,14 @@
 
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/table_options.h"
 #include "results/report/report.h"
 
 namespace lra::harness::cli {
 
 void write_report(const std::vector<std::string>& places, const std::filesystem::path& out,
-                  const results::TableOptions& table) {
+                  const results::TableOptions& table, const std::string& title,
+                  results::Members members) {
   const std::vector<std::filesystem::path> paths(places.begin(), places.end());
   const auto benches = results::load_benches(paths, results::OnFault::skip);
   const auto is_result = [](const std::string& name) { return name == "result.json"; };
@@ -19,12 +21,20 @@ void write_report(const std::vector<std::string>& places, const std::filesystem:
   results::LoadedRecords records;  // none in a folder of benches or studies
   if ((benches.records.empty() && studies.records.empty()) ||
       !results::find_files(paths, is_result).empty()) {
-    records = results::load_records(paths, results::OnFault::skip);
+    records = results::load_records(paths, results::OnFault::skip, members);
   }
   auto faults = records.faults;
   faults.insert(faults.end(), benches.faults.begin(), benches.faults.end());
   faults.insert(faults.end(), studies.faults.begin(), studies.faults.end());
   results::ReportOptions options;
+  const auto suite = results::read_suite_runs(paths.front());
+  const std::filesystem::path folder = std::filesystem::absolute(paths.front()).lexically_normal();
+  options.title = !title.empty() ? title
+                  : suite
+                      ? "Suite " + suite->name
+                      : (folder.has_filename() ? folder : folder.parent_path()).filename().string();
+  if (suite) options.subtitle = suite->description;
+  options.left_out = records.left_out;
   options.table = table;
   options.folder = out.has_parent_path() ? out.parent_path() : ".";
   write_file_atomic(out, results::render_report(records.records, benches.records, studies.records,
@@ -42,15 +52,20 @@ void add_report(CLI::App& app, Action& action) {
   command->add_option("--out", *out, "page to write (default: DIR/report.html)");
   command->add_option("--pictures", *pictures,
                       "also write the pictures as SVG files to this folder");
-  command->add_option("--with", table->with, "published:KEY: literature rows (repeatable)")
-      ->delimiter(',');
-  command->add_option("--delta", table->delta, "published:KEY: difference to its rows");
+  auto title = std::make_shared<std::string>();
+  auto all = std::make_shared<bool>(false);
+  command->add_option("--title", *title,
+                      "title of the page (default: the suite's or folder's name)");
+  command->add_flag("--all", *all, "also runs that the suite of their folder no longer names");
+  add_table_options(*command, table);
   command->callback([=, &action] {
     action = [=] {
       const std::filesystem::path page =
           out->empty() ? std::filesystem::path(places->front()) / "report.html"
                        : std::filesystem::path(*out);
-      write_report(*places, page, *table);
+      resolve_aliases(*table);
+      write_report(*places, page, *table, *title,
+                   *all ? results::Members::all : results::Members::current);
       fmt::print("report     {}\n", page.string());
       if (pictures->empty()) return 0;
       for (const auto& file : results::save_pictures(page, *pictures)) {

@@ -1,9 +1,11 @@
 // lra run: a whole suite, then its table.
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
@@ -15,6 +17,7 @@
 #include "harness/cli/suite_view.h"
 #include "harness/suite/bench.h"
 #include "harness/suite/estimate.h"
+#include "results/record/load.h"
 #include "results/table/efficiency.h"
 #include "results/table/table.h"
 
@@ -99,12 +102,22 @@ void finish(const std::vector<results::Record>& records,
     fmt::print("\n{}\n", text);
     write_file_atomic(out / file, text);
   };
-  const results::TableOptions table;
+  results::TableOptions table;
   if (!benches.empty()) show("efficiency.md", results::render_efficiency(benches));
-  if (!records.empty()) show("table.md", results::render_table(records, table));
+  if (!records.empty()) {
+    const auto board = results::build_leaderboard(records, table.baseline);
+    const results::Table built = results::build_table(board, table);
+    const char* shown = ::isatty(STDOUT_FILENO) != 0 ? "text" : "md";
+    fmt::print("\n{}\n", results::format_table(built, shown));
+    write_file_atomic(out / "table.md", results::format_table(built, "md"));
+    write_json(out / "leaderboard.json", results::to_json(board));
+  }
   write_report({out.string()}, out / "report.html", table);
   if (!benches.empty()) fmt::print("efficiency {}\n", (out / "efficiency.md").string());
-  if (!records.empty()) fmt::print("table      {}\n", (out / "table.md").string());
+  if (!records.empty()) {
+    fmt::print("table      {}\n", (out / "table.md").string());
+    fmt::print("board      {}\n", (out / "leaderboard.json").string());
+  }
   fmt::print("report     {}\n", (out / "report.html").string());
   if (!records.empty()) fmt::print("runs       {}\n", (out / "runs").string());
 }
@@ -127,6 +140,9 @@ int run(const RunArguments& a) {
   if (a.dry_run) return print_plan(suite, a.threads);
   const std::filesystem::path out = a.out.empty() ? "runs/" + suite.name : a.out;
   const auto lock = lock_folder(out);
+  results::SuiteRuns named{suite.name, suite.description, {}};
+  for (const SuiteRun& run : suite.runs) named.runs.push_back(run.name);
+  results::write_suite_runs(out, named);
   EventStream events(a.events);
   SuiteOptions options;
   options.out = out;

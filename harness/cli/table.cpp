@@ -3,20 +3,28 @@
 #include "results/table/table.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
-#include "engine/base/error.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/table_options.h"
 #include "results/record/load.h"
 
 namespace lra::harness::cli {
 namespace {
 
+using results::Members;
 using results::OnFault;
 
-std::vector<results::Record> load(const std::vector<std::string>& places, bool strict) {
+std::vector<results::Record> load(const std::vector<std::string>& places, bool strict, bool all) {
   auto loaded = results::load_records({places.begin(), places.end()},
-                                      strict ? OnFault::refuse : OnFault::skip);
+                                      strict ? OnFault::refuse : OnFault::skip,
+                                      all ? Members::all : Members::current);
   if (!loaded.faults.empty()) fmt::print(stderr, "lra: {}\n", loaded.fault_summary());
+  if (loaded.left_out > 0) {
+    fmt::print(stderr,
+               "lra: {} runs of earlier versions of the suite are left out; --all shows them\n",
+               loaded.left_out);
+  }
   return std::move(loaded.records);
 }
 
@@ -27,29 +35,29 @@ void add_table(CLI::App& app, Action& action) {
   auto places = std::make_shared<std::vector<std::string>>();
   auto o = std::make_shared<results::TableOptions>();
   auto strict = std::make_shared<bool>(false);
-  auto no_ladder = std::make_shared<bool>(false);
+  auto all = std::make_shared<bool>(false);
+  auto format = std::make_shared<std::string>();
   command->add_option("DIR", *places, "folders or result files")->required();
-  command->add_option("--format", o->format, "md, csv, tex, html or json")
-      ->check(CLI::IsMember({"md", "csv", "tex", "html", "json"}))
-      ->capture_default_str();
-  command->add_option("--columns", o->columns, "TASK, METRIC[:TASK], avg5, avg6, versus, ...")
+  command
+      ->add_option("--format", *format,
+                   "text, md, csv, tex, html, json, or leaderboard: leaderboard.json, every cell "
+                   "with its runs (default: text on a terminal, else md)")
+      ->check(CLI::IsMember({"text", "md", "csv", "tex", "html", "json", "leaderboard"}));
+  command
+      ->add_option("--columns", o->columns,
+                   "TASK, METRIC[:TASK] (lra list metrics), avg5, avg6, versus, ...")
       ->delimiter(',');
-  command->add_option("--sort", o->sort, "COLUMN, best first; -COLUMN: worst first");
-  command->add_option("--with", o->with, "published:KEY: literature rows (repeatable)")
-      ->delimiter(',');
-  command->add_option("--delta", o->delta, "published:KEY: difference to its rows");
-  command->add_option("--tasks", o->tasks, "only these")->delimiter(',');
-  command->add_option("--attention", o->attentions, "only these")->delimiter(',');
-  command->add_option("--division", o->division, "apples-to-apples or free-for-all");
-  command->add_option("--baseline", o->baseline, "what `versus` compares with")
-      ->capture_default_str();
+  add_table_options(*command, o);
   command->add_option("--caption", o->caption, "title of the table");
-  command->add_flag("--no-ladder", *no_ladder, "without rows of trivial predictors");
+  command->add_option("--label", o->label, "LaTeX: the table's \\label")->capture_default_str();
+  command->add_flag("!--no-seeds", o->seeds, "omit the numbers of seeds");
+  command->add_flag("--all", *all, "also runs that the suite of their folder no longer names");
   command->add_flag("--strict", *strict, "refuse faulty result files instead of skipping them");
   command->callback([=, &action] {
     action = [=] {
-      o->ladder = !*no_ladder;
-      fmt::print("{}", results::render_table(load(*places, *strict), *o));
+      o->format = !format->empty() ? *format : ::isatty(STDOUT_FILENO) != 0 ? "text" : "md";
+      resolve_aliases(*o);
+      fmt::print("{}", results::render_table(load(*places, *strict, *all), *o));
       return 0;
     };
   });

@@ -36,9 +36,10 @@ struct Comparison {
 
 // Accuracy is compared over common seeds: two or more by Student's paired t test; a single one by
 // McNemar's test on the answers to the same test examples, or, where the records do not hold them,
-// by the test of two shares (neither knows anything of the noise of seeds); at an adjusted p < 0.05. Step times are beyond noise if their p10-p90 ranges do not overlap; other timings if
-// they differ by more than 5 %; memory by more than 1 %. Timings are compared only on one machine
-// and if both were measured exclusively, memory only on one machine.
+// by the test of two shares (neither knows anything of the noise of seeds); at an adjusted p <
+// 0.05. Step times are beyond noise if their p10-p90 ranges do not overlap; other timings if they
+// differ by more than 5 %; memory by more than 1 %. Timings are compared only on one machine and if
+// both were measured exclusively, memory only on one machine.
 [[nodiscard]] Comparison compare_results(const std::vector<Record>& before,
                                          const std::vector<Record>& after);
 

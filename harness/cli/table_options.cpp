@@ -1,0 +1,34 @@
+#include "harness/cli/table_options.h"
+
+#include "attention/attention.h"
+
+namespace lra::harness::cli {
+
+void add_table_options(CLI::App& command, const std::shared_ptr<results::TableOptions>& options) {
+  auto* o = options.get();
+  // The shared pointer lives in the command's own callback as well.
+  command.add_option("--with", o->with, "published:KEY: literature rows (repeatable)")
+      ->delimiter(',');
+  command.add_option("--delta", o->delta, "published:KEY: difference to its rows, in points");
+  command.add_option("--tasks", o->tasks, "restrict to these tasks")->delimiter(',');
+  command.add_option("--attention", o->attentions, "restrict to these attentions")->delimiter(',');
+  command.add_option("--division", o->division, "apples-to-apples or free-for-all (default: both)");
+  command
+      .add_option("--baseline", o->baseline,
+                  "attention that the column `versus` compares with, over common seeds")
+      ->capture_default_str();
+  command.add_option("--sort", o->sort, "COLUMN, best first; -COLUMN: worst first (default: name)");
+  command.add_flag("--bold", o->bold, "print the best measured number of each column in bold");
+  command.add_flag("!--no-ladder", o->ladder,
+                   "omit the rows of trivial predictors, the ladder that a score must climb");
+}
+
+void resolve_aliases(results::TableOptions& options) {
+  const auto resolve = [](std::string& name) {
+    if (attention::registry().find(name) != nullptr) name = attention::registry().canonical(name);
+  };
+  for (auto& name : options.attentions) resolve(name);
+  resolve(options.baseline);
+}
+
+}  // namespace lra::harness::cli
