@@ -1,8 +1,11 @@
 #include "harness/cli/plugin.h"
 
 #include <dlfcn.h>
+#include <fmt/core.h>
 #include <link.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string>
@@ -57,15 +60,33 @@ void check_whole(const std::string& file) {
   if (!whole) fail(ErrorKind::data, "not a shared library, or cut; got {} bytes", bytes.size());
 }
 
+std::string loading;  // the library that is being loaded
+
+// The exception that ends the program, if it has a text.
+std::string uncaught() {
+  try {
+    if (const auto exception = std::current_exception()) std::rethrow_exception(exception);
+  } catch (const std::exception& error) {
+    return std::string(": ") + error.what();
+  } catch (...) {  // anything may be thrown
+  }
+  return {};
+}
+
+// An exception of an initialiser does not come through the system's loader: it ends the program.
+[[noreturn]] void end_loading() {
+  fmt::print(stderr, "lra: --plugin {}: its initialiser threw an exception{}\n", loading,
+             uncaught());
+  std::_Exit(exit_code(ErrorKind::data));
+}
+
 // Loads a library, which runs its initialisers: they may throw anything.
 void* open_library(const std::string& file) {
-  try {
-    return ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  } catch (const std::exception& error) {
-    fail(ErrorKind::data, "its initialiser threw an exception: {}", error.what());
-  } catch (...) {
-    fail(ErrorKind::data, "its initialiser threw an exception");
-  }
+  loading = file;
+  const auto before = std::set_terminate(&end_loading);
+  void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  std::set_terminate(before);
+  return library;
 }
 
 void open_plugin(const std::string& file) {

@@ -6,8 +6,10 @@
 namespace lra::harness {
 
 // Loads a library whose LRA_ATTENTION lines then fill the registry. Throws Error(usage) if it
-// registers nothing or was built against another version of lra (attention/plugin.h), Error(data) if
-// it is truncated, lacks symbols or its initialiser throws; its code runs in the latter case only.
+// registers nothing or was built against another version of lra (attention/plugin.h; none of its
+// code runs then), Error(data) if it is truncated or lacks symbols. An initialiser that throws ends
+// the program with a message and the exit code of Error(data): the exception does not come through
+// the system's loader.
 void load_plugin(const std::string& path);
 
 }  // namespace lra::harness
