@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the loaders' fuzz targets (libFuzzer with address and undefined-behaviour sanitizers) and
+# Builds the readers' fuzz targets (libFuzzer with address and undefined-behaviour sanitizers) and
 # runs each for a time from its seeds. A finding is left as a file in build/fuzz/findings.
 # tools/fuzz.sh [--seconds S] [TARGET...], e.g. tools/fuzz.sh --seconds 600 tsv pairs
 set -euo pipefail
@@ -14,7 +14,7 @@ if [ "${1:-}" = --seconds ]; then
 fi
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
-  for seeds in tasks/fuzz_seeds/*/; do targets+=("$(basename "$seeds")"); done
+  for seeds in */fuzz_seeds/*/; do targets+=("$(basename "$seeds")"); done
 fi
 
 need_packages "${build_packages[@]}" "${fuzz_packages[@]}"
@@ -28,7 +28,7 @@ for target in "${targets[@]}"; do
   mkdir -p "$corpus"
   # Leaks are not looked for: a leak check stops at each input for longer than the input takes.
   if ! ASAN_OPTIONS=detect_leaks=0 "build/fuzz/fuzz/fuzz_$target" "$corpus" \
-    "tasks/fuzz_seeds/$target" -max_total_time="$seconds" -max_len=16384 -timeout=10 \
+    */fuzz_seeds/"$target" -max_total_time="$seconds" -max_len=16384 -timeout=10 \
     -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz/findings/$target-" \
     >"$log" 2>&1; then
     failed+=("$target")

@@ -90,18 +90,22 @@ LoadedBenches load_benches(const std::vector<fs::path>& places, OnFault on_fault
 }
 
 std::vector<CurvePoint> load_curve(const Record& record) {
-  static const JsonSchema schema(schema_text("metrics"), "metrics.schema.json");
-  std::vector<CurvePoint> curve;
   const fs::path file =
       record.files.curve ? record.file.parent_path() / *record.files.curve : fs::path();
-  if (record.file.empty() || !record.files.curve || !fs::exists(file)) return curve;
-  const std::string text = read_file(file);
+  std::error_code code;
+  if (record.file.empty() || !record.files.curve || !fs::exists(file, code)) return {};
+  return parse_curve(read_file(file), file.string());
+}
+
+std::vector<CurvePoint> parse_curve(std::string_view text, const std::string& name) {
+  static const JsonSchema schema(schema_text("metrics"), "metrics.schema.json");
+  std::vector<CurvePoint> curve;
   std::size_t line = 0;
   for (std::size_t start = 0; start < text.size();) {
     const std::size_t end = text.find('\n', start);
-    if (end == std::string::npos) break;  // cut by a kill
-    const std::string where = fmt::format("{}:{}", file.string(), ++line);
-    const json value = parse_json(std::string_view(text).substr(start, end - start), where);
+    if (end == std::string_view::npos) break;  // cut by a kill
+    const std::string where = fmt::format("{}:{}", name, ++line);
+    const json value = parse_json(text.substr(start, end - start), where);
     schema.require(value, where);
     start = end + 1;
     if (value["split"] == "diagnosis") continue;

@@ -73,5 +73,7 @@ struct CurvePoint {
 // there. A last line that was cut by a kill is left out; any other fault is Error(data) with file
 // and line.
 [[nodiscard]] std::vector<CurvePoint> load_curve(const Record& record);
+// The same from the text of metrics.jsonl; `name` starts the message of an error.
+[[nodiscard]] std::vector<CurvePoint> parse_curve(std::string_view text, const std::string& name);
 
 }  // namespace lra::results
