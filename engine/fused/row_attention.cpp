@@ -24,7 +24,8 @@ constexpr std::int64_t kLargestTile = 256;
 // One head's tensors, [n, D] each.
 struct Head {
   Tensor q, k, v;
-  Tensor bias;  // undefined, [2 P - 1] or [P, P']
+  Tensor bias;        // undefined, [2 P - 1], [P, P'] or [1, P] of running sums
+  bool sums = false;  // the last of these
   std::int64_t keys = 0;
   Tensor state;  // [N] f32: what the backward needs of each row
   RandomKey dropout;
@@ -51,9 +52,33 @@ T* bias_row(const Tensor& bias, T* entries, std::int64_t i) {
   return i < bias.dim(0) ? entries + i * bias.dim(1) : nullptr;
 }
 
+// Adds the difference of the sums c on the way between i and each of the first n keys.
+void add_differences(const float* c, std::int64_t i, float* row, std::int64_t n) {
+  const std::int64_t own = std::min(i + 1, n);
+  for (std::int64_t j = 0; j < own; ++j) row[j] += c[i] - c[j];
+  for (std::int64_t j = own; j < n; ++j) row[j] += c[j] - c[i];
+}
+
+// Adds to dc what the gradients d of the first n logits of row i give; the token's own is constant.
+void add_difference_gradients(const float* d, std::int64_t i, float* dc, std::int64_t n) {
+  double own = 0;
+  for (std::int64_t j = 0; j < std::min(i, n); ++j) {
+    own += double{d[j]};
+    dc[j] -= d[j];
+  }
+  for (std::int64_t j = i + 1; j < n; ++j) {
+    own -= double{d[j]};
+    dc[j] += d[j];
+  }
+  dc[i] += static_cast<float>(own);
+}
+
 // Adds the bias of row i to its first n logits.
-void add_bias(const Tensor& bias, std::int64_t i, float* row, std::int64_t n) {
-  if (bias.dtype() == DType::bf16) {
+void add_bias(const Head& head, std::int64_t i, float* row, std::int64_t n) {
+  const Tensor& bias = head.bias;
+  if (head.sums) {
+    add_differences(bias.f32(), i, row, n);
+  } else if (bias.dtype() == DType::bf16) {
     const BFloat16* b = bias_row(bias, bias.bf16(), i);
     for (std::int64_t j = 0; b != nullptr && j < n; ++j) row[j] += to_float(b[j]);
   } else {
@@ -131,7 +156,7 @@ class RowAttention {
   // Products of row i -> logits; the keys that it does not see get 0.
   void prepare(const Head& head, float* row, std::int64_t n, std::int64_t i, std::int64_t M) const {
     for (std::int64_t j = 0; j < n; ++j) row[j] = o_.scale * row[j] + o_.shift;
-    if (head.bias.defined()) add_bias(head.bias, i, row, n);
+    if (head.bias.defined()) add_bias(head, i, row, n);
     std::fill(row + n, row + M, 0.0F);
   }
 
@@ -148,6 +173,10 @@ class RowAttention {
       std::fill(d + n, d + w.dim(1), 0.0F);
       kernels::row_weights_backward(o_.weights, row, d, n, head.state.f32()[i]);
       if (!dbias.defined()) continue;
+      if (head.sums) {
+        add_difference_gradients(d, i, dbias.f32(), n);
+        continue;
+      }
       float* b = bias_row(dbias, dbias.f32(), i);
       for (std::int64_t j = 0; b != nullptr && j < n; ++j) b[j] += d[j];
     }
@@ -158,6 +187,8 @@ class RowAttention {
 
 // Whether the bias has an entry for every query and key, or is a row of the distances between them.
 bool per_pair(const Tensor& bias) { return bias.defined() && bias.rank() == 3; }
+// Whether it has the running sums of each head.
+bool of_sums(const Tensor& bias) { return bias.defined() && bias.rank() == 2; }
 
 void check(const Value& q, const Value& k, const Value& v, const Value& bias,
            const RowAttentionOptions& o) {
@@ -168,6 +199,9 @@ void check(const Value& q, const Value& k, const Value& v, const Value& bias,
   if (per_pair(bias.tensor())) {
     fits = fits && bias.dim(0) == q.dim(0);
     for (const std::int64_t keys : o.keys) fits = fits && keys <= bias.dim(2);
+  } else if (of_sums(bias.tensor())) {
+    fits = fits && bias.dim(0) == q.dim(0) && bias.dtype() == DType::f32 &&
+           bias.dim(1) >= std::max(q.dim(1), k.dim(1));
   } else if (bias.defined()) {
     fits = fits && bias.rank() == 1 && bias.dtype() == DType::f32 && bias.dim(0) % 2 == 1 &&
            bias.dim(0) >= 2 * std::max(q.dim(1), k.dim(1)) - 1;
@@ -181,6 +215,7 @@ void check(const Value& q, const Value& k, const Value& v, const Value& bias,
 
 // The part of a bias, or of its gradient, that head h has.
 Tensor bias_of(const Tensor& bias, std::int64_t h) {
+  if (of_sums(bias)) return bias.slice(h, 1);
   return per_pair(bias) ? ops::head_of(bias, h) : bias;
 }
 
@@ -196,7 +231,7 @@ Value row_attention(const Value& q, const Value& k, const Value& v, const Value&
   std::vector<Head> heads;
   for (std::int64_t h = 0; h < H; ++h) {
     heads.push_back({ops::head_of(q.tensor(), h), ops::head_of(k.tensor(), h),
-                     ops::head_of(v.tensor(), h), bias_of(bias.tensor(), h),
+                     ops::head_of(v.tensor(), h), bias_of(bias.tensor(), h), of_sums(bias.tensor()),
                      attention.keys(static_cast<std::size_t>(h)), Tensor({N}, DType::f32),
                      options.key.of(static_cast<std::uint64_t>(h))});
     attention.forward(heads.back(), ops::head_of(o, h));

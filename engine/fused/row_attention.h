@@ -28,7 +28,9 @@ struct RowAttentionOptions {
 //   undefined;
 //   [2 P - 1] in f32, P >= max(N, M), shared by the heads: (i, j) gets entry P - 1 + j - i;
 //   [H, P, P'] with P' at least the number of real keys: (i, j) of head h gets entry (h, i, j), a
-//   query i >= P (padding) gets none. Its gradient goes into the f32 sum of a parameter directly.
+//   query i >= P (padding) gets none. Its gradient goes into the f32 sum of a parameter directly;
+//   [H, P] in f32, P >= max(N, M), running sums c of what a step between tokens costs: (i, j) of
+//   head h gets c_i - c_j for j <= i and c_j - c_i for j > i.
 // Throws Error(shape).
 [[nodiscard]] Value row_attention(const Value& q, const Value& k, const Value& v, const Value& bias,
                                   const RowAttentionOptions& options);

@@ -44,6 +44,17 @@ std::vector<double> definition_weights(const RowWeights& w, const std::vector<do
     const double tau = (sum - 1) / static_cast<double>(count);
     if (sorted[count - 1] > tau) threshold = tau;
   }
+  // entmax15: the tau with sum_j max(s_j / 2 - tau, 0)^2 = 1, by bisection; softpick: the sum.
+  double low = top / 2 - 1;
+  double high = top / 2;
+  double magnitudes = 1e-8 * std::exp(std::max(top, 0.0));
+  for (const double x : s) magnitudes += std::abs(std::expm1(x));
+  for (int step = 0; step < 60; ++step) {
+    const double tau = (low + high) / 2;
+    double squares = 0;
+    for (const double x : s) squares += std::pow(std::max(x / 2 - tau, 0.0), 2);
+    (squares > 1 ? low : high) = tau;
+  }
   const auto rule = [&](double x) {
     switch (w.rule) {
       case RowRule::power:
@@ -62,6 +73,10 @@ std::vector<double> definition_weights(const RowWeights& w, const std::vector<do
         return std::exp(x - top) / total;
       case RowRule::sparsemax:
         return std::max(x - threshold, 0.0);
+      case RowRule::entmax15:
+        return std::pow(std::max(x / 2 - low, 0.0), 2);
+      case RowRule::softpick:
+        return std::max(std::expm1(x), 0.0) / magnitudes;
     }
     return 0.0;
   };
@@ -71,6 +86,7 @@ std::vector<double> definition_weights(const RowWeights& w, const std::vector<do
 
 // What a bias adds to the logit of (i, j) in head h.
 double bias_at(const Array& bias, std::int64_t h, std::int64_t i, std::int64_t j) {
+  if (bias.shape.rank() == 2) return (j <= i ? 1 : -1) * (bias.at({h, i}) - bias.at({h, j}));
   if (bias.shape.rank() == 1) return bias.at({(bias.shape[0] - 1) / 2 + j - i});
   return i < bias.shape[1] ? bias.at({h, i, j}) : 0;
 }
@@ -135,7 +151,9 @@ bool register_all() {
                                                     {"laplace", RowRule::laplace},
                                                     {"exp", RowRule::exp},
                                                     {"softmax", RowRule::softmax},
-                                                    {"sparsemax", RowRule::sparsemax}}) {
+                                                    {"sparsemax", RowRule::sparsemax},
+                                                    {"entmax15", RowRule::entmax15},
+                                                    {"softpick", RowRule::softpick}}) {
     RowAttentionOptions o;
     o.weights = {.rule = rule, .degree = 3, .factor = 0.7F};
     o.scale = 0.6F;
@@ -153,6 +171,8 @@ bool register_all() {
     o.causal = causal;
     o.keys = {5};
     add("bias by distance" + suffix, 7, 6, o, {{.name = "bias", .shape = {15}, .wide = true}});
+    add("bias of running sums" + suffix, 7, 6, o,
+        {{.name = "bias", .shape = {H, 8}, .wide = true}});
     add("bias by pair" + suffix, 6, 7, o, {{.name = "bias", .shape = {H, 6, 7}}});
     add("f32 bias by pair" + suffix, 6, 7, o, {{.name = "bias", .shape = {H, 8, 9}, .wide = true}});
     add("bias by pair that padding exceeds" + suffix, 7, 8, o,
@@ -213,6 +233,8 @@ TEST_CASE("row_attention: operands that do not fit are shape errors", "[unit]") 
   CHECK_THROWS_AS(run(7, {14}), Error);
   CHECK_THROWS_AS(run(6, {H, 5, 5}), Error);
   CHECK_THROWS_AS(run(5, {H + 1, 7, 7}), Error);
+  CHECK_NOTHROW(run(5, {H, 7}));
+  CHECK_THROWS_AS(run(5, {H, 6}), Error);
   CHECK_THROWS_AS(run(5, {7, 7}), Error);
 }
 

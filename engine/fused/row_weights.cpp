@@ -172,6 +172,121 @@ LRA_SIMD void sparsemax_backward(float* s, float* d, std::int64_t n, float tau, 
   }
 }
 
+// Sums of p = max((s - m) / 2 - tau, 0) and of p^2.
+LRA_SIMD float half_above(const float* s, std::int64_t n, float m, float tau, float& squares) {
+  float sum = 0;
+  float total = 0;
+#pragma omp simd reduction(+ : sum, total)
+  for (std::int64_t j = 0; j < n; ++j) {
+    const float x = 0.5F * (s[j] - m) - tau;
+    const float p = x > 0 ? x : 0.0F;
+    sum += p;
+    total += p * p;
+  }
+  squares = total;
+  return sum;
+}
+
+// tau with sum of max((s - m) / 2 - tau, 0)^2 = 1, by Newton's method from m's own weight of 1
+// downwards: the sum is convex and falls with tau, so that every step stays on one side and the
+// last ones converge quadratically; no sorting.
+float entmax_threshold(const float* s, std::int64_t n, float m) {
+  constexpr int kSteps = 40;
+  constexpr float kPrecision = 1e-7F;
+  float tau = -1.0F;
+  for (int i = 0; i < kSteps; ++i) {
+    float squares = 0;
+    const float sum = half_above(s, n, m, tau, squares);
+    const float step = 0.5F * (squares - 1.0F) / sum;
+    tau += step;
+    if (step <= kPrecision) break;
+  }
+  return tau;
+}
+
+LRA_SIMD void entmax(float* s, std::int64_t n, float m, float tau, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) {
+    const float x = 0.5F * (s[j] - m) - tau;
+    const float p = x > 0 ? x : 0.0F;
+    s[j] = factor * p * p;
+  }
+}
+
+// s: logits -> weights; d: dw -> p (dw - sum of p dw / sum of p), p the root of the weight.
+LRA_SIMD void entmax_backward(float* s, float* d, std::int64_t n, float m, float tau,
+                              float factor) {
+  float sum = 0;
+  float total = 0;
+#pragma omp simd reduction(+ : sum, total)
+  for (std::int64_t j = 0; j < n; ++j) {
+    const float x = 0.5F * (s[j] - m) - tau;
+    const float p = x > 0 ? x : 0.0F;
+    sum += p;
+    total += p * d[j];
+  }
+  const float mean = total / sum;
+  for (std::int64_t j = 0; j < n; ++j) {
+    const float x = 0.5F * (s[j] - m) - tau;
+    const float p = x > 0 ? x : 0.0F;
+    d[j] = factor * p * (d[j] - mean);
+    s[j] = factor * p * p;
+  }
+}
+
+constexpr float kSoftpickEps = 1e-8F;  // added to the denominator after the factor e^-m
+
+// e^-m (e^s - 1), by its series where the difference would cancel.
+inline float shifted_expm1(float s, float m, float at_zero) {
+  constexpr float kSmall = 0.5F;
+  const float series =
+      s * (1 + s / 2 * (1 + s / 3 * (1 + s / 4 * (1 + s / 5 * (1 + s / 6 * (1 + s / 7))))));
+  const float difference = fast::exp(s - m) - at_zero;
+  return s < kSmall && s > -kSmall ? at_zero * series : difference;
+}
+
+// s: logits -> e^-m (e^s - 1), m = max(0, max s); returns the sum of their magnitudes.
+LRA_SIMD float softpick_terms(float* s, std::int64_t n, float m, float at_zero) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t j = 0; j < n; ++j) {
+    const float u = shifted_expm1(s[j], m, at_zero);
+    sum += u > 0 ? u : -u;
+    s[j] = u;
+  }
+  return sum;
+}
+
+LRA_SIMD void picked(float* s, std::int64_t n, float factor) {
+  for (std::int64_t j = 0; j < n; ++j) s[j] = s[j] > 0 ? factor * s[j] : 0.0F;
+}
+
+// s: logits -> weights; d: dw -> e^(s - m) / denominator (dw [s > 0] - sign(s) sum of w dw).
+LRA_SIMD void softpick_backward(float* s, float* d, std::int64_t n, float m, float at_zero,
+                                float denominator, float factor) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t j = 0; j < n; ++j) {
+    const float u = shifted_expm1(s[j], m, at_zero);
+    sum += u > 0 ? u * d[j] : 0.0F;
+  }
+  sum /= denominator;
+  for (std::int64_t j = 0; j < n; ++j) {
+    const float u = shifted_expm1(s[j], m, at_zero);
+    const float e = fast::exp(s[j] - m);
+    const float sign = u > 0 ? 1.0F : (u < 0 ? -1.0F : 0.0F);
+    d[j] = factor * e / denominator * ((u > 0 ? d[j] : 0.0F) - sign * sum);
+    s[j] = u > 0 ? factor * u / denominator : 0.0F;
+  }
+}
+
+// m and e^-m of softpick.
+float softpick_shift(const float* s, std::int64_t n, float& at_zero) {
+  const float m = largest(s, n);
+  const float shift = m > 0 ? m : 0.0F;
+  at_zero = std::exp(-shift);
+  return shift;
+}
+
 }  // namespace
 
 void row_weights(const RowWeights& w, float* s, std::int64_t n, float& state) {
@@ -199,6 +314,17 @@ void row_weights(const RowWeights& w, float* s, std::int64_t n, float& state) {
     case RowRule::sparsemax:
       state = threshold(s, n);
       return cut(s, n, state, w.factor);
+    case RowRule::entmax15: {
+      const float m = largest(s, n);
+      state = entmax_threshold(s, n, m);
+      return entmax(s, n, m, state, w.factor);
+    }
+    case RowRule::softpick: {
+      float at_zero = 1;
+      const float m = softpick_shift(s, n, at_zero);
+      state = softpick_terms(s, n, m, at_zero) + kSoftpickEps;
+      return picked(s, n, w.factor / state);
+    }
   }
 }
 
@@ -222,6 +348,13 @@ void row_weights_backward(const RowWeights& w, float* s, float* dw, std::int64_t
       return softmax_backward(s, dw, n, w.factor);
     case RowRule::sparsemax:
       return sparsemax_backward(s, dw, n, state, w.factor);
+    case RowRule::entmax15:
+      return entmax_backward(s, dw, n, largest(s, n), state, w.factor);
+    case RowRule::softpick: {
+      float at_zero = 1;
+      const float m = softpick_shift(s, n, at_zero);
+      return softpick_backward(s, dw, n, m, at_zero, state, w.factor);
+    }
   }
 }
 

@@ -16,6 +16,8 @@ enum class RowRule {
   exp,        // e^min(s, 0), for logits that are at most 0 up to rounding; the slope at 0 is 1
   softmax,    // e^s / sum e^s
   sparsemax,  // the nearest point of the simplex, max(s - tau, 0) (Martins, Astudillo 2016)
+  entmax15,   // max(s / 2 - tau, 0)^2 with a sum of 1 (Peters, Niculae, Martins 2019)
+  softpick,   // max(e^s - 1, 0) / (sum |e^s - 1| + 1e-8 e^max(s)) (Zuhri et al. 2025)
 };
 
 struct RowWeights {
@@ -27,7 +29,8 @@ struct RowWeights {
 namespace kernels {
 
 // s[0..n-1]: logits -> weights. Rules that need the row whole leave what describes it in `state`
-// (softmax: the log of the sum; sparsemax: tau).
+// (softmax: the log of the sum; sparsemax: tau; entmax15: tau less half of the largest logit;
+// softpick: the denominator, divided by e^max(0, max s)).
 void row_weights(const RowWeights& w, float* s, std::int64_t n, float& state);
 // s: logits -> weights; dw: gradient of the weights -> gradient of the logits. `state` is as
 // row_weights left it.
