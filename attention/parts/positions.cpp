@@ -28,4 +28,21 @@ Angles angles(std::int64_t rows, std::int64_t length, double M) {
   return kept.angles;
 }
 
+// The angles of two tokens' pairs differ by (i - j) theta.
+double rotary_dot(const Plain& q, const Plain& k, std::int64_t h, std::int64_t i, std::int64_t j,
+                  double base) {
+  double sum = dot(q, k, h, i, j);
+  for (std::int64_t m = 0; m < q.dim(2) / 2; ++m) {
+    const double theta =
+        std::pow(base, -2 * static_cast<double>(m) / static_cast<double>(q.dim(2)));
+    const double angle = static_cast<double>(i - j) * theta;
+    const double a = q(h, i, 2 * m);
+    const double b = q(h, i, 2 * m + 1);
+    const double c = k(h, j, 2 * m);
+    const double d = k(h, j, 2 * m + 1);
+    sum += (std::cos(angle) - 1) * (a * c + b * d) + std::sin(angle) * (a * d - b * c);
+  }
+  return sum;
+}
+
 }  // namespace lra::attention

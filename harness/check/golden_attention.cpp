@@ -180,9 +180,17 @@ class AttentionCase {
     d.width = sizes_.width;
     d.max_length = max_length;
     d.cls = case_.hyper.value("cls", json(false)) == true;
+    d.layer = number("layer", 0);
+    d.layers = number("layers", d.layer + 1);
     attention_ = attention::create(variant_, options_);
     parameters_ = Parameters();
     attention_->build({parameters_, ""}, d);
+  }
+
+  // A count that the case states, or what it is without one.
+  [[nodiscard]] std::int64_t number(const char* key, std::int64_t otherwise) const {
+    const auto it = case_.hyper.find(key);
+    return it != case_.hyper.end() && it->is_number_integer() ? it->get<std::int64_t>() : otherwise;
   }
 
   // An input that is named as a parameter is one of its shape (axes of size 1 aside), or one a
