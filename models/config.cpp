@@ -14,13 +14,21 @@ void ModelConfig::options(OptionTable& t) {
       .choice("activation", activation, {"gelu_erf", "gelu_tanh", "relu"},
               "of the feed-forward block")
       .flag("attention_bias", attention_bias, "biases on the attention's projections")
-      .choice("positions", positions, {"learned", "sinusoidal", "sinusoidal_2d", "none"},
-              "position encoding; sinusoidal_2d: half of the features for the row of a square "
-              "image, half for the column")
-      .choice(
-          "pooling", pooling, {"cls", "first", "mean", "mean_all", "mean_zeroed", "sum", "last"},
-          "cls: a learned token in front; first: position 0; mean: over real positions; "
-          "mean_all: over all max_length positions; mean_zeroed: sum of real ones / padded_length")
+      .choice("positions", positions,
+              {"learned", "sinusoidal", "sinusoidal_2d", "rotary", "rotary_2d", "none"},
+              "position encoding; rotary: turns pairs of features of q and k; _2d: half of the "
+              "features for the row of a square image, half for the column")
+      .number("rotary_base", rotary_base, 1, 1e12, "base of the rotary frequencies")
+      .choice("rotary_pairs", rotary_pairs, {"interleaved", "half"},
+              "features turned together: (2m, 2m + 1), or (m, m + D/2)")
+      .choice("attention_gate", attention_gate, {"none", "head", "element"},
+              "sigmoid gate on the attention's output, from the block's input: one value for each "
+              "head, or for each feature")
+      .choice("pooling", pooling,
+              {"cls", "first", "mean", "mean_all", "mean_zeroed", "max", "max_all", "sum", "last"},
+              "cls: a learned token in front; first: position 0; mean, max: over real positions; "
+              "mean_all, max_all: over all max_length positions; mean_zeroed: sum of real ones / "
+              "padded_length")
       .integer("padded_length", padded_length, 0, 1 << 20, "divisor of mean_zeroed; 0: max_length")
       .integer("head_layers", head_layers, 1, 2, "hidden layers of the classifier: ff[, ff/2]")
       .choice("pair_features", pair_features, {"nli", "concat"},
@@ -41,10 +49,12 @@ void TrainConfig::options(OptionTable& t) {
   t.choice("optimizer", optimizer, {"adamw", "adam", "adam_l2"},
            "adam, adamw: decoupled weight decay; adam_l2: decay added to the gradient")
       .number("lr", lr, 0, 100, "base learning rate")
-      .choice("schedule", schedule,
-              {"rsqrt", "rsqrt_normalized", "cosine", "onecycle", "linear", "constant"},
-              "of the learning rate")
+      .choice(
+          "schedule", schedule,
+          {"rsqrt", "rsqrt_normalized", "cosine", "cosine_floor", "onecycle", "linear", "constant"},
+          "of the learning rate")
       .integer("warmup_steps", warmup_steps, 0, 100000000, "steps of linear warm-up")
+      .number("lr_floor", lr_floor, 0, 100, "learning rate at the end of cosine_floor")
       .number("weight_decay", weight_decay, 0, 10, "decoupled unless adam_l2")
       .number("beta1", beta1, 0, 0.99999, "first moment")
       .number("beta2", beta2, 0, 0.9999999, "second moment")

@@ -22,6 +22,9 @@ struct ModelConfig {
   std::string activation = "gelu_erf";
   bool attention_bias = true;
   std::string positions = "learned";
+  double rotary_base = 10000;
+  std::string rotary_pairs = "interleaved";
+  std::string attention_gate = "none";
   std::string pooling = "mean";
   std::int64_t padded_length = 0;
   std::int64_t head_layers = 1;
@@ -44,6 +47,7 @@ struct TrainConfig {
   double lr = 1e-4;
   std::string schedule = "onecycle";
   std::int64_t warmup_steps = 0;
+  double lr_floor = 0;
   double weight_decay = 0;
   double beta1 = 0.9;
   double beta2 = 0.999;

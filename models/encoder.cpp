@@ -1,5 +1,6 @@
 #include "models/encoder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -51,6 +52,42 @@ Norm add_norm(engine::Parameters& parameters, const std::string& name, std::int6
   return norm;
 }
 
+Value gate_heads(const Value& o, const Value& x, const Value& weight, const Value& bias) {
+  const Value gate = engine::linear(x, weight, bias);  // [N,H] or [N,H Dv]
+  return o * engine::sigmoid(engine::split_heads(gate, 1, o.dim(0)).front());
+}
+
+std::shared_ptr<const engine::Rotation> make_rotation(const ModelConfig& config,
+                                                      std::int64_t length, std::int64_t D,
+                                                      bool cls) {
+  const auto pairs =
+      config.rotary_pairs == "half" ? engine::RotaryPairs::half : engine::RotaryPairs::interleaved;
+  if (config.positions == "rotary") {
+    return std::make_shared<const engine::Rotation>(
+        engine::rotation(length, D, config.rotary_base, pairs));
+  }
+  if (config.positions != "rotary_2d") return nullptr;
+  const std::int64_t pixels = length - (cls ? 1 : 0);
+  const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(pixels))));
+  if (side * side != pixels || D % 4 != 0) {
+    fail(ErrorKind::config,
+         "model: positions rotary_2d need a square image and heads of width 4 m; got {} tokens, "
+         "width {}",
+         pixels, D);
+  }
+  engine::Rotation image = engine::rotation_2d(side, D, config.rotary_base, pairs);
+  if (cls) {
+    const auto behind = [](const engine::Tensor& table, float first) {
+      engine::Tensor longer = engine::Tensor::full({table.dim(0) + 1, table.dim(1)}, first);
+      std::copy_n(table.f32(), table.numel(), longer.f32() + table.dim(1));
+      return longer;
+    };
+    image.sin = behind(image.sin, 0);
+    image.cos = behind(image.cos, 1);
+  }
+  return std::make_shared<const engine::Rotation>(std::move(image));
+}
+
 EncoderLayer::EncoderLayer(const ModelConfig& config, engine::Parameters& parameters,
                            const std::string& prefix,
                            std::unique_ptr<attention::Attention> attention,
@@ -72,6 +109,17 @@ EncoderLayer::EncoderLayer(const ModelConfig& config, engine::Parameters& parame
                       config.qkv_width);
     out_ = add_affine(parameters, prefix + "attention.out", config.qkv_width, E,
                       config.attention_bias, config, Into::residual);
+  }
+  if (input_ == attention::Input::block &&
+      (config.attention_gate != "none" || config.positions.starts_with("rotary"))) {
+    fail(ErrorKind::config,
+         "model: rotary positions and attention_gate need an attention over heads; got one that "
+         "takes the block's input; set positions=learned, attention_gate=none");
+  }
+  if (config.attention_gate != "none") {
+    const bool head = config.attention_gate == "head";
+    gate_ = add_affine(parameters, prefix + "attention.gate", E,
+                       head ? config.heads : config.qkv_width, config.attention_bias, config);
   }
   attention_->build(attention::ParameterBuilder(parameters, prefix + "attention."), dimensions);
   if (config.feed_forward) {
@@ -116,13 +164,12 @@ attention::Heads EncoderLayer::project(const Value& h, const Pass& pass) const {
   const Value y = engine::linear(h, qkv_.weight.value(), bias);  // [N, P H D]
   const std::int64_t parts = input_ == attention::Input::heads ? 3 : 2;
   const auto projections = engine::split_heads(y, parts, config_.heads);
-  return {projections.front(),
-          projections[static_cast<std::size_t>(parts - 2)],
-          projections.back(),
-          pass.length,
-          pass.length,
-          h,
-          {}};
+  const Value q =
+      pass.rotation ? engine::rotate(projections.front(), *pass.rotation) : projections.front();
+  Value k = q;
+  if (parts == 3)
+    k = pass.rotation ? engine::rotate(projections[1], *pass.rotation) : projections[1];
+  return {q, k, projections.back(), pass.length, pass.length, h, {}};
 }
 
 attention::Heads EncoderLayer::heads(const Value& x, const Pass& pass) const {
@@ -135,8 +182,11 @@ Value EncoderLayer::mixed(const Value& h, const Value& residual, const Pass& pas
   if (input_ == attention::Input::block) {
     return residual + drop(attention::mix(*attention_, h, c), pass, "attention out");
   }
-  const Value o = engine::merge_heads(attention::attend(*attention_, project(h, pass), c));
-  return add_projection(o, out_, residual, pass, "attention out");
+  Value o = attention::attend(*attention_, project(h, pass), c);
+  if (gate_.weight.defined()) {
+    o = gate_heads(o, h, gate_.weight.value(), gate_.bias.defined() ? gate_.bias.value() : Value());
+  }
+  return add_projection(engine::merge_heads(o), out_, residual, pass, "attention out");
 }
 
 Value EncoderLayer::feed_forward(const Value& h, const Value& residual, const Pass& pass) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "attention/attention.h"
+#include "engine/fused/rotary.h"
 #include "models/config.h"
 
 namespace lra::models {
@@ -23,6 +24,8 @@ struct Pass {
   std::int64_t step = 0;
   std::map<std::string, engine::Tensor>* draws = nullptr;
   std::map<std::string, Value>* carried = nullptr;  // what layers leave for the next one
+  // How the rows of q and k are turned; null without rotary positions.
+  std::shared_ptr<const engine::Rotation> rotation;
 };
 
 // Gain and shift of a layer norm.
@@ -70,8 +73,21 @@ class EncoderLayer {
   attention::Input input_;
   bool residual_;  // the mixer takes and returns the residual stream
   Norm norm1_, norm2_;
-  Affine qkv_, out_, ff1_, ff2_;
+  Affine qkv_, out_, gate_, ff1_, ff2_;
 };
+
+// Gated attention (Qiu et al. 2025, arXiv 2505.06708): sigmoid(x W + b) o for an attention's output
+// o [H, N, Dv] before the output projection and the block's input x [N, E]; W [E, H], a gate for
+// each head, or [E, H Dv], one for each feature.
+[[nodiscard]] Value gate_heads(const Value& o, const Value& x, const Value& weight,
+                               const Value& bias);
+
+// The rotation of `length` positions, CLS included, of heads of width D; null unless the
+// configuration has rotary positions. With rotary_2d the pixels of a square image are turned and a
+// CLS token in front of them is not (ours). Throws Error(config).
+[[nodiscard]] std::shared_ptr<const engine::Rotation> make_rotation(const ModelConfig& config,
+                                                                    std::int64_t length,
+                                                                    std::int64_t D, bool cls);
 
 // Where a map's result goes.
 enum class Into { layer, residual };

@@ -2,6 +2,8 @@
 
 #include "models/encoder.h"
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "engine/runtime.h"
@@ -91,6 +93,90 @@ TEST_CASE("encoder: a mixer on the residual stream gets the block's dropout", "[
   CHECK_FALSE(identical(s.run(input(), 0).tensor(), whole));
   CHECK_FALSE(identical(s.run(input(), 0).tensor(), s.run(input(), 1).tensor()));
   CHECK(identical(s.run(input(), 1).tensor(), s.run(input(), 1).tensor()));
+}
+
+// A layer of one head around an attention, without feed-forward part.
+struct Layer {
+  Layer(const std::string& name, const std::string& positions, const std::string& gate) {
+    ModelConfig config;
+    config.width = config.qkv_width = kWidth;
+    config.heads = 1;
+    config.feed_forward = false;
+    config.positions = positions;
+    config.attention_gate = gate;
+    attention::Dimensions d;
+    d.head_dim = d.width = kWidth;
+    d.max_length = kReal;
+    pass.length = kReal;
+    pass.rotation = make_rotation(config, kReal, kWidth, false);
+    layer = std::make_unique<EncoderLayer>(config, parameters, "",
+                                           attention::create(name, nlohmann::json::object()),
+                                           attention::registry().at(name).traits, d);
+    parameters.initialise(1, engine::DType::f32);
+  }
+  [[nodiscard]] Tensor run(const Value& x) const {
+    const engine::ParameterScope scope(parameters, {});
+    return (*layer)(x, pass).tensor();
+  }
+  void fill(const std::string& name, float value) {
+    const auto* entry = parameters.find(name);
+    std::fill_n(parameters.tensor(*entry).f32(), entry->size, value);
+    parameters.refresh();
+  }
+
+  engine::Parameters parameters;
+  Pass pass;
+  std::unique_ptr<EncoderLayer> layer;
+};
+
+TEST_CASE("encoder: rotary products of queries and keys depend on the distance alone", "[unit]") {
+  const engine::WorkerScope worker;
+  const Layer l("softmax", "rotary", "none");
+  Tensor equal = input().tensor().clone();  // the same token in each row
+  for (std::int64_t i = 1; i < kRows; ++i)
+    std::copy_n(equal.f32(), kWidth, equal.f32() + i * kWidth);
+  const engine::ParameterScope scope(l.parameters, {});
+  const attention::Heads heads = l.layer->heads(Value(equal), l.pass);
+  const Value products = engine::matmul(heads.q, heads.k, {.transpose_b = true});
+  const auto at = [&](std::int64_t i, std::int64_t j) {
+    return products.tensor().f32()[i * kRows + j];
+  };
+  CHECK(at(5, 3) == testing::Approx(at(2, 0)).epsilon(1e-4));
+  CHECK(at(3, 7) == testing::Approx(at(1, 5)).epsilon(1e-4));
+  CHECK(at(5, 3) != testing::Approx(at(5, 5)).epsilon(1e-3));
+  CHECK(identical(heads.v.tensor().slice(0, 1),
+                  Layer("softmax", "none", "none").layer->heads(Value(equal), l.pass).v.tensor()));
+}
+
+float largest_difference(const Tensor& a, const Tensor& b) {
+  float difference = 0;
+  for (std::int64_t i = 0; i < a.numel(); ++i) {
+    difference = std::max(difference, std::abs(a.f32()[i] - b.f32()[i]));
+  }
+  return difference;
+}
+
+TEST_CASE("encoder: gates of the attention's output open, close and act on each head or feature",
+          "[unit]") {
+  const engine::WorkerScope worker;
+  const Tensor plain = Layer("softmax", "none", "none").run(input());
+  for (const std::string gate : {"head", "element"}) {
+    Layer l("softmax", "none", gate);
+    CHECK(l.parameters.find("attention.gate.weight")->shape[1] == (gate == "head" ? 1 : kWidth));
+    CHECK_FALSE(identical(l.run(input()), plain));
+    l.fill("attention.gate.weight", 0);
+    l.fill("attention.gate.bias", 40);  // sigmoid: 1
+    CHECK(largest_difference(l.run(input()), plain) < 1e-6F);
+    l.fill("attention.gate.bias", -100);  // 0: only the bias of the output projection is added
+    l.fill("attention.out.bias", 0);
+    CHECK(largest_difference(l.run(input()), input().tensor()) < 1e-6F);
+  }
+}
+
+TEST_CASE("encoder: rotary positions and gates are refused where there are no heads", "[unit]") {
+  CHECK_THROWS_AS(Layer("fnet", "rotary", "none"), Error);
+  CHECK_THROWS_AS(Layer("fnet", "none", "head"), Error);
+  CHECK_NOTHROW(Layer("fnet", "none", "none"));
 }
 
 }  // namespace

@@ -65,6 +65,11 @@ Tensor image_positions(std::int64_t pixels, std::int64_t width, bool cls) {
   return table;
 }
 
+// Pooling over all max_length positions, as LRA's code does: all of them are computed.
+bool pools_over_padding(const ModelConfig& config) {
+  return config.pooling == "mean_all" || config.pooling == "max_all";
+}
+
 }  // namespace
 
 Model::Model(const ModelConfig& config, const ModelTask& task, const std::string& attention,
@@ -92,6 +97,7 @@ Model::Model(const ModelConfig& config, const ModelTask& task, const std::string
   } else if (config.positions == "sinusoidal_2d") {
     sinusoids_ = image_positions(task.max_length, E, cls);
   }
+  rotation_ = make_rotation(config, longest, config.qkv_width / config.heads, cls);
   if (cls) cls_ = parameters_.add("embedding.cls", Shape{1, E}, engine::init::constant(0));
   const auto& entry = attention::registry().at(attention);
   for (std::int64_t i = 0; i < config.layers; ++i) {
@@ -141,8 +147,7 @@ std::int64_t Model::real_tokens(std::span<const std::uint16_t> ids) const {
 
 std::int64_t Model::encoder_rows(std::span<const std::uint16_t> ids) const {
   if (ids.empty()) return 0;
-  // mean_all pools over padding too, as LRA's code does: all of it is computed.
-  if (config_.pooling == "mean_all") return task_.max_length;
+  if (pools_over_padding(config_)) return task_.max_length;
   return bucket_length(real_tokens(ids) + (cls_.defined() ? 1 : 0));
 }
 
@@ -163,7 +168,7 @@ Model::Rows Model::arrange(std::span<const std::uint16_t> ids) const {
     std::stable_partition(rows.places.begin(), rows.places.end(),
                           [ids](std::int32_t i) { return ids[static_cast<std::size_t>(i)] != 0; });
   }
-  if (config_.pooling == "mean_all") {
+  if (pools_over_padding(config_)) {
     const std::size_t given = rows.places.size();
     rows.places.resize(static_cast<std::size_t>(rows.computed));
     std::iota(rows.places.begin() + static_cast<std::ptrdiff_t>(given), rows.places.end(),
@@ -189,6 +194,17 @@ Value Model::position_rows(const Rows& rows) const {
   const Value position = positions();
   if (!position.defined()) return position;
   return engine::embedding(position, Value(), rows.places, rows.computed, DType::f32);
+}
+
+// The rotation of rows in any order.
+std::shared_ptr<const engine::Rotation> Model::rotation_of(const Rows& rows) const {
+  if (!rotation_ || rows.in_order) return rotation_;
+  const Tensor index({static_cast<std::int64_t>(rows.places.size())}, DType::i32);
+  std::copy(rows.places.begin(), rows.places.end(), index.i32());
+  engine::Rotation turned = *rotation_;
+  turned.sin = engine::gather_rows(Value(rotation_->sin), index).tensor();
+  turned.cos = engine::gather_rows(Value(rotation_->cos), index).tensor();
+  return std::make_shared<const engine::Rotation>(std::move(turned));
 }
 
 // (pixel/255 - mean) / std projected to the width.
@@ -228,6 +244,7 @@ Value Model::embed(std::span<const std::uint16_t> ids, Pass& pass) const {
   }
   Rows rows = arrange(ids);
   pass.length = rows.length;
+  pass.rotation = rotation_of(rows);
   Value x = config_.input == "pixels" ? embed_pixels(rows) : embed_tokens(std::move(rows));
   if (!pass.training || config_.dropout == 0) return x;
   return engine::dropout(x, config_.dropout, pass.key.of("embedding"));
@@ -255,6 +272,11 @@ Value pool_rows(const std::string& kind, const Value& x, std::int64_t length,
                 std::int64_t divisor) {
   const std::int64_t N = x.dim(0);
   if (kind == "cls" || kind == "first") return cast(engine::slice(x, 0, 0, 1), DType::f32);
+  if (kind == "max" || kind == "max_all") {
+    const std::int64_t counted = kind == "max_all" ? N : length;
+    if (counted == 0) return Value(Tensor::zeros({1, x.dim(1)}));
+    return cast(engine::max(engine::slice(x, 0, 0, counted), 0), DType::f32);
+  }
   if (kind == "last") return cast(engine::slice(x, 0, length - 1, 1), DType::f32);
   const std::int64_t counted = kind == "mean_all" ? N : length;
   Tensor weights = Tensor::zeros({1, N}, x.dtype());

@@ -78,6 +78,7 @@ class Model {
   [[nodiscard]] Value embed_pixels(const Rows& rows) const;
   [[nodiscard]] Value position_rows(const Rows& rows) const;
   [[nodiscard]] Value positions() const;
+  [[nodiscard]] std::shared_ptr<const engine::Rotation> rotation_of(const Rows& rows) const;
   void build_head();
 
   ModelConfig config_;
@@ -86,6 +87,7 @@ class Model {
   Parameter table_, positions_, cls_;
   Affine pixel_;
   engine::Tensor sinusoids_;
+  std::shared_ptr<const engine::Rotation> rotation_;  // of all positions; null: not rotary
   std::vector<std::unique_ptr<EncoderLayer>> layers_;
   Norm final_norm_;
   std::vector<Affine> head_;

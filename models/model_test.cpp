@@ -2,11 +2,13 @@
 
 #include "models/model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "engine/runtime.h"
 #include "engine/testing/testing.h"
+#include "models/schedule.h"
 #include "tests/catch.h"
 
 namespace lra::models {
@@ -241,6 +243,50 @@ TEST_CASE("model: gpt2 initial values leave the residual stream to the embedding
     CHECK(deviation(prefix + "ff2.weight") == testing::Approx(0.01).epsilon(0.05));
     CHECK(deviation(prefix + "ff2.bias") == 0);
   }
+}
+
+TEST_CASE("model: rotary positions are those of the tokens' places, whatever is left out before",
+          "[unit]") {
+  const engine::WorkerScope worker;
+  ModelTask task = small_task(16);
+  task.zero_is_padding = true;
+  const auto model = make_model(small_config("mean", "rotary"), task);
+  const auto largest_difference = [&](const std::vector<std::uint16_t>& a,
+                                      const std::vector<std::uint16_t>& b) {
+    const std::vector<float> x = logits(*model, a);
+    const std::vector<float> y = logits(*model, b);
+    float difference = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      difference = std::max(difference, std::abs(x[i] - y[i]));
+    }
+    return difference;
+  };
+  // All places shifted alike: the same. A gap in the middle: not.
+  CHECK(largest_difference({3, 1, 4, 1, 5}, {0, 0, 3, 1, 4, 1, 5}) < 1e-5F);
+  CHECK(largest_difference({3, 1, 4, 1, 5}, {3, 1, 0, 0, 4, 1, 5}) > 1e-5F);
+  CHECK_THROWS_AS(make_model(small_config("mean", "rotary_2d"), small_task(15)), Error);
+}
+
+TEST_CASE("model: max pools the real tokens, max_all the padding too", "[unit]") {
+  const Value x(Tensor::from({4, 2}, std::vector<float>{1, -5, 3, -4, 9, -1, 2, -2}));
+  CHECK(pool_rows("max", x, 2, 0).tensor().to_floats() == std::vector<float>{3, -4});
+  CHECK(pool_rows("max_all", x, 2, 0).tensor().to_floats() == std::vector<float>{9, -1});
+  CHECK(pool_rows("max", x, 0, 0).tensor().to_floats() == std::vector<float>{0, 0});
+}
+
+TEST_CASE("model: cosine_floor climbs linearly and falls to its floor", "[unit]") {
+  TrainConfig config;
+  config.schedule = "cosine_floor";
+  config.lr = 1;
+  config.lr_floor = 0.2;
+  config.warmup_steps = 10;
+  config.steps = 110;
+  CHECK(learning_rate(config, 0) == 0.0);
+  CHECK(learning_rate(config, 5) == testing::Approx(0.5));
+  CHECK(learning_rate(config, 10) == testing::Approx(1.0));
+  CHECK(learning_rate(config, 60) == testing::Approx(0.6));
+  CHECK(learning_rate(config, 110) == testing::Approx(0.2));
+  CHECK(learning_rate(config, 500) == testing::Approx(0.2));
 }
 
 }  // namespace

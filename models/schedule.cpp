@@ -30,6 +30,12 @@ double learning_rate(const TrainConfig& config, std::int64_t step) {
     const double progress = std::fmod(std::max(0.0, s - w) / T, 1.0);
     return config.lr * warm * std::max(0.0, 0.5 * (1 + std::cos(std::numbers::pi * progress)));
   }
+  if (config.schedule == "cosine_floor") {
+    if (s < w) return config.lr * warm;
+    const double progress = std::min(1.0, (s - w) / std::max(1.0, T - w));
+    const double half = 0.5 * (1 + std::cos(std::numbers::pi * progress));
+    return config.lr_floor + (config.lr - config.lr_floor) * half;
+  }
   if (config.schedule == "onecycle") {
     const double at = cycle_position(config, s);
     const double low = config.lr / 25;

@@ -5,9 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <set>
 
+#include "attention/attention.h"
 #include "engine/ops.h"
 #include "engine/runtime.h"
+#include "models/encoder.h"
 #include "models/optimizer.h"
 #include "models/schedule.h"
 
@@ -144,6 +148,91 @@ GoldenComputed run_cross_entropy(const GoldenCase& c, DType) {
   return computed;
 }
 
+// Sequences b of inputs as leaves; outputs and gradients back into the case's places.
+GoldenComputed run_sequences(
+    const GoldenCase& c, DType type, const std::set<std::string>& shared,
+    const std::function<std::map<std::string, Value>(std::map<std::string, Value>&, std::int64_t)>&
+        operation) {
+  const engine::WorkerScope worker;
+  GoldenComputed computed = make_computed(c);
+  const std::int64_t B = required(c.inputs, c.inputs.count("q") != 0 ? "q" : "o", 4).shape[0];
+  for (std::int64_t b = 0; b < B; ++b) {
+    engine::Tape tape;
+    std::map<std::string, Value> leaves;
+    for (const auto& [key, input] : c.inputs) {
+      const bool whole = shared.count(key) != 0;
+      leaves[key] = tape.leaf((whole ? input : input.slice(b)).tensor(type));
+    }
+    std::vector<std::pair<Value, Tensor>> seeds;
+    for (const auto& [name, value] : operation(leaves, b)) {
+      add_values(value.tensor(), output(computed, name), b * value.tensor().numel());
+      if (const auto upstream = c.grad_out.find(name); upstream != c.grad_out.end()) {
+        seeds.emplace_back(value, upstream->second.slice(b).tensor(value.dtype()));
+      }
+    }
+    tape.backward(seeds);
+    for (auto& [key, gradient] : computed.gradients) {
+      const Tensor& value = leaves[key].gradient()->value();
+      if (!value.defined()) continue;
+      add_values(value, gradient, shared.count(key) != 0 ? 0 : b * value.numel());
+    }
+  }
+  return computed;
+}
+
+// softmax(D^-1/2 q k^T) v of one sequence; rows of padded queries are 0.
+Value softmax_heads(const GoldenCase& c, std::int64_t b, const Value& q, const Value& k,
+                    const Value& v) {
+  const std::int64_t n = c.masked ? c.lengths.at(static_cast<std::size_t>(b)) : k.dim(1);
+  const auto softmax = attention::create("softmax", nlohmann::json::object());
+  const attention::Heads heads{q, k, v, std::min(n, q.dim(1)), n, {}, {}};
+  return attention::attend(*softmax, heads, {});
+}
+
+// The encoder's rotary positions, of q and k alone or within softmax attention.
+GoldenComputed run_rotary(const GoldenCase& c, DType type) {
+  if (c.hyper.value("zeroed", false)) {
+    GoldenComputed skipped;
+    skipped.not_offered = "zeroed = true";
+    return skipped;
+  }
+  models::ModelConfig config;
+  config.positions = word(c, "positions");
+  config.rotary_pairs = word(c, "rotary_pairs");
+  config.rotary_base = number(c, "rotary_base");
+  const GoldenTensor& q = required(c.inputs, "q", 4);
+  const std::int64_t rows = std::max(q.shape[2], required(c.inputs, "k", 4).shape[2]);
+  const auto rotation = models::make_rotation(config, rows, q.shape[3], false);
+  return run_sequences(c, type, {}, [&](std::map<std::string, Value>& in, std::int64_t b) {
+    const Value turned_q = engine::rotate(in["q"], *rotation);
+    const Value turned_k = engine::rotate(in["k"], *rotation);
+    if (in.count("v") == 0) {
+      return std::map<std::string, Value>{{"q_out", turned_q}, {"k_out", turned_k}};
+    }
+    return std::map<std::string, Value>{{"out", softmax_heads(c, b, turned_q, turned_k, in["v"])}};
+  });
+}
+
+// The gate on an attention's output, of an output that is given or of softmax attention.
+GoldenComputed run_gate(const GoldenCase& c, DType type) {
+  const std::string kind = word(c, "attention_gate");
+  const GoldenTensor& o = required(c.inputs, c.inputs.count("o") != 0 ? "o" : "v", 4);
+  const std::int64_t gates = required(c.inputs, "Wg", 2).shape[0];
+  if (gates != (kind == "head" ? o.shape[1] : o.shape[1] * o.shape[3])) {
+    fail(ErrorKind::data, "golden: Wg has {} rows, which do not fit attention_gate {}", gates,
+         kind);
+  }
+  return run_sequences(
+      c, type, {"Wg", "bg"}, [&](std::map<std::string, Value>& in, std::int64_t b) {
+        const Value heads =
+            in.count("o") != 0 ? in["o"] : softmax_heads(c, b, in["q"], in["k"], in["v"]);
+        const Value bias = in.count("bg") != 0 ? cast(in["bg"], DType::f32) : Value();
+        const Value out = models::gate_heads(heads, in["x"], engine::transpose(in["Wg"]), bias);
+        const std::int64_t n = c.masked ? c.lengths.at(static_cast<std::size_t>(b)) : out.dim(1);
+        return std::map<std::string, Value>{{"out", engine::mask_rows(out, n)}};
+      });
+}
+
 models::TrainConfig schedule_config(const GoldenCase& c, const char* kind) {
   models::TrainConfig config;
   const std::string schedule = word(c, kind);
@@ -231,7 +320,8 @@ const std::map<std::string, BlockRunner, std::less<>>& block_runners() {
   static const std::map<std::string, BlockRunner, std::less<>> runners{
       {"activations", run_activation},        {"cross_entropy", run_cross_entropy},
       {"dual_head", run_dual_head},           {"embedding", run_embedding},
-      {"encoder_layer", run_encoder_layer},   {"layernorm", run_layer_norm},
+      {"encoder_layer", run_encoder_layer},   {"gate", run_gate},
+      {"layernorm", run_layer_norm},          {"rotary", run_rotary},
       {"masked_softmax", run_masked_softmax}, {"optimizers", run_optimizer},
       {"pool_head", run_pool_head},           {"schedules", run_schedule},
       {"tiny_classifier", run_classifier}};

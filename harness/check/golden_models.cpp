@@ -246,7 +246,9 @@ models::ModelConfig head_config(const GoldenCase& c, std::int64_t width) {
   config.ff_width = required(c.inputs, "W1", 2).shape[0];
   config.head_layers = c.inputs.count("Wm") != 0 ? 2 : 1;
   const std::string pool = word(c, "pool");
-  assign(config, {{"pooling", pool == "masked_mean" ? "mean" : pool}});
+  // Files say of which rows: masked_mean, masked_max are over the real ones.
+  const std::string kind = pool.starts_with("masked_") ? pool.substr(7) : pool;
+  assign(config, {{"pooling", kind}});
   return config;
 }
 
