@@ -6,6 +6,7 @@
 #include "attention/attention.h"
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/runtime.h"
 #include "harness/run/protocol.h"
 #include "models/presets.h"
@@ -231,7 +232,7 @@ std::string spec_digest(const RunSpec& spec) {
   leave_out_added_options(j);
   j.erase("deviations");
   j.erase("diagnostics");
-  return sha256_hex(j.dump());
+  return sha256_hex(json_text(j));
 }
 
 }  // namespace lra::harness

@@ -16,6 +16,7 @@
 #include "embedded/report_files.h"
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "results/analysis/leaderboard.h"
 
 namespace lra::results {
@@ -332,7 +333,7 @@ std::string render_report(const std::vector<Record>& records,
   const json data = report_data(kept, benches, studies, options);
   auto all_faults = faults;
   for (const json& fault : data["faults"]) all_faults.push_back({{}, fault.get<std::string>()});
-  std::string data_text = data.dump();
+  std::string data_text = json_text(data);
   // `</script>` in a label must not end the element.
   for (std::size_t at = 0; (at = data_text.find('<', at)) != std::string::npos;) {
     data_text.replace(at, 1, "\\u003c");

@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "engine/base/error.h"
+#include "engine/base/json.h"
 #include "results/analysis/leaderboard.h"
 #include "results/analysis/statistics.h"
 #include "results/record/metrics.h"
@@ -286,7 +287,7 @@ std::string json_text(const Comparison& comparison, bool all) {
                     {"only_after", comparison.only_after},
                     {"not_compared", comparison.not_compared},
                     {"environment", comparison.environment}};
-  return out.dump(2) + "\n";
+  return lra::json_text(out, 2) + "\n";
 }
 
 }  // namespace

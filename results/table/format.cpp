@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/json.h"
 #include "results/table/table.h"
 
 namespace lra::results {
@@ -432,7 +433,7 @@ std::string json_text(const Table& table) {
                     {"head", table.head},      {"columns", std::move(columns)},
                     {"rows", std::move(rows)}, {"notes", table.notes},
                     {"legend", table.legend}};
-  return out.dump(2) + "\n";
+  return lra::json_text(out, 2) + "\n";
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "engine/base/error.h"
+#include "engine/base/json.h"
 
 namespace lra::results {
 namespace {
@@ -165,7 +166,7 @@ std::string mark_letter(std::size_t index) {
 std::string render_table(const std::vector<Record>& records, const TableOptions& options) {
   if (options.format == "leaderboard") {
     const auto board = build_leaderboard(select_records(records, options), options.baseline);
-    return to_json(board).dump(2) + "\n";
+    return json_text(to_json(board), 2) + "\n";
   }
   return format_table(build_table(records, options), options.format);
 }
