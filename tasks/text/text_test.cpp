@@ -129,6 +129,10 @@ TEST_CASE("text: faults of the tree name the file", "[unit]") {
              ContainsSubstring("rating; got 3, expected 7..10"));
   CHECK_THAT(tree_fault("test/neg/7_7.txt", "x"),
              ContainsSubstring("rating; got 7, expected 1..4"));
+  for (const char* beside :
+       {"train/pos/7_6.txt", "train/pos/7_11.txt", "train/neg/7_5.txt", "train/neg/7_0.txt"}) {
+    CHECK_THAT(tree_fault(beside, "x"), ContainsSubstring("rating; got"));
+  }
   CHECK_THAT(tree_fault("test/neg/5_3.txt", "x"), ContainsSubstring("id 5 twice in one folder"));
   CHECK_THAT(tree_fault("test/neg/6_3.txt", ""),
              ContainsSubstring("6_3.txt: the document is empty"));
