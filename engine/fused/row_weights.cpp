@@ -238,8 +238,8 @@ constexpr float kSoftpickEps = 1e-8F;  // added to the denominator after the fac
 // e^-m (e^s - 1), by its series where the difference would cancel.
 inline float shifted_expm1(float s, float m, float at_zero) {
   constexpr float kSmall = 0.5F;
-  const float series =
-      s * (1 + s / 2 * (1 + s / 3 * (1 + s / 4 * (1 + s / 5 * (1 + s / 6 * (1 + s / 7))))));
+  const float tail = 1.0F / 120 + s * (1.0F / 720 + s * (1.0F / 5040));
+  const float series = s * (1 + s * (0.5F + s * (1.0F / 6 + s * (1.0F / 24 + s * tail))));
   const float difference = fast::exp(s - m) - at_zero;
   return s < kSmall && s > -kSmall ? at_zero * series : difference;
 }
@@ -268,14 +268,16 @@ LRA_SIMD void softpick_backward(float* s, float* d, std::int64_t n, float m, flo
   for (std::int64_t j = 0; j < n; ++j) {
     const float u = shifted_expm1(s[j], m, at_zero);
     sum += u > 0 ? u * d[j] : 0.0F;
+    s[j] = u;
   }
   sum /= denominator;
+  const float scaled = factor / denominator;
   for (std::int64_t j = 0; j < n; ++j) {
-    const float u = shifted_expm1(s[j], m, at_zero);
-    const float e = fast::exp(s[j] - m);
-    const float sign = u > 0 ? 1.0F : (u < 0 ? -1.0F : 0.0F);
-    d[j] = factor * e / denominator * ((u > 0 ? d[j] : 0.0F) - sign * sum);
-    s[j] = u > 0 ? factor * u / denominator : 0.0F;
+    const float u = s[j];
+    const float above = d[j] - sum;
+    const float below = u < 0 ? sum : 0.0F;
+    d[j] = scaled * (u + at_zero) * (u > 0 ? above : below);  // e^(s - m) = u + e^-m
+    s[j] = u > 0 ? scaled * u : 0.0F;
   }
 }
 
