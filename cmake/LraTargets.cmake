@@ -1,8 +1,9 @@
 # Helpers shared by every folder: warnings, sanitizers, one target per folder, tests.
 
 add_library(lra_warnings INTERFACE)
-target_compile_options(lra_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-                                              -Wnon-virtual-dtor)
+# In a batch, a local may have the name of something in another file.
+target_compile_options(lra_warnings INTERFACE -Wall -Wextra -Wpedantic $<$<NOT:$<BOOL:${LRA_UNITY}>>:-Wshadow>
+                                              -Wconversion -Wnon-virtual-dtor)
 # GCC 12 warns wrongly about string concatenation (gcc.gnu.org/PR105651).
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(lra_warnings INTERFACE -Wno-restrict)
@@ -20,18 +21,49 @@ if(LRA_SANITIZE)
   add_link_options(-fsanitize=${LRA_SANITIZE})
 endif()
 
+# lra_compile(<target> [OPTIMISE <level>])
+# How the sources of a target are compiled: with LRA_UNITY in batches of files that do not get in one
+# another's way (batches.awk). OPTIMISE: the level of a release build of a target with nothing hot.
+find_program(LRA_AWK NAMES awk REQUIRED)
+function(lra_compile target)
+  cmake_parse_arguments(ARG "" "OPTIMISE" "" ${ARGN})
+  if(NOT LRA_UNITY)
+    return()
+  endif()
+  if(ARG_OPTIMISE)
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O${ARG_OPTIMISE}>)
+  endif()
+  get_target_property(sources ${target} SOURCES)
+  list(FILTER sources INCLUDE REGEX "^[^$<>]*\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "^${PROJECT_BINARY_DIR}/")
+  execute_process(COMMAND ${LRA_AWK} -v size=12 -f ${PROJECT_SOURCE_DIR}/cmake/batches.awk ${sources}
+                  WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
+                  OUTPUT_VARIABLE lines OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  string(REPLACE "\n" ";" lines "${lines}")
+  foreach(line IN LISTS lines)
+    string(REGEX MATCH "^([0-9]+)\\|(.*)$" line "${line}")
+    set_source_files_properties(${CMAKE_MATCH_2} PROPERTIES UNITY_GROUP ${target}_${CMAKE_MATCH_1})
+  endforeach()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  # GCC takes a source that is included for a header, where such a member would be a fault.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  endif()
+endfunction()
+
 # lra_library(NAME <name> [SELF_REGISTERING] SOURCES ... [PUBLIC ...] [PRIVATE ...])
 # Defines the static library lra_<name> with the alias lra::<name>; its headers, the .h files of the
 # folder, are installed with it. SELF_REGISTERING: its files fill a registry before main() and nobody
 # names them, so that the linker would drop them from an archive; executables that use the library,
 # directly or not, get its object files.
 function(lra_library)
-  cmake_parse_arguments(ARG "SELF_REGISTERING" "NAME" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "SELF_REGISTERING" "NAME;OPTIMISE" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "lra_library ${ARG_NAME}: unknown arguments ${ARG_UNPARSED_ARGUMENTS}")
   endif()
   add_library(lra_${ARG_NAME} STATIC ${ARG_SOURCES})
   add_library(lra::${ARG_NAME} ALIAS lra_${ARG_NAME})
+  lra_compile(lra_${ARG_NAME} OPTIMISE ${ARG_OPTIMISE})
   set_target_properties(lra_${ARG_NAME} PROPERTIES EXPORT_NAME ${ARG_NAME})
   target_compile_features(lra_${ARG_NAME} PUBLIC cxx_std_20)
   target_include_directories(lra_${ARG_NAME} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
@@ -67,6 +99,7 @@ function(lra_add_test name)
   endif()
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
   add_executable(${name} ${ARG_SOURCES} $<TARGET_OBJECTS:lra_catch_main>)
+  lra_compile(${name} OPTIMISE 1)
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} Catch2::Catch2 lra_warnings)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${ARG_SOURCES})

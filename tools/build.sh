@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # build_preset PRESET [TARGET...]: configures build/PRESET and builds the targets (default: all).
-# A failed configuration prints its log; ccache is used where it is installed. Sourced, from the
-# root of the tree.
+# A failed configuration prints its log; ccache is used where it is installed. LRA_WERROR=ON in the
+# environment makes warnings errors. Sourced, from the root of the tree.
 
 build_preset() {
   local preset=$1 log options=()
@@ -10,6 +10,9 @@ build_preset() {
     # Relative to the tree: another checkout of the same sources finds the objects, too.
     export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
     options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  fi
+  if [ -n "${LRA_WERROR-}" ]; then
+    options+=(-DLRA_WERROR="$LRA_WERROR")
   fi
   log=$(mktemp)
   if ! cmake --preset "$preset" "${options[@]}" >"$log" 2>&1; then
