@@ -20,14 +20,6 @@ Tensor ones(std::int64_t n, DType dtype) {
   return t.slice(0, n);
 }
 
-Tensor cast(const Tensor& t, DType dtype) {
-  if (t.dtype() == dtype) return t;
-  Tensor result(t.shape(), dtype);
-  const Shape flat{t.numel()};
-  primitives::copy(view(t, flat), view(result, flat));
-  return result;
-}
-
 namespace {
 
 constexpr std::int64_t kColumns = 16;  // fewer are summed faster by a product with ones

@@ -9,8 +9,7 @@ namespace lra::engine::ops {
 // A constant tensor of ones [n], kept by the thread.
 [[nodiscard]] Tensor ones(std::int64_t n, DType dtype);
 
-// t in another type; t itself if it has it.
-[[nodiscard]] Tensor cast(const Tensor& t, DType dtype);
+using primitives::cast;
 
 // Sums t over the axes in which `shape` (of equal rank) is 1; result in `dtype`, scaled.
 [[nodiscard]] Tensor sum_to(const Tensor& t, const Shape& shape, DType dtype, float scale = 1.0F);

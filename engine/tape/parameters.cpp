@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "engine/compute/primitives/primitives.h"
-#include "engine/ops/internal.h"
 
 namespace lra::engine {
 namespace {

@@ -100,6 +100,8 @@ void layer_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& mea
 
 // Copies between views of equal shape; changes type and layout.
 void copy(const View& from, const View& to);
+// t in another type; t itself if it has it.
+[[nodiscard]] Tensor cast(const Tensor& t, DType dtype);
 
 enum class Reduction { sum, max };
 // Over the last axis of x [rows, C] into y [rows, 1].
