@@ -2,8 +2,17 @@
 // All differentiable operations.
 
 #include "engine/fused/block_attention.h"
+#include "engine/fused/diagonal_scan.h"
 #include "engine/fused/exp_product.h"
+#include "engine/fused/fourier.h"
+#include "engine/fused/gated_scan.h"
+#include "engine/fused/maxima.h"
+#include "engine/fused/rotary.h"
+#include "engine/fused/row_attention.h"
+#include "engine/fused/shifted_exp.h"
 #include "engine/fused/softmax_attention.h"
+#include "engine/fused/state_space.h"
+#include "engine/fused/taylor_features.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/convolution.h"
 #include "engine/ops/elementwise.h"

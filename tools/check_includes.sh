@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Checks the direction of includes: engine/base <- engine <- attention <- models <- harness; tasks and
-# results use engine/base alone, in tasks io <- the folder's own files <- one folder a task, in
-# results each level what is below it; oneDNN's header is included by one file of engine, Catch2's by the
+# results use engine/base alone. Within a folder each level has a row below: in engine base <- tensor <-
+# compute <- tape <- ops <- fused, in attention definition <- attention.h <- parts <- variants, in tasks
+# io <- the folder's own files <- one folder a task, in results each level what is below it. oneDNN's header is included by one file of engine, Catch2's by the
 # tests' shim; a file that calls an algorithm names <algorithm>, which GCC 12's other headers bring
 # along and GCC 14's do not. Prints each line that breaks a rule.
 #   tools/check_includes.sh [ROOT]
@@ -11,8 +12,16 @@ cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
 # What a folder may include, as a pattern of included paths.
 declare -A allowed=(
   [engine/base]='engine/base/'
+  [engine/tensor]='engine/(base|tensor)/'
+  [engine/compute]='engine/(base|tensor|compute)/'
+  [engine/tape]='engine/(base|tensor|compute|tape)/'
+  [engine/ops]='engine/((base|tensor|compute|tape|ops)/|runtime\.h)'
+  [engine/fused]='engine/((base|tensor|compute|tape|ops|fused)/|runtime\.h)'
   [engine]='engine/'
-  [attention]='(engine|attention)/'
+  [attention/definition]='(engine/(base|tensor)|attention/definition)/'
+  [attention/parts]='(engine/|attention/(definition|parts)/|attention/attention\.h)'
+  [attention]='(engine/|attention/(definition|parts)/|attention/[a-z_0-9]+\.h)'
+  [attention/check]='(engine|attention)/'
   [models]='(engine|attention|models)/'
   [tasks/io]='(engine/base|tasks/io)/'
   [tasks]='(engine/base/|tasks/io/|tasks/[a-z_0-9]+\.h)'
@@ -49,7 +58,8 @@ for file in $sources; do
   fi
   if [[ $file == *_test.cpp || $file == */test_*.h ]]; then
     pattern+='|tests/'
-    [[ $folder == tasks ]] && pattern+='|tasks/'
+    # A test may include what is above, too, within its folder.
+    [[ $file =~ ^(engine|attention|tasks)/ && $folder != engine/base ]] && pattern+="|${file%%/*}/"
   fi
   pattern+=')'
   while IFS=: read -r line text; do
@@ -59,6 +69,12 @@ for file in $sources; do
       complain "$file:$line: includes \"$included\", which $folder may not"
     fi
   done < <(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$file" || true)
+done
+
+for header in engine/ops/*.h engine/fused/*.h; do
+  if grep -qE '^(\[\[nodiscard\]\] )?Value ' "$header" && ! grep -qF "\"$header\"" engine/ops.h; then
+    complain "$header declares an operation; engine/ops.h does not include it"
+  fi
 done
 
 # shellcheck disable=SC2086
