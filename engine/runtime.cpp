@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <omp.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/resources.h"
 #include "engine/compute/onednn.h"
 #include "engine/compute/primitives/primitives.h"
 
@@ -26,12 +26,6 @@ std::string cpu_model() {
     if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
   }
   return "unknown";
-}
-
-int usable_cores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
-  return CPU_COUNT(&set);
 }
 
 const char* isa_name(dnnl::cpu_isa isa) {
@@ -76,7 +70,8 @@ Machine describe_machine() {
   result.cpu = cpu_model();
   const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
   result.isa = isa_name(isa);
-  result.cores = usable_cores();
+  restore_affinity();
+  result.cores = usable_cpus();
   const dnnl_version_t* version = dnnl::version();
   result.onednn =
       fmt::format("{}.{}.{} ({})", version->major, version->minor, version->patch, runtime_name());

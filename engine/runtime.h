@@ -16,6 +16,8 @@ struct Machine {
   bool avx512 = false;       // what oneDNN needs for bf16 and for a compiled softmax backward
   bool native_bf16 = false;  // AVX-512 BF16 or AMX
 };
+// The first call gives the calling thread the process's first affinity mask back (see
+// engine/base/resources.h).
 [[nodiscard]] const Machine& machine();
 
 // "f32" or "bf16" for "auto" (bf16 where the machine has it natively), "f32" or "bf16". Throws
