@@ -29,8 +29,8 @@ struct RowWeights {
 namespace kernels {
 
 // s[0..n-1]: logits -> weights. Rules that need the row whole leave what describes it in `state`
-// (softmax: the log of the sum; sparsemax: tau; entmax15: tau less half of the largest logit;
-// softpick: the denominator, divided by e^max(0, max s)).
+// (softmax: the log of the sum, rounded to f32; sparsemax: tau; entmax15: tau less half of the
+// largest logit; softpick: the denominator, divided by e^max(0, max s)).
 void row_weights(const RowWeights& w, float* s, std::int64_t n, float& state);
 // s: logits -> weights; dw: gradient of the weights -> gradient of the logits. `state` is as
 // row_weights left it.
