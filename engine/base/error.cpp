@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
+#include "engine/base/near.h"
 #include "engine/base/text.h"
 
 namespace lra {
@@ -45,17 +47,28 @@ int exit_code(ErrorKind kind) noexcept {
   return 1;
 }
 
-std::string unknown_name_message(std::string_view kind, std::string_view name,
-                                 const std::vector<std::string>& known) {
-  std::vector<std::string> near;
+std::vector<std::string> near_matches(std::string_view name,
+                                      const std::vector<std::string>& known) {
   constexpr std::size_t kLongestName = 200;  // the distance takes the product of both lengths
+  std::vector<std::pair<std::size_t, std::string>> near;
+  if (name.size() > kLongestName) return {};
   for (const auto& candidate : known) {
     const bool prefix = name.size() >= 3 && candidate.starts_with(name.substr(0, 3));
-    if (prefix || (name.size() <= kLongestName &&
-                   edit_distance(name, candidate) <= std::max<std::size_t>(2, name.size() / 3))) {
-      near.push_back(candidate);
+    const std::size_t distance = edit_distance(name, candidate);
+    if (prefix || distance <= std::max<std::size_t>(2, name.size() / 3)) {
+      near.emplace_back(distance, candidate);
     }
   }
+  std::stable_sort(near.begin(), near.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> names;
+  for (auto& [distance, candidate] : near) names.push_back(std::move(candidate));
+  return names;
+}
+
+std::string unknown_name_message(std::string_view kind, std::string_view name,
+                                 const std::vector<std::string>& known) {
+  const std::vector<std::string> near = near_matches(name, known);
   std::string message = fmt::format("unknown {} '{}'", kind, shortened(name));
   if (!near.empty()) message += fmt::format("; did you mean {}?", fmt::join(near, ", "));
   return message + fmt::format("; known: {}", fmt::join(known, ", "));

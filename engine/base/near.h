@@ -1,0 +1,15 @@
+#pragma once
+// Near matches of a mistyped word.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lra {
+
+// Those of `known` that begin with the same three letters or differ from `name` in few places, the
+// nearest first.
+[[nodiscard]] std::vector<std::string> near_matches(std::string_view name,
+                                                    const std::vector<std::string>& known);
+
+}  // namespace lra
