@@ -83,7 +83,7 @@ Tolerance definition_tolerance(const Traits& traits) {
 
 double DefinitionCheck::worst_gradient() const {
   double worst = 0;
-  for (const auto& [name, error] : gradient_errors) worst = std::max(worst, error);
+  for (const auto& [name, error] : gradient_errors) worst = worse(worst, error);
   return worst;
 }
 
@@ -102,12 +102,12 @@ DefinitionCheck check_definition(const Probe& probe, std::int64_t samples) {
   for (const auto& [name, tensor] : result.gradients) {
     const Plain gradient = probe.real_rows(name, tensor);
     const std::size_t size = gradient.data.size();
-    for (const double g : gradient.data) scale = std::max(scale, std::abs(g));
+    for (const double g : gradient.data) {
+      if (std::isfinite(g)) scale = std::max(scale, std::abs(g));
+    }
     double& worst = absolute[name];
     const auto note = [&](double actual, double expected, double weight) {
-      const double error = std::abs(actual - expected) / weight;
-      worst =
-          std::isfinite(error) ? std::max(worst, error) : std::numeric_limits<double>::infinity();
+      worst = worse(worst, std::abs(actual - expected) / weight);
     };
     std::vector<double> direction(size, 0.0);
     // Nothing depends on an input whose gradient is 0 everywhere, if a few entries agree.
@@ -117,7 +117,7 @@ DefinitionCheck check_definition(const Probe& probe, std::int64_t samples) {
     for (const std::size_t i : chosen) {
       direction[i] = 1;
       const double expected = differences.along(name, direction);
-      scale = std::max(scale, std::abs(expected));
+      if (std::isfinite(expected)) scale = std::max(scale, std::abs(expected));
       note(gradient.data[i], expected, 1);
       direction[i] = 0;
     }

@@ -128,6 +128,7 @@ Probe::Result Probe::run(const Tensors& inputs, const Tensor& upstream) const {
   context.length = setup_.length;
   context.training = upstream.defined();
   context.call = RandomKey(setup_.seed).of("call");
+  if (setup_.call != 0) context.call = context.call.of(setup_.call);
   context.fixed = RandomKey(setup_.seed).of("fixed");
   context.draws = &result.draws;
   context.carried = &carried;
@@ -182,17 +183,27 @@ PlainInputs Probe::plain(const Tensors& inputs, const std::map<std::string, Tens
   return in;
 }
 
+double worse(double a, double b) {
+  if (std::isnan(a) || std::isnan(b)) return std::numeric_limits<double>::quiet_NaN();
+  return std::max(a, b);
+}
+
+std::string error_text(double error) {
+  if (std::isnan(error)) return "NaN";
+  return std::isinf(error) ? "infinite" : fmt::format("{:.1e}", error);
+}
+
 double relative_error(const Plain& actual, const Plain& expected, double scale) {
   if (actual.shape != expected.shape) return std::numeric_limits<double>::infinity();
   double worst = 0;
   double largest = 0;
   for (std::size_t i = 0; i < expected.data.size(); ++i) {
     const double difference = std::abs(actual.data[i] - expected.data[i]);
-    if (!std::isfinite(difference)) return std::numeric_limits<double>::infinity();
-    worst = std::max(worst, difference);
+    worst = worse(worst, difference);
     largest = std::max(largest, std::abs(expected.data[i]));
   }
-  return worst / std::max(1e-3, scale > 0 ? scale : largest);
+  const double unit = std::max(1e-3, scale > 0 ? scale : largest);
+  return std::isfinite(worst) && std::isfinite(unit) ? worst / unit : worst;
 }
 
 std::vector<json> option_sets(const std::string& variant) {

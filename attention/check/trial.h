@@ -22,6 +22,7 @@ struct ProbeSetup {
   DType type = DType::f32;
   bool rounded = false;  // parameters and inputs are values that bf16 holds exactly
   std::uint64_t seed = 1;
+  std::uint64_t call = 0;  // another one draws other numbers at each call
 
   // Queries and keys alike.
   [[nodiscard]] static ProbeSetup self(std::int64_t length, std::int64_t rows);
@@ -72,7 +73,13 @@ class Probe {
   engine::Parameters parameters_;
 };
 
-// max |a - e| / max(1e-3, scale), with scale the largest |e| if it is 0; infinite for NaN.
+// The larger of two errors; NaN if one of them is.
+[[nodiscard]] double worse(double a, double b);
+// "2.1e-07", "NaN", "infinite".
+[[nodiscard]] std::string error_text(double error);
+
+// max |a - e| / max(1e-3, scale), with scale the largest |e| if it is 0. NaN if an entry is NaN,
+// infinite if one is or if the shapes differ.
 [[nodiscard]] double relative_error(const Plain& actual, const Plain& expected, double scale = 0);
 
 // Options at which a variant is checked at small sizes. The first set has small blocks, windows and
