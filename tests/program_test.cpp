@@ -654,7 +654,7 @@ TEST_CASE("run: what needs more memory than it may have is a record, the rest go
                          "--measure-seconds", "0"},
                         folder);
   INFO(o.err);
-  CHECK(o.code == 0);
+  CHECK(o.code == 1);
   CHECK_THAT(o.err, ContainsSubstring("--memory"));
   for (const auto& entry : fs::directory_iterator(folder.path / "r" / "runs")) {
     const auto record = lra::read_json(entry.path() / "result.json");

@@ -11,6 +11,7 @@
 #include "engine/base/file.h"
 #include "engine/runtime.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/output.h"
 #include "harness/run/record.h"
 #include "results/analysis/growth.h"
 
@@ -65,24 +66,23 @@ BenchOptions make_options(const BenchArguments& a, const std::string& attention)
 void print_profile(const BenchResult& r, int threads) {
   const double wall = r.profiled_seconds * threads;
   double known = 0;
-  fmt::print("    {:<26} {:>9} {:>10} {:>7}\n", "operation", "calls", "ms", "share");
+  say("    {:<26} {:>9} {:>10} {:>7}\n", "operation", "calls", "ms", "share");
   for (const auto& e : r.profile) {
     known += e.seconds;
-    fmt::print("    {:<26} {:>9} {:>10.1f} {:>6.1f}%\n", e.operation, e.calls, e.seconds * 1e3,
-               100 * e.seconds / wall);
+    say("    {:<26} {:>9} {:>10.1f} {:>6.1f}%\n", e.operation, e.calls, e.seconds * 1e3,
+        100 * e.seconds / wall);
   }
-  fmt::print("    {:<26} {:>9} {:>10.1f} {:>6.1f}%\n", "tape, scheduling, idle", "",
-             (wall - known) * 1e3, 100 * (wall - known) / wall);
+  say("    {:<26} {:>9} {:>10.1f} {:>6.1f}%\n", "tape, scheduling, idle", "", (wall - known) * 1e3,
+      100 * (wall - known) / wall);
 }
 
 void print_point(const std::string& attention, const BenchResult& r) {
   const auto& p = r.point;
   if (p.status != "completed") {
-    fmt::print("{:<20} {:>6}  {}\n", attention, p.n, p.status);
+    say("{:<20} {:>6}  {}\n", attention, p.n, p.status);
     return;
   }
-  fmt::print(
-      "{:<20} {:>6} {:>11.0f} {:>9.3f} {:>9.1f} [{:.1f}, {:.1f}] {:>9.1f} {:>9.1f} "
+  say("{:<20} {:>6} {:>11.0f} {:>9.3f} {:>9.1f} [{:.1f}, {:.1f}] {:>9.1f} {:>9.1f} "
       "{:>9.0f}%\n",
       attention, p.n, *p.tokens_per_second, *p.steps_per_second, p.step_ms->median, p.step_ms->p25,
       p.step_ms->p75, static_cast<double>(*p.peak_tensor_bytes) / 1e6,
@@ -94,9 +94,9 @@ void print_point(const std::string& attention, const BenchResult& r) {
 constexpr double kTimeSlack = 0.3;
 constexpr double kMemorySlack = 0.1;
 
-// Exponents of time and memory in n beside the claims, where there are two lengths or more; to
-// stderr where stdout is JSON. False if a claim is broken or there is too little to judge it by.
-bool report_growth(const results::BenchRecord& record, std::FILE* out) {
+// Exponents of time and memory in n beside the claims, where there are two lengths or more, told
+// through `out`. False if a claim is broken or there is too little to judge it by.
+bool report_growth(const results::BenchRecord& record, void (*out)(std::string_view)) {
   std::vector<double> n;
   std::vector<double> seconds;
   std::vector<double> bytes;
@@ -114,8 +114,8 @@ bool report_growth(const results::BenchRecord& record, std::FILE* out) {
     return fmt::format("n^{:.2f} ({} claimed: {})", v.measured, attention::growth_name(growth),
                        v.kept ? "kept" : "BROKEN");
   };
-  fmt::print(out, "{:<20} grows as {} in time, {} in memory\n", record.attention.name,
-             text(*time, traits.time), text(*memory, traits.memory));
+  out(fmt::format("{:<20} grows as {} in time, {} in memory\n", record.attention.name,
+                  text(*time, traits.time), text(*memory, traits.memory)));
   return time->kept && memory->kept;
 }
 
@@ -141,15 +141,14 @@ int bench(BenchArguments a) {
     fail(ErrorKind::usage, "bench: --check-growth needs two lengths or more in --n");
   }
   if (!a.json) {
-    fmt::print("{:<20} {:>6} {:>11} {:>9} {:>9} {:<14} {:>9} {:>9} {:>10}\n", "attention", "n",
-               "tokens/s", "steps/s", "step ms", "[quartiles]", "tensor MB", "RSS MB",
-               "not matmul");
+    say("{:<20} {:>6} {:>11} {:>9} {:>9} {:<14} {:>9} {:>9} {:>10}\n", "attention", "n", "tokens/s",
+        "steps/s", "step ms", "[quartiles]", "tensor MB", "RSS MB", "not matmul");
   }
   nlohmann::json all = nlohmann::json::array();
   std::vector<std::string> broken;
   for (const auto& name : a.attentions) {
     const results::BenchRecord record = bench_attention(a, name);
-    const bool kept = report_growth(record, a.json ? stderr : stdout);
+    const bool kept = report_growth(record, a.json ? write_note : write_out);
     if (a.check_growth && !kept) broken.push_back(record.attention.name);
     all.push_back(results::to_json(record));
     if (!a.out.empty()) {
@@ -158,9 +157,9 @@ int bench(BenchArguments a) {
                  all.back());
     }
   }
-  if (a.json) fmt::print("{}\n", all.dump(2));
+  if (a.json) say("{}\n", all.dump(2));
   if (broken.empty()) return 0;
-  fmt::print(stderr, "bench: growth broken or not measurable: {}\n", fmt::join(broken, ", "));
+  note("bench: growth broken or not measurable: {}\n", fmt::join(broken, ", "));
   return 1;
 }
 

@@ -2,10 +2,12 @@
 
 #include <fmt/core.h>
 
+#include "attention/check/checks.h"
 #include "engine/runtime.h"
 #include "harness/check/golden.h"
 #include "harness/check/gradients.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/output.h"
 
 namespace lra::harness::cli {
 namespace {
@@ -15,21 +17,56 @@ int golden(const std::vector<std::string>& paths, const std::string& precision) 
   GoldenOptions options;
   options.precision =
       engine::resolve_precision(precision) == "bf16" ? engine::DType::bf16 : engine::DType::f32;
-  options.on_case = [](const GoldenResult& result) { fmt::print("{}\n", golden_line(result)); };
-  options.on_error = [](const GoldenReport::FileError& error) {
-    fmt::print("ERROR {}\n", error.message);
-  };
+  options.on_case = [](const GoldenResult& result) { say("{}\n", golden_line(result)); };
+  options.on_error = [](const GoldenReport::FileError& error) { say("ERROR {}\n", error.message); };
   const GoldenReport report = check_golden({paths.begin(), paths.end()}, options);
-  fmt::print("{}\n", golden_summary(report));
+  say("{}\n", golden_summary(report));
   return report.exit_code();
 }
 
 int gradients(const std::string& name) {
   const engine::WorkerScope worker;
+  say("{}\n", gradient_legend());
   const auto results = check_gradients(
-      name, [](const GradientResult& result) { fmt::print("{}\n", gradient_line(result)); });
-  fmt::print("{}\n", gradient_summary(results));
+      name, [](const GradientResult& result) { say("{}\n", gradient_line(result)); });
+  say("{}\n", gradient_summary(results));
   return gradient_exit_code(results);
+}
+
+constexpr std::size_t kMostFaults = 5;  // shown of one check
+
+int variant(const std::string& name) {
+  const std::vector<std::string> names =
+      name == "all" ? attention::registry().names()
+                    : std::vector<std::string>{attention::registry().canonical(name)};
+  std::size_t ran = 0;
+  std::size_t failed = 0;
+  std::size_t skipped = 0;
+  for (const std::string& each : names) {
+    for (const attention::VariantCheck& check : attention::variant_checks()) {
+      const attention::Findings found = attention::run_check(check.name, each);
+      const std::string head = fmt::format("{} {:<13}", each, check.name);
+      if (!found.skipped.empty()) {
+        ++skipped;
+        say("SKIP {} {}\n", head, found.skipped);
+        continue;
+      }
+      ++ran;
+      failed += found.passed() ? 0 : 1;
+      say("{} {} {} ({} setting{})\n", found.passed() ? "PASS" : "FAIL", head, check.title,
+          found.settings, found.settings == 1 ? "" : "s");
+      for (std::size_t i = 0; i < found.faults.size() && i < kMostFaults; ++i) {
+        say("     {}\n", found.faults[i]);
+      }
+      if (found.faults.size() > kMostFaults) {
+        say("     and {} more\n", found.faults.size() - kMostFaults);
+      }
+      std::fflush(stdout);
+    }
+  }
+  say("{} checks of {} variant{}: {} passed, {} failed, {} skipped\n", ran, names.size(),
+      names.size() == 1 ? "" : "s", ran - failed, failed, skipped);
+  return failed == 0 ? 0 : 1;
 }
 
 }  // namespace
@@ -52,6 +89,10 @@ void add_check(CLI::App& app, Action& action) {
   auto name = std::make_shared<std::string>();
   gradient_command->add_option("NAME", *name, "variant, or all")->required();
   gradient_command->callback([=, &action] { action = [=] { return gradients(*name); }; });
+  auto* variant_command = check->add_subcommand(
+      "variant", "what every variant must keep, and what its traits claim, at small sizes");
+  variant_command->add_option("NAME", *name, "variant, or all")->required();
+  variant_command->callback([=, &action] { action = [=] { return variant(*name); }; });
 }
 
 }  // namespace lra::harness::cli

@@ -1,22 +1,90 @@
 #include "harness/cli/cli.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <new>
+#include <system_error>
 
 #include "engine/base/error.h"
+#include "engine/base/resources.h"
+#include "harness/cli/definitions.h"
+#include "harness/cli/output.h"
 #include "harness/cli/plugin.h"
 #include "harness/version.h"
 
 namespace lra::harness::cli {
 namespace {
 
+// What the value of an option can be, by the name of its type.
+CompletionWords completion_words() {
+  const auto names = [](const char* list) {
+    std::vector<std::string> words;
+    for (const auto& entry : list_of(list)) words.push_back(entry.at("name"));
+    return words;
+  };
+  return {{"TASK", names("tasks")},
+          {"ATTENTION", names("attention")},
+          {"PRESET", names("presets")},
+          {"PROTOCOL", names("protocols")},
+          {"SUITE", names("suites")}};
+}
+
+// The command itself, and what the build makes of all commands.
+void add_meta(CLI::App& app, Action& action) {
+  auto* help = app.add_subcommand("help", "show the help of a command");
+  auto path = std::make_shared<std::vector<std::string>>();
+  help->add_option("COMMAND", *path, "command and subcommand (default: all commands in brief)");
+  help->callback([&app, path, &action] {
+    action = [&app, path] {
+      const CLI::App* command = &app;
+      for (const std::string& name : *path) {
+        const auto found = command->get_subcommands(
+            [&name](const CLI::App* sub) { return sub->get_name() == name; });
+        if (found.empty()) {
+          std::vector<std::string> known;
+          for (const CLI::App* sub : command->get_subcommands(
+                   [](const CLI::App* each) { return !each->get_group().empty(); })) {
+            known.push_back(sub->get_name());
+          }
+          throw Error(ErrorKind::usage, unknown_name_message("command", name, known));
+        }
+        command = found.front();
+      }
+      write_out(command->help());
+      return 0;
+    };
+  });
+  auto* completion = app.add_subcommand("completion", "print the completion script of a shell");
+  completion->group("");
+  auto shell = std::make_shared<std::string>();
+  completion->add_option("SHELL", *shell, "bash")->required()->check(CLI::IsMember({"bash"}));
+  completion->callback([&app, &action] {
+    action = [&app] {
+      write_out(bash_completion(app, completion_words()));
+      return 0;
+    };
+  });
+  auto* man = app.add_subcommand("man", "print the manual page");
+  man->group("");
+  man->callback([&app, &action] {
+    action = [&app] {
+      write_out(manual(app, version()));
+      return 0;
+    };
+  });
+}
+
 int parse_and_act(int argc, char** argv) {
   CLI::App app{"Long-Range Arena on a CPU: train, measure and compare efficient attention.", "lra"};
   app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 done; 1 something failed: a check, a run, memory; 2 wrong use or "
+      "configuration;\n"
+      "3 data or files, an stdout that does not take the result included; 4 a run diverged;\n"
+      "130 stopped by a signal, and the same command continues.");
   app.set_version_flag("--version", "lra " + version());
   app.set_help_all_flag("--help-all", "help of all commands");
   std::vector<std::string> plugins;
@@ -37,12 +105,14 @@ int parse_and_act(int argc, char** argv) {
   add_check(app, action);
   add_new(app, action);
   add_study(app, action);
+  add_meta(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
     return app.exit(done);
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "lra: {}; see lra --help\n", error.what());
+    const std::string unknown = unknown_word(app);
+    note("lra: {}\n", unknown.empty() ? fmt::format("{}; see lra --help", error.what()) : unknown);
     return exit_code(ErrorKind::usage);
   }
   for (const std::string& plugin : plugins) load_plugin(plugin);
@@ -52,19 +122,30 @@ int parse_and_act(int argc, char** argv) {
 }  // namespace
 
 int run(int argc, char** argv) {
+  protect_streams();
+  restore_affinity();
   try {
-    return parse_and_act(argc, argv);
+    const int code = parse_and_act(argc, argv);
+    end_stdout();
+    return code;
   } catch (const Error& error) {
-    fmt::print(stderr, "lra: {}\n", error.what());
+    note("lra: {}\n", error.what());
     return exit_code(error.kind());
   } catch (const std::filesystem::filesystem_error& error) {
     fmt::print(stderr, "lra: {}: {}\n", error.path1().string(), error.code().message());
     return exit_code(ErrorKind::io);
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "lra: out of memory\n");
+    note("lra: out of memory\n");
+    return exit_code(ErrorKind::backend);
+  } catch (const std::system_error& error) {
+    if (std::ferror(stdout) != 0) {  // thrown by fmt::print
+      note("lra: stdout: cannot write the result: {}\n", error.code().message());
+      return exit_code(ErrorKind::io);
+    }
+    note("lra: internal error: {}\n", error.what());
     return exit_code(ErrorKind::backend);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "lra: internal error: {}\n", error.what());
+    note("lra: internal error: {}\n", error.what());
     return exit_code(ErrorKind::backend);
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 // The command line. Each command is a file here: it describes its options to CLI11 and, if chosen,
-// runs. Wrong use exits 2, a data fault 3, a diverged run 4, another fault 1, each with one line.
+// runs. Wrong use exits 2, a fault of data or files 3 (stdout included), a diverged run 4, another
+// fault 1, each with one line.
 
 #include <CLI/CLI.hpp>
 #include <functional>
@@ -9,6 +10,9 @@
 #include <vector>
 
 namespace lra::harness::cli {
+
+// Exit code of a run or suite that a signal stopped and the same command continues.
+inline constexpr int kInterrupted = 130;
 
 // What a command gives back to the shell.
 using Action = std::function<int()>;
@@ -30,6 +34,9 @@ void add_table(CLI::App& app, Action& action);
 
 // Task options of `--set task.NAME=VALUE` or `--set NAME=VALUE`. Throws Error(usage).
 [[nodiscard]] nlohmann::json task_settings(const std::vector<std::string>& settings);
+
+// The entries of `lra list WHAT`, each with its "name".
+[[nodiscard]] nlohmann::json list_of(const std::string& what);
 
 // Runs the program: parses, loads plugins, acts, reports errors.
 [[nodiscard]] int run(int argc, char** argv);

@@ -11,6 +11,7 @@
 #include "engine/base/error.h"
 #include "engine/base/json.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/output.h"
 #include "tasks/check.h"
 #include "tasks/io/fetch.h"
 
@@ -67,14 +68,14 @@ class FetchProgress {
     std::string text = fmt::format("{} {:.0f}", what, static_cast<double>(done) / unit);
     if (total > 0) text += fmt::format(" of {:.0f}", static_cast<double>(total) / unit);
     text += bytes ? " MB" : " files";
-    fmt::print(stderr, "{}{}{}", terminal_ ? "\r\x1b[K" : "", text, terminal_ ? "" : "\n");
+    note("{}{}{}", terminal_ ? "\r\x1b[K" : "", text, terminal_ ? "" : "\n");
     open_ = terminal_;
   }
   FetchProgress() = default;
   FetchProgress(const FetchProgress&) = delete;
   FetchProgress& operator=(const FetchProgress&) = delete;
   ~FetchProgress() {
-    if (open_) fmt::print(stderr, "\n");
+    if (open_) note("\n");
   }
 
  private:

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "harness/cli/output.h"
 
 namespace lra::harness::cli {
 namespace {
@@ -28,7 +29,7 @@ const char* phase_name(Progress::Phase phase) {
 
 }  // namespace
 
-EventStream::EventStream(const std::filesystem::path& path) {
+EventStream::EventStream(const std::filesystem::path& path) : path_(path.string()) {
   if (path.empty()) return;
   file_.open(path, std::ios::app);
   if (!file_) fail(ErrorKind::io, "{}: cannot open for events", path.string());
@@ -37,8 +38,12 @@ EventStream::EventStream(const std::filesystem::path& path) {
 void EventStream::write(json event) {
   if (!file_.is_open()) return;
   event["time"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-  file_ << event.dump() << '\n' << std::flush;
-  if (!file_) fail(ErrorKind::io, "events: cannot write; is the disk full?");
+  const std::string line = event.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
+  file_ << line << std::flush;
+  if (file_) return;
+  // An observer does not end what it observes.
+  note("lra: {}: cannot write events any more; is the disk full? The runs go on\n", path_);
+  file_.close();
 }
 
 void EventStream::suite(const Suite& suite) {
@@ -71,6 +76,11 @@ void EventStream::record(const std::string& run, const results::Record& record) 
 }
 
 void EventStream::phase(const std::string& name) { write({{"event", "phase"}, {"phase", name}}); }
+
+void EventStream::work(const std::string& phase, const std::vector<std::string>& runs,
+                       std::size_t first, std::size_t total) {
+  write({{"event", "work"}, {"phase", phase}, {"runs", runs}, {"first", first}, {"total", total}});
+}
 
 void EventStream::measured(const std::string& run, const Measurement& m) {
   json event{{"event", "measured"}, {"run", run}, {"peak_tensor_bytes", m.peak_tensor_bytes}};

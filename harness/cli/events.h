@@ -5,6 +5,8 @@
 //   {"event": "progress", "time": UTC, "run": NAME, "phase": "data" | "training" | "evaluation" |
 //    "finished", "step", "steps", "loss", "accuracy", "tokens_per_second", "seconds_left",
 //    "val_accuracy"}                                    fields that are not known yet are missing
+//   {"event": "work",     "time": UTC, "phase", "runs": [NAME...], "first", "total"}   of estimates
+//    and measurements: what is done now, `first` (from 1) being its number among `total`
 //   {"event": "record",   "time": UTC, "run": NAME, "status", "test_accuracy", "failure"}
 //   {"event": "end",      "time": UTC, "completed": NUMBER, "stopped": BOOL}
 
@@ -12,6 +14,7 @@
 #include <fstream>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "harness/suite/execute.h"
 
@@ -20,7 +23,8 @@ namespace lra::harness::cli {
 class EventStream {
  public:
   // Appends to the file, so that a continued suite continues its stream. Throws Error(io) if it
-  // cannot be opened; an empty path writes nothing.
+  // cannot be opened; an empty path writes nothing. A write that fails ends the stream with a line
+  // on stderr, not the suite.
   explicit EventStream(const std::filesystem::path& path);
   void suite(const Suite& suite);
   void progress(const std::string& run, const Progress& progress);
@@ -28,11 +32,14 @@ class EventStream {
   void measured(const std::string& run, const Measurement& measurement);
   void bench(const results::BenchRecord& record, const results::BenchPoint& point);
   void phase(const std::string& name);
+  void work(const std::string& phase, const std::vector<std::string>& runs, std::size_t first,
+            std::size_t total);
   void usage(const std::string& phase, const Usage& usage);
   void end(std::size_t completed, bool stopped);
 
  private:
   void write(nlohmann::json event);
+  std::string path_;
   std::ofstream file_;
 };
 

@@ -201,13 +201,17 @@ void print_markdown(const std::string& what, const json& all) {
   }
 }
 
-int list(const std::string& what, const std::string& format) {
-  const std::vector<std::pair<std::string, json (*)()>> lists{
+const std::vector<std::pair<std::string, json (*)()>>& lists() {
+  static const std::vector<std::pair<std::string, json (*)()>> all{
       {"tasks", list_tasks},         {"attention", list_attention}, {"presets", list_presets},
       {"protocols", list_protocols}, {"suites", list_suites},       {"published", list_published},
       {"metrics", list_metrics}};
+  return all;
+}
+
+int list(const std::string& what, const std::string& format) {
   json result = json::object();
-  for (const auto& [name, make] : lists) {
+  for (const auto& [name, make] : lists()) {
     if (what.empty() || what == name) result[name] = make();
   }
   if (format == "md") {
@@ -223,6 +227,13 @@ int list(const std::string& what, const std::string& format) {
 }
 
 }  // namespace
+
+json list_of(const std::string& what) {
+  for (const auto& [name, make] : lists()) {
+    if (name == what) return make();
+  }
+  return json::array();
+}
 
 void add_list(CLI::App& app, Action& action) {
   auto* command =

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "harness/cli/output.h"
+
 namespace lra::harness::cli {
 std::string describe_seconds(double seconds) {
   const auto s = static_cast<std::int64_t>(seconds);
@@ -34,12 +36,11 @@ ProgressLine::ProgressLine(std::string label)
 
 void ProgressLine::show(const std::string& text, bool keep) {
   if (terminal_) {
-    fmt::print(stderr, "\r\033[K{}  {}{}", label_, text, keep ? "\n" : "");
+    note("\r\033[K{}  {}{}", label_, text, keep ? "\n" : "");
     open_ = !keep;
   } else {
-    fmt::print(stderr, "{}  {}\n", label_, text);
+    note("{}  {}\n", label_, text);
   }
-  std::fflush(stderr);
 }
 
 void ProgressLine::operator()(const Progress& p) {
@@ -65,7 +66,7 @@ void ProgressLine::operator()(const Progress& p) {
 }
 
 void ProgressLine::end() {
-  if (open_) fmt::print(stderr, "\n");
+  if (open_) note("\n");
   open_ = false;
 }
 

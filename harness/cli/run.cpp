@@ -1,10 +1,11 @@
 // lra run: a whole suite, then its table.
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
@@ -12,6 +13,7 @@
 #include "engine/runtime.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/events.h"
+#include "harness/cli/output.h"
 #include "harness/cli/report.h"
 #include "harness/cli/signals.h"
 #include "harness/cli/suite_view.h"
@@ -29,7 +31,7 @@ struct RunArguments {
   std::vector<std::string> settings;
   int threads = 0;
   double checkpoint_seconds = 30, memory_gb = 0, measure_seconds = 1;
-  bool dry_run = false;
+  bool dry_run = false, keep_going = false;
 };
 
 // "3 h 20 min", "45 s".
@@ -54,17 +56,17 @@ struct Total {
 void print_cost(const Estimate& cost, int threads, Total& total) {
   const std::int64_t bytes = bytes_of({cost.memory}, threads);
   if (cost.known) {
-    fmt::print("{}, {} MB\n", duration(cost.seconds), megabytes(bytes));
+    say("{}, {} MB\n", duration(cost.seconds), megabytes(bytes));
   } else {
-    fmt::print("more memory than there is\n");
+    say("more memory than there is\n");
   }
   total.add(cost.seconds, bytes);
 }
 
 void print_runs(const Suite& suite, int threads, Total& total) {
   for (const SuiteRun& run : suite.runs) {
-    fmt::print("  {:<48} {} steps of {}, {}: ", run.name, run.spec.train.steps,
-               run.spec.train.batch_size, run.spec.precision);
+    say("  {:<48} {} steps of {}, {}: ", run.name, run.spec.train.steps, run.spec.train.batch_size,
+        run.spec.precision);
     std::fflush(stdout);
     print_cost(estimate(run.spec, threads), threads, total);
   }
@@ -75,8 +77,8 @@ void print_bench(const SuiteBench& bench, int threads, Total& total) {
     for (BenchOptions options : bench.variants) {
       options.mode = mode;
       options.threads = threads;
-      fmt::print("  {:<48} {} lengths, batch {}, {}: ", options.attention + " " + mode,
-                 bench.lengths.size(), options.batch, options.precision);
+      say("  {:<48} {} lengths, batch {}, {}: ", options.attention + " " + mode,
+          bench.lengths.size(), options.batch, options.precision);
       std::fflush(stdout);
       print_cost(estimate_bench(options, bench.lengths), threads, total);
     }
@@ -85,13 +87,12 @@ void print_bench(const SuiteBench& bench, int threads, Total& total) {
 
 int print_plan(const Suite& suite, int wanted_threads) {
   const int threads = wanted_threads > 0 ? wanted_threads : engine::machine().cores;
-  fmt::print("{}: {}\nat most, from trial steps at full length on this machine:\n", suite.name,
-             suite.description);
+  say("{}: {}\nat most, from trial steps at full length on this machine:\n", suite.name,
+      suite.description);
   Total total;
   print_runs(suite, threads, total);
   if (suite.bench) print_bench(*suite.bench, threads, total);
-  fmt::print("{} runs, {}, {} MB\n", suite.runs.size(), duration(total.seconds),
-             megabytes(total.bytes));
+  say("{} runs, {}, {} MB\n", suite.runs.size(), duration(total.seconds), megabytes(total.bytes));
   return 0;
 }
 
@@ -99,8 +100,8 @@ int print_plan(const Suite& suite, int wanted_threads) {
 void finish(const std::vector<results::Record>& records,
             const std::vector<results::BenchRecord>& benches, const std::filesystem::path& out) {
   const auto show = [&out](const char* file, const std::string& text) {
-    fmt::print("\n{}\n", text);
     write_file_atomic(out / file, text);
+    say("\n{}\n", text);
   };
   results::TableOptions table;
   if (!benches.empty()) show("efficiency.md", results::render_efficiency(benches));
@@ -113,13 +114,34 @@ void finish(const std::vector<results::Record>& records,
     write_json(out / "leaderboard.json", results::to_json(board));
   }
   write_report({out.string()}, out / "report.html", table);
-  if (!benches.empty()) fmt::print("efficiency {}\n", (out / "efficiency.md").string());
+  if (!benches.empty()) say("efficiency {}\n", (out / "efficiency.md").string());
   if (!records.empty()) {
-    fmt::print("table      {}\n", (out / "table.md").string());
-    fmt::print("board      {}\n", (out / "leaderboard.json").string());
+    say("table      {}\n", (out / "table.md").string());
+    say("board      {}\n", (out / "leaderboard.json").string());
   }
-  fmt::print("report     {}\n", (out / "report.html").string());
-  if (!records.empty()) fmt::print("runs       {}\n", (out / "runs").string());
+  say("report     {}\n", (out / "report.html").string());
+  if (!records.empty()) say("runs       {}\n", (out / "runs").string());
+}
+
+// Each cause once with its runs, on stderr; returns the suite's exit code.
+int report_failures(const Suite& suite, const std::vector<results::Record>& records) {
+  int code = 0;
+  for (const results::Status status : {results::Status::failed, results::Status::diverged}) {
+    std::map<std::string, std::vector<std::string>> causes;
+    std::size_t runs = 0;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      if (records[i].status != status) continue;
+      ++runs;
+      causes[records[i].failure.value_or("no reason recorded")].push_back(suite.runs[i].name);
+    }
+    if (runs == 0) continue;
+    if (code == 0) code = status == results::Status::failed ? 1 : exit_code(ErrorKind::numeric);
+    note("lra: {} of {} runs {}\n", runs, records.size(), results::name_of(status));
+    for (const auto& [cause, names] : causes) {
+      note("  {}\n    {}\n", cause, fmt::join(names, "\n    "));
+    }
+  }
+  return code;
 }
 
 // Keeps other processes out of the folder while it lives.
@@ -151,31 +173,28 @@ int run(const RunArguments& a) {
   options.memory_bytes = static_cast<std::int64_t>(a.memory_gb * 1e9);
   options.checkpoint_seconds = a.checkpoint_seconds;
   options.measure_seconds = a.measure_seconds;
-  options.stop = &stop_on_signals();
+  const std::atomic<bool>& stop = stop_on_signals();
+  options.stop = &stop;
   SuiteOutcome outcome;
   std::vector<results::BenchRecord> benches;
   {
-    SuiteView view(suite, events);
+    SuiteView view(suite, events, stop);
     if (suite.bench) benches = run_suite_bench(suite, options, view);
     outcome = run_suite(suite, options, view);
   }
   const bool stopped = outcome.stopped() || (suite.bench && !bench_is_complete(suite, benches));
   events.end(outcome.ended(), stopped);
   if (stopped) {
-    fmt::print(stderr, "lra: stopped after {} of {} runs; the same command continues\n",
-               outcome.ended(), suite.runs.size());
-    return 130;
+    note("lra: stopped after {} of {} runs; the same command continues\n", outcome.ended(),
+         suite.runs.size());
+    return kInterrupted;
   }
   std::vector<results::Record> records;
   for (auto& record : outcome.records) records.push_back(std::move(*record));
   finish(records, benches, out);
-  for (const auto& record : records) {
-    if (record.status == results::Status::failed) {
-      fmt::print(stderr, "lra: {} on {} failed: {}\n", record.attention.name, record.task.name,
-                 record.failure.value_or(""));
-    }
-  }
-  return 0;
+  std::fflush(stdout);
+  const int code = report_failures(suite, records);
+  return a.keep_going ? 0 : code;
 }
 
 }  // namespace
@@ -202,6 +221,12 @@ void add_run(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--events", a->events, "append a stream of JSON lines to this file");
   command->add_flag("--dry-run", a->dry_run, "print the plan with its time and memory");
+  command->add_flag("--keep-going", a->keep_going,
+                    "exit code 0 although runs failed or diverged; all others run in either case");
+  command->footer(
+      "Exit codes: 0 all runs completed; 1 a run failed; 4 a run diverged and none failed;\n"
+      "2 wrong use or suite; 3 data or files, stdout included; 130 stopped by Ctrl-C, SIGTERM,\n"
+      "SIGHUP, SIGUSR1 or SIGXCPU: the same command continues.");
   command->callback([a, &action] { action = [a] { return run(*a); }; });
 }
 

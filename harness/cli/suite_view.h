@@ -1,6 +1,7 @@
 #pragma once
 // What `lra run` shows while it works, and its stream of events.
 
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -11,13 +12,16 @@
 namespace lra::harness::cli {
 
 // On a terminal a block of lines that is redrawn in place: the suite, then a line a run (where the
-// block would not fit, the runs that go on). Elsewhere plain lines whenever something new is known,
-// for each run at most one in ten seconds while it trains. Both to stderr: stdout is for results.
+// block would not fit, the runs that go on); runs that fail scroll away above it. Elsewhere plain
+// lines whenever something new is known, for each run at most one in ten seconds while it trains.
+// Both to stderr: stdout is for results.
 class SuiteView final : public SuiteObserver {
  public:
-  SuiteView(const Suite& suite, EventStream& events);
+  // `stop` is shown once it is set.
+  SuiteView(const Suite& suite, EventStream& events, const std::atomic<bool>& stop);
   ~SuiteView() override { clear(); }
   void on_phase(const std::string& name) override;
+  void on_work(const std::vector<std::size_t>& runs, std::size_t first, std::size_t total) override;
   void on_plan(std::size_t run, double seconds) override;
   void on_progress(std::size_t run, const Progress& progress) override;
   void on_record(std::size_t run, const results::Record& record) override;
@@ -31,7 +35,9 @@ class SuiteView final : public SuiteObserver {
   struct Line {
     std::string label;  // TASK/ATTENTION sSEED
     State state = State::waiting;
-    std::string text;
+    std::string text;                                     // of what it is doing
+    std::string known;                                    // what stays to be said while it waits
+    results::Status status = results::Status::completed;  // if ended
     double planned_seconds = 0;
     double share_done = 0;
     double val_shown = -1;
@@ -41,6 +47,7 @@ class SuiteView final : public SuiteObserver {
   [[nodiscard]] std::string summary() const;
   [[nodiscard]] std::string line_of(std::size_t run) const;
   [[nodiscard]] std::vector<std::string> block(std::size_t rows) const;
+  void pause(std::size_t run);
   void log(std::size_t run);
   void draw();
   void clear();
@@ -48,9 +55,12 @@ class SuiteView final : public SuiteObserver {
   const Suite& suite_;
   EventStream& events_;
   const bool terminal_;
+  const std::atomic<bool>& stop_;
   std::string phase_;
+  std::string work_;  // "3/15", of a phase that counts
   Clock::time_point phase_start_ = Clock::now();
   Clock::time_point last_drawn_;
+  Clock::time_point last_work_shown_;
   std::vector<Line> lines_;
   std::size_t drawn_rows_ = 0;
 };

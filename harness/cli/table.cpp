@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "harness/cli/cli.h"
+#include "harness/cli/output.h"
 #include "harness/cli/table_options.h"
 #include "results/record/load.h"
 
@@ -19,11 +20,10 @@ std::vector<results::Record> load(const std::vector<std::string>& places, bool s
   auto loaded = results::load_records({places.begin(), places.end()},
                                       strict ? OnFault::refuse : OnFault::skip,
                                       all ? Members::all : Members::current);
-  if (!loaded.faults.empty()) fmt::print(stderr, "lra: {}\n", loaded.fault_summary());
+  if (!loaded.faults.empty()) note("lra: {}\n", loaded.fault_summary());
   if (loaded.left_out > 0) {
-    fmt::print(stderr,
-               "lra: {} runs of earlier versions of the suite are left out; --all shows them\n",
-               loaded.left_out);
+    note("lra: {} runs of earlier versions of the suite are left out; --all shows them\n",
+         loaded.left_out);
   }
   return std::move(loaded.records);
 }

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "harness/cli/cli.h"
+#include "harness/cli/output.h"
 #include "harness/cli/progress.h"
 #include "harness/cli/signals.h"
 #include "harness/run/run.h"
@@ -23,27 +24,26 @@ std::string percent(const results::Real& share) {
 }
 
 void print_summary(const results::Record& r, const std::string& folder) {
-  fmt::print("{} on {} ({}, seed {}, {}): {}\n", r.attention.label, r.task.title, r.preset, r.seed,
-             r.precision, results::name_of(r.status));
-  if (r.failure) fmt::print("  {}\n", *r.failure);
-  fmt::print("  data      {} ({})\n", r.task.origin ? results::name_of(*r.task.origin) : "none",
-             r.task.data_description);
-  fmt::print("  accuracy  test {}  val {}  train {}\n", percent(r.accuracy.value.test),
-             percent(r.accuracy.value.val), percent(r.accuracy.value.train));
+  say("{} on {} ({}, seed {}, {}): {}\n", r.attention.label, r.task.title, r.preset, r.seed,
+      r.precision, results::name_of(r.status));
+  if (r.failure) say("  {}\n", *r.failure);
+  say("  data      {} ({})\n", r.task.origin ? results::name_of(*r.task.origin) : "none",
+      r.task.data_description);
+  say("  accuracy  test {}  val {}  train {}\n", percent(r.accuracy.value.test),
+      percent(r.accuracy.value.val), percent(r.accuracy.value.train));
   for (const auto& b : r.baselines) {
-    fmt::print("  baseline  {:5.2f} %  {}{}\n", 100 * b.accuracy, b.title,
-               b.agreement
-                   ? fmt::format("  (agrees with the model on {:.1f} %)", 100 * *b.agreement)
-                   : "");
+    say("  baseline  {:5.2f} %  {}{}\n", 100 * b.accuracy, b.title,
+        b.agreement ? fmt::format("  (agrees with the model on {:.1f} %)", 100 * *b.agreement)
+                    : "");
   }
   if (r.speed.train_tokens_per_second) {
-    fmt::print("  speed     {:.2f} steps/s, {:.0f} tokens/s in training\n",
-               *r.speed.train_steps_per_second, *r.speed.train_tokens_per_second);
+    say("  speed     {:.2f} steps/s, {:.0f} tokens/s in training\n",
+        *r.speed.train_steps_per_second, *r.speed.train_tokens_per_second);
   }
-  fmt::print("  memory    {:.1f} MB of tensors, {:.1f} MB resident at most\n",
-             static_cast<double>(r.memory.peak_tensor_bytes.value_or(0)) / 1e6,
-             static_cast<double>(r.memory.peak_rss_bytes.value_or(0)) / 1e6);
-  fmt::print("  folder    {}\n", folder);
+  say("  memory    {:.1f} MB of tensors, {:.1f} MB resident at most\n",
+      static_cast<double>(r.memory.peak_tensor_bytes.value_or(0)) / 1e6,
+      static_cast<double>(r.memory.peak_rss_bytes.value_or(0)) / 1e6);
+  say("  folder    {}\n", folder);
 }
 
 int train(const TrainArguments& a) {
@@ -59,18 +59,25 @@ int train(const TrainArguments& a) {
   ProgressLine line(fmt::format("{}/{}", spec.task, spec.attention));
   options.progress = [&line](const Progress& p) { line(p); };
   Workers workers(a.threads);
-  const results::Record record = run_training(spec, options, workers);
+  results::Record record;
+  try {
+    record = run_training(spec, options, workers);
+  } catch (const Interrupted&) {
+    line.end();
+    note("lra: interrupted before the first step; the same command starts again\n");
+    return kInterrupted;
+  }
   line.end();
   if (a.json) {
-    fmt::print("{}\n", results::to_json(record).dump(2));
+    say("{}\n", results::to_json(record).dump(2));
   } else {
     print_summary(record, options.folder.string());
   }
   if (record.status == results::Status::diverged) return exit_code(ErrorKind::numeric);
   if (record.status == results::Status::interrupted) {
-    fmt::print(stderr, "lra: interrupted at step {}; the same command continues\n",
-               record.training.steps_done.value_or(0));
-    return 130;
+    note("lra: interrupted at step {}; the same command continues\n",
+         record.training.steps_done.value_or(0));
+    return kInterrupted;
   }
   return 0;
 }

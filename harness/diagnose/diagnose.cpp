@@ -2,6 +2,7 @@
 
 #include <tbb/parallel_for.h>
 
+#include <atomic>
 #include <nlohmann/json.hpp>
 
 #include "harness/diagnose/sequence.h"
@@ -42,11 +43,17 @@ Diagnosis diagnose(Workers& workers, const models::Model& model, const tasks::Da
   const auto indices = sample_of(data.size(), settings.samples, "diagnosis");
   const Probe probe(model, settings.rows, static_cast<std::uint64_t>(seed));
   std::vector<SequenceMeasures> measured(indices.size());
+  std::atomic<bool> skipped{false};
   workers.execute([&] {
     tbb::parallel_for(std::size_t{0}, indices.size(), [&](std::size_t i) {
+      if (workers.stopped()) {
+        skipped = true;
+        return;
+      }
       measured[i] = probe.measure(data[indices[i]].tokens, indices[i], i % kThoroughOf == 0);
     });
   });
+  if (skipped) throw Interrupted();
   Diagnosis result;
   result.samples = static_cast<std::int64_t>(indices.size());
   result.rows = settings.rows;

@@ -268,7 +268,8 @@ std::int64_t bench_parameters(const BenchOptions& options, std::int64_t n) {
   return model_of(options, n).parameter_count();
 }
 
-BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n) {
+BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n,
+                                 const std::atomic<bool>* stop) {
   Child child([&](Channel& channel) {
     try {
       channel.send(to_json(bench_point(options, n)));
@@ -281,7 +282,8 @@ BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n) {
   BenchResult failed;
   failed.point.n = n;
   failed.point.status = "out-of-memory";
-  const auto answer = child.channel().receive();
+  const auto answer = child.channel().receive(stop);
+  if (stop != nullptr && stop->load()) throw Interrupted();
   const bool killed = child.was_killed();
   if (!answer) {
     if (!killed) failed.point.status = "failed";

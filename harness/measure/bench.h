@@ -43,8 +43,10 @@ struct BenchResult {
 [[nodiscard]] BenchResult bench_point(const BenchOptions& options, std::int64_t n);
 
 // The same in a child process, so that its peak resident memory is its own and running out of
-// memory is a result. Must be called before this process has started threads.
-[[nodiscard]] BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n);
+// memory is a result. Must be called before this process has started threads. Throws Interrupted
+// once `stop` is set.
+[[nodiscard]] BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n,
+                                               const std::atomic<bool>* stop = nullptr);
 
 // One length of several variants in turns, in three rounds of `seconds` / 3 each and at least one
 // step; each in a process of its own, all processes within `memory_bytes` (0: no limit). Fewer

@@ -78,8 +78,10 @@ Child::Child(const std::function<void(Channel&)>& work) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);
     close_others(ends[1]);
-    std::signal(SIGINT, SIG_IGN);
-    std::signal(SIGTERM, SIG_DFL);
+    // They reach the whole process group; the parent decides, and its end is ours.
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU}) {
+      std::signal(signal, SIG_IGN);
+    }
     try {
       Channel channel(ends[1]);
       work(channel);

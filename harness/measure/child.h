@@ -29,8 +29,8 @@ class Channel {
 };
 
 // Forks. The child runs `work` and ends; it keeps none of this process's files or locks open, ends
-// with this process, and leaves Ctrl-C to it. Must be called before this process has started
-// threads. Throws Error(io) if the system refuses.
+// with this process, and leaves Ctrl-C and the like to it. Must be called before this process has
+// started threads. Throws Error(io) if the system refuses.
 class Child {
  public:
   explicit Child(const std::function<void(Channel&)>& work);

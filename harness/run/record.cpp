@@ -202,6 +202,7 @@ json RunState::to_json() const {
           {"eval_seconds", eval_seconds},
           {"diagnosed", diagnosed},
           {"diagnosis_seconds", diagnosis_seconds},
+          {"evaluated", evaluated},
           {"val_accuracy", val_accuracy},
           {"best_accuracy", best_accuracy},
           {"best_step", best_step},
@@ -219,6 +220,8 @@ RunState RunState::from_json(const json& j) {
     j.at("eval_seconds").get_to(state.eval_seconds);
     j.at("diagnosed").get_to(state.diagnosed);
     j.at("diagnosis_seconds").get_to(state.diagnosis_seconds);
+    // Earlier versions stopped between a validation and the next step only.
+    state.evaluated = j.value("evaluated", state.step);
     j.at("val_accuracy").get_to(state.val_accuracy);
     j.at("best_accuracy").get_to(state.best_accuracy);
     j.at("best_step").get_to(state.best_step);

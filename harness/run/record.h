@@ -51,6 +51,7 @@ struct RunState {
   double eval_seconds = 0;
   std::int64_t diagnosed = -1;  // step of the last diagnosis
   double diagnosis_seconds = 0;
+  std::int64_t evaluated = 0;  // step of the last validation
   double val_accuracy = -1;
   double best_accuracy = -1;
   std::int64_t best_step = -1;

@@ -80,6 +80,7 @@ class Run {
   void save_model() const;
   void train_steps();
   void one_step();
+  void evaluate_if_due();
   void evaluate_val();
   void diagnose_if_due();
   void final_evaluation();
@@ -261,17 +262,26 @@ void Run::diagnose_if_due() {
   state_.diagnosis_seconds += seconds_since(start);
 }
 
+// Also of a continued run that was stopped within this evaluation.
+void Run::evaluate_if_due() {
+  const bool last = state_.step == spec_.train.steps;
+  if (state_.evaluated == state_.step) return;
+  if (state_.step % spec_.train.eval_every != 0 && !last) return;
+  if (state_.window.steps > 0) {
+    report(Progress::Phase::training);
+    log_training();
+  }
+  report(Progress::Phase::evaluation);
+  evaluate_val();
+  state_.evaluated = state_.step;
+}
+
 void Run::train_steps() {
+  evaluate_if_due();
   diagnose_if_due();
   while (state_.step < spec_.train.steps && !stopped()) {
     one_step();
-    const bool last = state_.step == spec_.train.steps;
-    if (state_.step % spec_.train.eval_every == 0 || last) {
-      report(Progress::Phase::training);
-      log_training();
-      report(Progress::Phase::evaluation);
-      evaluate_val();
-    }
+    evaluate_if_due();
     diagnose_if_due();
     if (seconds_since(last_report_) > options_.report_seconds) report(Progress::Phase::training);
     if (seconds_since(last_checkpoint_) > options_.checkpoint_seconds) save_checkpoint();
@@ -298,8 +308,8 @@ void Run::final_evaluation() {
           kEvaluation);
     } else {
       const auto all = static_cast<std::int64_t>(data.size());
-      indices.resize(static_cast<std::size_t>(evaluated_examples(
-          protocol_, split == tasks::Split::test, all, spec_.train.batch_size)));
+      indices.resize(static_cast<std::size_t>(
+          evaluated_examples(protocol_, split == tasks::Split::test, all, spec_.train.batch_size)));
     }
     state_.evaluations[tasks::split_index(split)] =
         evaluate(workers_, *training_->model, data, indices, spec_.seed);
@@ -321,19 +331,26 @@ results::Record Run::execute() {
   restore();
   if (state_.started.empty()) state_.started = utc_now();
   workers_.meter()->reset_peak();
+  workers_.stop_with(options_.stop);
   RecordInputs inputs{spec_,  *training_->task, training_->data, *training_->model,
                       state_, workers_,         options_.shared};
   results::Record record;
+  const auto interrupt = [&] {
+    state_.evaluations = {};  // of some splits only
+    save_checkpoint();
+    record = make_record(inputs, results::Status::interrupted, "stopped by the user");
+  };
   try {
     train_steps();
     if (state_.step < spec_.train.steps) {
-      save_checkpoint();
-      record = make_record(inputs, results::Status::interrupted, "stopped by the user");
+      interrupt();
     } else {
       final_evaluation();
       save_model();
       record = make_record(inputs, results::Status::completed, "");
     }
+  } catch (const Interrupted&) {
+    interrupt();
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::numeric) throw;
     record = make_record(inputs, results::Status::diverged, error.what());
@@ -354,6 +371,7 @@ tasks::TaskData open_data(const RunSpec& spec, const RunOptions& options) {
   open.seed = static_cast<std::uint64_t>(spec.data_seed);
   open.counts = spec.counts;
   open.progress = [&options](std::string_view what, std::int64_t done, std::int64_t total) {
+    if (options.stop != nullptr && options.stop->load()) throw Interrupted();
     if (!options.progress) return;
     Progress p;
     p.text =

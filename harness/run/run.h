@@ -46,7 +46,8 @@ struct RunOptions {
 
 // Runs, or continues from the folder's checkpoint; a folder with a completed or diverged result of
 // the same specification returns that result. A folder of another specification is Error(config). A
-// loss or gradient that is not finite ends as status `diverged`. Other faults throw.
+// loss or gradient that is not finite ends as status `diverged`. Other faults throw; so does a stop
+// before there is anything to continue from, with Interrupted (data are opened).
 results::Record run_training(const RunSpec& spec, const RunOptions& options, Workers& workers);
 
 // The completed or diverged result of the specification in a run's folder; empty if there is none.

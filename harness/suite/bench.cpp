@@ -5,6 +5,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/resources.h"
 #include "engine/runtime.h"
 #include "harness/suite/estimate.h"
 

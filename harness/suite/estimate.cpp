@@ -35,12 +35,12 @@ json to_json(const Estimate& e) {
 }
 
 // A step or two with a sequence a thread: a step runs its sequences one after the other.
-BenchResult try_out(BenchOptions options, std::int64_t n) {
+BenchResult try_out(BenchOptions options, std::int64_t n, const std::atomic<bool>* stop) {
   const int threads = options.threads > 0 ? options.threads : engine::machine().cores;
   options.batch = std::min<std::int64_t>(options.batch, threads);
   options.seconds = 0.05;
   options.min_steps = 1;
-  return bench_point_isolated(options, n);
+  return bench_point_isolated(options, n, stop);
 }
 
 std::int64_t fixed_bytes(std::int64_t parameters, std::int64_t copies,
@@ -76,16 +76,9 @@ std::string config_digest(RunSpec spec, int threads) {
                     fmt::format(" {} {}", threads, environment(threads, 1).cpu));
 }
 
-// A number in a file of the system; the largest one if there is none ("max").
-std::int64_t read_limit(const std::string& path) {
-  std::ifstream file(path);
-  std::int64_t value = 0;
-  return file >> value ? value : std::numeric_limits<std::int64_t>::max();
-}
-
 }  // namespace
 
-Estimate estimate(const RunSpec& spec, int threads) {
+Estimate estimate(const RunSpec& spec, int threads, const std::atomic<bool>* stop) {
   const tasks::TaskInfo info = tasks::create_task(spec.task, spec.task_options)->info();
   const std::int64_t n = std::max<std::int64_t>(1, info.max_length);
   const std::int64_t sequences = info.head == tasks::Head::pair_class ? 2 : 1;
@@ -96,7 +89,7 @@ Estimate estimate(const RunSpec& spec, int threads) {
   o.precision = spec.precision;
   o.batch = spec.train.batch_size * sequences;
   o.threads = threads;
-  const BenchResult trial = try_out(o, n);
+  const BenchResult trial = try_out(o, n, stop);
   if (trial.point.status != "completed") return {};
   const auto lanes = spec.lanes > 0 ? spec.lanes : default_lanes(trial.parameters);
   const auto tokens = static_cast<double>(n * sequences);
@@ -117,7 +110,8 @@ double evaluated_examples(const RunSpec& spec) {
          static_cast<double>(spec.train.eval_examples);
 }
 
-Estimate estimate_bench(const BenchOptions& options, std::vector<std::int64_t> lengths) {
+Estimate estimate_bench(const BenchOptions& options, std::vector<std::int64_t> lengths,
+                        const std::atomic<bool>* stop) {
   constexpr std::int64_t kLongestTrial = 2048;
   constexpr int kWarmUpSteps = 2;
   constexpr int kLeastSteps = 3;
@@ -130,7 +124,7 @@ Estimate estimate_bench(const BenchOptions& options, std::vector<std::int64_t> l
   double activations = 0;  // bytes
   for (const std::int64_t n : lengths) {
     if (tried == 0 || n <= kLongestTrial) {
-      const BenchResult trial = try_out(options, n);
+      const BenchResult trial = try_out(options, n, stop);
       if (trial.point.status != "completed") return {};
       tried = n;
       step = static_cast<double>(options.batch * n) / *trial.point.tokens_per_second;
@@ -148,8 +142,8 @@ Estimate estimate_bench(const BenchOptions& options, std::vector<std::int64_t> l
   return sum;
 }
 
-Estimates::Estimates(std::filesystem::path file, int threads)
-    : file_(std::move(file)), threads_(threads), known_(json::object()) {
+Estimates::Estimates(std::filesystem::path file, int threads, const std::atomic<bool>* stop)
+    : file_(std::move(file)), threads_(threads), stop_(stop), known_(json::object()) {
   if (!std::filesystem::exists(file_)) return;
   const json found = read_json(file_);
   if (found.is_object() && found.value("schema", "") == kSchema) known_ = found.at("estimates");
@@ -158,25 +152,11 @@ Estimates::Estimates(std::filesystem::path file, int threads)
 Estimate Estimates::of(const RunSpec& spec) {
   const std::string key = config_digest(spec, threads_);
   if (!known_.contains(key)) {
-    known_[key] = to_json(estimate(spec, threads_));
+    known_[key] = to_json(estimate(spec, threads_, stop_));
     write_json(file_, {{"schema", kSchema}, {"estimates", known_}});
   }
   const json& e = known_.at(key);
   return {e.at("seconds"), {e.at("fixed_bytes"), e.at("sequence_bytes")}, e.at("known")};
-}
-
-std::int64_t available_memory() {
-  std::int64_t available = std::numeric_limits<std::int64_t>::max();
-  std::ifstream file("/proc/meminfo");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("MemAvailable:")) available = 1024 * std::stoll(line.substr(13));
-  }
-  const std::string group = "/sys/fs/cgroup/";
-  const std::int64_t limit = read_limit(group + "memory.max");
-  if (limit < std::numeric_limits<std::int64_t>::max()) {
-    available = std::min(available, limit - read_limit(group + "memory.current"));
-  }
-  return std::max<std::int64_t>(available, 1);
 }
 
 }  // namespace lra::harness

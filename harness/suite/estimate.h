@@ -1,6 +1,7 @@
 #pragma once
 // What a run will cost, from a few steps of its model on this machine.
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -20,7 +21,9 @@ struct Estimate {
 
 // Upper bounds: sequences are taken as long as the task's longest. The trial runs in a child
 // process; call it before this process has started threads. 0 threads: all cores.
-[[nodiscard]] Estimate estimate(const RunSpec& spec, int threads);
+// Throws Interrupted once `stop` is set, as all here.
+[[nodiscard]] Estimate estimate(const RunSpec& spec, int threads,
+                                const std::atomic<bool>* stop = nullptr);
 
 // How many validation examples a run evaluates while it trains.
 [[nodiscard]] double evaluated_examples(const RunSpec& spec);
@@ -29,22 +32,21 @@ struct Estimate {
 // Tries lengths up to 2,048 and the shortest; beyond them time and memory grow as the variant
 // claims.
 [[nodiscard]] Estimate estimate_bench(const BenchOptions& options,
-                                      std::vector<std::int64_t> lengths);
+                                      std::vector<std::int64_t> lengths,
+                                      const std::atomic<bool>* stop = nullptr);
 
 // Estimates of many runs, which are kept in a file, so that a continued suite does not wait for
 // them again, and shared by runs that differ in their seed alone.
 class Estimates {
  public:
-  Estimates(std::filesystem::path file, int threads);
+  Estimates(std::filesystem::path file, int threads, const std::atomic<bool>* stop);
   [[nodiscard]] Estimate of(const RunSpec& spec);
 
  private:
   std::filesystem::path file_;
   int threads_;
+  const std::atomic<bool>* stop_;
   nlohmann::json known_;
 };
-
-// What the system has to spare: of its memory, and of this process's control group.
-[[nodiscard]] std::int64_t available_memory();
 
 }  // namespace lra::harness

@@ -6,6 +6,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/resources.h"
 #include "engine/runtime.h"
 #include "harness/run/record.h"
 #include "harness/suite/estimate.h"
@@ -80,12 +81,16 @@ class SuiteExecution {
     const auto open = open_runs();
     if (open.empty()) return;
     observer_.on_phase(kEstimatePhase);
-    Estimates estimates(options_.out / "estimates.json", threads_);
+    Estimates estimates(options_.out / "estimates.json", threads_, options_.stop);
+    std::size_t number = 0;
     for (const std::size_t i : open) {
       if (stopped()) return;
+      observer_.on_work({i}, ++number, open.size());
       try {
         costs_[i] = estimates.of(suite_.runs[i].spec);
         check_memory(costs_[i]);
+      } catch (const Interrupted&) {
+        return;
       } catch (const Error& error) {
         keep_failure(i, error.what());
       }
@@ -102,6 +107,8 @@ class SuiteExecution {
     observer_.on_phase(kMeasurementPhase);
     for (auto begin = unmeasured.begin(); begin != unmeasured.end() && !stopped();) {
       const auto end = end_of_group(begin, unmeasured.end());
+      const auto first = static_cast<std::size_t>(begin - unmeasured.begin());
+      observer_.on_work({begin, end}, first + 1, unmeasured.size());
       measure({begin, end});
       begin = end;
     }
@@ -191,6 +198,7 @@ class SuiteExecution {
     try {
       Workers workers = Workers::in_this_arena();
       keep(run, run_training(suite_.runs[run].spec, own, workers));
+    } catch (const Interrupted&) {  // before it could leave anything to continue from
     } catch (const Error& error) {
       keep_failure(run, error.what());
     } catch (const std::bad_alloc&) {

@@ -40,6 +40,10 @@ class SuiteObserver {
   SuiteObserver& operator=(const SuiteObserver&) = delete;
   virtual ~SuiteObserver() = default;
   virtual void on_phase(const std::string& name) = 0;
+  // The phase works on these runs now: on `count` of `total` of what it has to do, the first being
+  // number `first`, from 1. Runs that it worked on before are not being worked on any more.
+  virtual void on_work(const std::vector<std::size_t>& runs, std::size_t first,
+                       std::size_t total) = 0;
   // What a run that is to be done will take, at a guess.
   virtual void on_plan(std::size_t run, double seconds) = 0;
   virtual void on_progress(std::size_t run, const Progress& progress) = 0;

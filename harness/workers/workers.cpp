@@ -194,7 +194,12 @@ std::vector<Prediction> Workers::predict(const models::Model& model, const tasks
                                          std::atomic<std::int64_t>& flops) {
   std::vector<Prediction> predictions(indices.size());
   const RandomKey key = RandomKey(seed).of("evaluation");
+  std::atomic<bool> skipped{false};
   const auto run = [&](std::size_t i) {
+    if (stopped()) {
+      skipped = true;
+      return;
+    }
     const engine::WorkerScope worker(meter_);
     const engine::ParameterScope parameters(model.parameters(), {});
     const tasks::Example example = data[indices[i]];
@@ -210,6 +215,7 @@ std::vector<Prediction> Workers::predict(const models::Model& model, const tasks
     flops += engine::primitives::executed_flops() - before;
   };
   enter([&] { tbb::parallel_for(std::size_t{0}, indices.size(), run); });
+  if (skipped) throw Interrupted();
   return predictions;
 }
 

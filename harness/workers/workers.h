@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <span>
 #include <vector>
@@ -39,6 +40,12 @@ struct Prediction {
   std::int32_t counted = 0;
 };
 
+// Thrown by work that a stop flag broke off; what it was computing is lost.
+class Interrupted : public std::exception {
+ public:
+  [[nodiscard]] const char* what() const noexcept override { return "interrupted"; }
+};
+
 class Workers {
  public:
   // An arena of its own. threads = 0: all that this process may use.
@@ -56,7 +63,12 @@ class Workers {
                     std::span<const std::uint64_t> ids, std::int64_t step, std::uint64_t seed,
                     const std::vector<engine::Tensor>& lanes);
 
-  // Predictions without a tape, in the order of the examples.
+  // From now on predict() looks at this flag before each example, and throws Interrupted once it is
+  // set. nullptr: never.
+  void stop_with(const std::atomic<bool>* stop) { stop_ = stop; }
+  [[nodiscard]] bool stopped() const { return stop_ != nullptr && stop_->load(); }
+
+  // Predictions without a tape, in the order of the examples. Throws Interrupted (see stop_with).
   std::vector<Prediction> predict(const models::Model& model, const tasks::Dataset& data,
                                   std::span<const std::size_t> indices, std::uint64_t seed);
   // The same, keeping nothing but the number of floating-point operations of the products.
@@ -92,6 +104,7 @@ class Workers {
                                   std::atomic<std::int64_t>& flops);
 
   int threads_;
+  const std::atomic<bool>* stop_ = nullptr;
   std::unique_ptr<tbb::task_arena> arena_;  // none: the caller's
   std::shared_ptr<engine::MemoryMeter> meter_ = std::make_shared<engine::MemoryMeter>();
 };

@@ -1,0 +1,255 @@
+#include "harness/cli/definitions.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "engine/base/near.h"
+
+namespace lra::harness::cli {
+namespace {
+
+bool is_hidden(const CLI::App& command) { return command.get_group().empty(); }
+
+std::vector<const CLI::App*> commands_of(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App* command) { return !is_hidden(*command); });
+}
+
+std::vector<const CLI::Option*> options_of(const CLI::App& app, bool positional) {
+  return app.get_options([positional](const CLI::Option* option) {
+    return option->get_positional() == positional && !option->get_group().empty();
+  });
+}
+
+bool takes_value(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
+
+// "--task", "-h".
+std::vector<std::string> names_of(const CLI::Option& option) {
+  std::vector<std::string> names;
+  for (const std::string& name : option.get_snames()) names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+// The words of a type "TEXT:{md,csv,tex}"; empty for others.
+std::vector<std::string> choices_of(const std::string& type) {
+  std::vector<std::string> words;
+  const std::size_t open = type.find('{');
+  const std::size_t close = type.find('}', open);
+  if (open == std::string::npos || close == std::string::npos) return words;
+  for (std::size_t at = open + 1; at < close;) {
+    const std::size_t end = std::min(type.find(',', at), close);
+    words.push_back(type.substr(at, end - at));
+    at = end + 1;
+  }
+  return words;
+}
+
+// Path of a command without the program's name: "data make".
+struct Command {
+  std::string path;
+  const CLI::App* app;
+};
+
+void collect(const CLI::App& app, const std::string& path, std::vector<Command>& commands) {
+  commands.push_back({path, &app});
+  for (const CLI::App* command : commands_of(app)) {
+    collect(*command, path.empty() ? command->get_name() : path + " " + command->get_name(),
+            commands);
+  }
+}
+
+std::vector<Command> all_commands(const CLI::App& app) {
+  std::vector<Command> commands;
+  collect(app, "", commands);
+  return commands;
+}
+
+// Roff: no line is a request, no hyphen is broken at or typeset as one.
+std::string roff(const std::string& text) {
+  std::string escaped;
+  bool line_start = true;
+  for (const char c : text) {
+    if (line_start && (c == '.' || c == '\'')) escaped += "\\&";
+    if (c == '\\') {
+      escaped += "\\e";
+    } else if (c == '-') {
+      escaped += "\\-";
+    } else {
+      escaped += c;
+    }
+    line_start = c == '\n';
+  }
+  return escaped;
+}
+
+std::string type_text(const CLI::Option& option) {
+  const std::vector<std::string> choices = choices_of(option.get_type_name());
+  if (!choices.empty()) return fmt::format("{}", fmt::join(choices, "|"));
+  const std::string type = option.get_type_name();
+  return type.substr(0, type.find(':'));
+}
+
+std::string option_entry(const CLI::Option& option) {
+  std::string head;
+  if (option.get_positional()) {
+    head = "\\fI" + roff(option.get_name(true)) + "\\fR";
+  } else {
+    head = "\\fB" + roff(fmt::format("{}", fmt::join(names_of(option), ", "))) + "\\fR";
+    if (takes_value(option)) head += " \\fI" + roff(type_text(option)) + "\\fR";
+  }
+  std::string text = roff(option.get_description());
+  if (option.get_required()) text += " (required)";
+  if (!option.get_default_str().empty()) {
+    text += " (default: " + roff(option.get_default_str()) + ")";
+  }
+  return ".TP\n" + head + "\n" + text + "\n";
+}
+
+std::string synopsis(const Command& command) {
+  std::string text = ".B lra " + command.path + "\n";
+  for (const CLI::Option* option : options_of(*command.app, true)) {
+    const std::string name = roff(option->get_name(true));
+    text += (option->get_required() ? ".I " + name : ".RI [ " + name + " ]") + "\n";
+  }
+  if (!options_of(*command.app, false).empty()) text += ".RI [ options ]\n";
+  return text;
+}
+
+}  // namespace
+
+std::string unknown_word(const CLI::App& app) {
+  std::vector<const CLI::App*> chain{&app};
+  while (!chain.back()->get_subcommands().empty()) {
+    chain.push_back(chain.back()->get_subcommands().front());
+  }
+  const CLI::App& last = *chain.back();
+  for (const std::string& word : app.remaining(true)) {
+    if (word == "--") continue;
+    const bool option = word.size() > 1 && word.front() == '-';
+    std::vector<std::string> known;
+    if (option) {
+      for (const CLI::App* command : chain) {
+        for (const CLI::Option* o : options_of(*command, false)) {
+          for (std::string& name : names_of(*o)) known.push_back(std::move(name));
+        }
+      }
+    } else {
+      for (const CLI::App* command : commands_of(last)) known.push_back(command->get_name());
+    }
+    std::string path = "lra";
+    for (std::size_t i = 1; i < chain.size(); ++i) path += " " + chain[i]->get_name();
+    // A word for a command without subcommands is one argument too many.
+    const char* kind = option ? "option" : known.empty() ? "argument" : "command";
+    std::string text = fmt::format("unknown {} '{}'", kind, word);
+    auto near = near_matches(word.substr(0, word.find('=')), known);
+    if (near.size() > 3) near.resize(3);
+    if (!near.empty()) text += fmt::format("; did you mean {}?", fmt::join(near, ", "));
+    return text + fmt::format("; see {} --help", path);
+  }
+  return "";
+}
+
+std::string bash_completion(const CLI::App& app, const CompletionWords& words) {
+  std::string states;
+  std::string cases;
+  std::string values;
+  const std::vector<Command> commands = all_commands(app);
+  for (const Command& command : commands) {
+    if (!command.path.empty()) {
+      const std::size_t space = command.path.rfind(' ');
+      const std::string parent = space == std::string::npos ? "" : command.path.substr(0, space);
+      states += fmt::format("      '{}/{}') command='{}' ;;\n", parent, command.app->get_name(),
+                            command.path);
+    }
+    std::vector<std::string> options;
+    std::vector<const CLI::App*> levels{&app};
+    if (command.app != &app) levels.push_back(command.app);
+    for (const CLI::App* level : levels) {
+      for (const CLI::Option* option : options_of(*level, false)) {
+        for (const std::string& name : names_of(*option)) {
+          options.push_back(name);
+          if (!takes_value(*option)) continue;
+          const std::string type = option->get_type_name();
+          std::vector<std::string> choices = choices_of(type);
+          if (const auto found = words.find(type); found != words.end()) choices = found->second;
+          values += fmt::format("    '{} {}') values='{}'; valued=1 ;;\n", command.path, name,
+                                fmt::join(choices, " "));
+        }
+      }
+    }
+    std::sort(options.begin(), options.end());
+    options.erase(std::unique(options.begin(), options.end()), options.end());
+    std::vector<std::string> operands;
+    for (const CLI::App* sub : commands_of(*command.app)) operands.push_back(sub->get_name());
+    for (const CLI::Option* option : options_of(*command.app, true)) {
+      const std::string type = option->get_type_name();
+      std::vector<std::string> choices = choices_of(type);
+      if (const auto found = words.find(type); found != words.end()) choices = found->second;
+      operands.insert(operands.end(), choices.begin(), choices.end());
+    }
+    cases += fmt::format("    '{}') options='{}'; operands='{}' ;;\n", command.path,
+                         fmt::join(options, " "), fmt::join(operands, " "));
+  }
+  return fmt::format(R"(# Bash completion for lra, written by `lra completion bash`.
+_lra() {{
+  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}}
+  local command='' options='' operands='' values='' valued='' prefix='' i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case "$command/${{COMP_WORDS[i]}}" in
+{}    esac
+  done
+  case "$command" in
+{}  esac
+  # "--option=value" arrives as three words.
+  if [[ $cur == '=' ]]; then cur=''; elif [[ $prev == '=' ]]; then prev=${{COMP_WORDS[COMP_CWORD-2]}}; fi
+  case "$command $prev" in
+{}  esac
+  if [[ $valued ]]; then
+    if [[ $cur == *,* ]]; then prefix=${{cur%,*}},; cur=${{cur##*,}}; fi
+    COMPREPLY=($(compgen -P "$prefix" -W "$values" -- "$cur"))
+  elif [[ $cur == -* ]]; then
+    COMPREPLY=($(compgen -W "$options" -- "$cur"))
+  else
+    COMPREPLY=($(compgen -W "$operands" -- "$cur"))
+  fi
+}}
+complete -o default -F _lra lra
+)",
+                     states, cases, values);
+}
+
+std::string manual(const CLI::App& app, const std::string& version) {
+  std::string page = fmt::format(
+      ".TH LRA 1 \"\" \"lra {}\" \"User Commands\"\n.SH NAME\nlra \\- {}\n.SH SYNOPSIS\n"
+      ".B lra\n.RI [ options ]\n.I COMMAND\n.RI [ arguments ]\n.SH OPTIONS\n",
+      roff(version), roff(app.get_description()));
+  for (const CLI::Option* option : options_of(app, false)) page += option_entry(*option);
+  page += ".SH COMMANDS\n";
+  for (const Command& command : all_commands(app)) {
+    if (command.path.empty()) continue;
+    page += fmt::format(".SS {}\n", roff(command.path)) + synopsis(command) + ".PP\n" +
+            roff(command.app->get_description()) + ".\n";
+    for (const bool positional : {true, false}) {
+      for (const CLI::Option* option : options_of(*command.app, positional)) {
+        if (option->get_lnames() == std::vector<std::string>{"help"} ||
+            option->get_lnames() == std::vector<std::string>{"help-all"}) {
+          continue;
+        }
+        page += option_entry(*option);
+      }
+    }
+    const std::string footer = command.app->get_footer();
+    if (!footer.empty()) page += ".PP\n.nf\n" + roff(footer) + "\n.fi\n";
+  }
+  page += ".SH EXIT STATUS\n.nf\n" + roff(app.get_footer()) + "\n.fi\n";
+  page +=
+      ".SH ENVIRONMENT\n.TP\n.B LRA_DATA\nFolder with the official data, in place of \\-\\-data.\n"
+      ".TP\n.B XDG_CACHE_HOME\nFolder of the caches; data sets are kept in its folder lra "
+      "(default: "
+      "~/.cache).\n";
+  return page;
+}
+
+}  // namespace lra::harness::cli

@@ -1,0 +1,129 @@
+// The command line itself: mistyped words, help, completion, the manual page, variables of others.
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "engine/base/resources.h"
+#include "tests/catch.h"
+#include "tests/process.h"
+
+namespace lra::testing {
+
+TEST_CASE("command line: a mistyped word is answered with near matches", "[run]") {
+  const Scratch folder("near");
+  const std::vector<std::pair<std::vector<std::string>, std::string>> lines{
+      {{"trian"}, "unknown command 'trian'; did you mean train"},
+      {{"chekc", "golden", "x"}, "did you mean check"},
+      {{"data", "mkae", "listops"}, "did you mean make"},
+      {{"train", "--task", "listops", "--attention", "linear", "--stes", "5"},
+       "unknown option '--stes'; did you mean --set"},
+      {{"run", "quick", "--dryrun"}, "did you mean --dry-run"},
+      {{"help", "trian"}, "did you mean train"},
+      {{"list", "tasks", "more"}, "unknown argument 'more'"}};
+  for (const auto& [arguments, expected] : lines) {
+    const Ended o = run_program(arguments, folder);
+    CHECK(o.code == 2);
+    CHECK_THAT(o.err, ContainsSubstring(expected));
+    CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
+  }
+}
+
+TEST_CASE("command line: help is --help, of every command", "[run]") {
+  const Scratch folder("help");
+  CHECK(run_program({"help"}, folder).out == run_program({"--help"}, folder).out);
+  CHECK(run_program({"help", "data", "make"}, folder).out ==
+        run_program({"data", "make", "--help"}, folder).out);
+  const Ended run_help = run_program({"help", "run"}, folder);
+  CHECK(run_help.code == 0);
+  CHECK_THAT(run_help.out, ContainsSubstring("1 a run failed") && ContainsSubstring("4 a run"));
+}
+
+TEST_CASE("command line: the completion of bash knows commands, options and values", "[run]") {
+  const Scratch folder("completion");
+  const Ended script = run_program({"completion", "bash"}, folder);
+  REQUIRE(script.code == 0);
+  write_file_atomic(folder / "lra.bash", script.out);
+  write_file_atomic(folder / "ask.sh",
+                    "source \"$1\"; shift; COMP_WORDS=(\"$@\"); "
+                    "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _lra; "
+                    "echo \"${COMPREPLY[*]}\"\n");
+  const auto ask = [&](const std::string& words) {
+    const std::string line = fmt::format("bash '{}' '{}' {} > '{}'", folder / "ask.sh",
+                                         folder / "lra.bash", words, folder / "reply");
+    REQUIRE(::system(line.c_str()) == 0);
+    return read_file(folder / "reply");
+  };
+  CHECK(ask("lra tr") == "train\n");
+  CHECK_THAT(ask("lra data ''"), ContainsSubstring("make") && ContainsSubstring("fetch"));
+  CHECK_THAT(ask("lra train --ta"), ContainsSubstring("--task"));
+  CHECK(ask("lra train --attention cosf") == "cosformer\n");
+  CHECK(ask("lra bench --attention softmax,cosf") == "softmax,cosformer\n");
+  CHECK(ask("lra table --format cs") == "csv\n");
+  CHECK(ask("lra train --task = listo") == "listops\n");
+  CHECK_THAT(ask("lra run qui"), ContainsSubstring("quick"));
+}
+
+TEST_CASE("command line: the manual page has every command and clean requests", "[run]") {
+  const Scratch folder("man");
+  const Ended page = run_program({"man"}, folder);
+  REQUIRE(page.code == 0);
+  CHECK(page.out.starts_with(".TH LRA 1"));
+  for (const char* part : {".SS train", ".SS data fetch", ".SS check variant", ".SH EXIT STATUS",
+                           "\\fB\\-\\-attention\\fR"}) {
+    CHECK_THAT(page.out, ContainsSubstring(part));
+  }
+  CHECK(page.out.find("\\-help\\-all") == page.out.rfind("\\-help\\-all"));
+  write_file_atomic(folder / "lra.1", page.out);
+  if (::system("command -v groff >/dev/null 2>&1") != 0) return;
+  const std::string check =
+      fmt::format("groff -man -ww -z -Tutf8 '{}' 2> '{}'", folder / "lra.1", folder / "warnings");
+  CHECK(::system(check.c_str()) == 0);
+  CHECK(read_file(folder / "warnings").empty());
+}
+
+TEST_CASE("command line: OpenMP's binding does not take cores away", "[run]") {
+  const Scratch folder("binding");
+  const Ended o = run_program(short_training(folder / "x", {"--threads", "0"}), folder, [] {
+    ::setenv("OMP_PROC_BIND", "true", 1);
+    ::setenv("GOMP_CPU_AFFINITY", "0", 1);
+  });
+  INFO(o.err);
+  REQUIRE(o.code == 0);
+  const auto environment =
+      read_json(std::filesystem::path(folder / "x") / "result.json").at("environment");
+  CHECK(environment.at("threads") == usable_cpus());
+  CHECK(environment.at("cores") == usable_cpus());
+}
+
+TEST_CASE("check variant: a plugin is held to what its traits claim", "[run]") {
+  const Scratch folder("plugin");
+  const auto check = [&](const std::string& command, const std::string& variant) {
+    return run_program({"--plugin", LRA_FAULTY_PLUGIN, "check", command, variant}, folder);
+  };
+  const Ended right = check("variant", "right");
+  INFO(right.out << right.err);
+  CHECK(right.code == 0);
+  CHECK_THAT(right.out, ContainsSubstring("PASS right causal") && ContainsSubstring(" 0 failed"));
+  const std::vector<std::pair<const char*, const char*>> wrong{
+      {"ignores_causal", "FAIL ignores_causal causal"},
+      {"hides_causal", "its traits say .causal = false"},
+      {"hides_permutation", ".permutation_equivariant = false"},
+      {"claims_draws", ".stochastic = true"},
+      {"nan_if_padded", "FAIL nan_if_padded padding"},
+      {"off", "FAIL off definition"}};
+  for (const auto& [variant, expected] : wrong) {
+    const Ended o = check("variant", variant);
+    INFO(variant << "\n" << o.out << o.err);
+    CHECK(o.code == 1);
+    CHECK_THAT(o.out, ContainsSubstring(expected));
+  }
+  const Ended gradients = check("gradients", "nan_if_padded");
+  INFO(gradients.out);
+  CHECK(gradients.code == 1);
+  CHECK_THAT(gradients.out, ContainsSubstring("out NaN") &&
+                                ContainsSubstring("all failures have padded rows") &&
+                                ContainsSubstring("relative to its largest"));
+  CHECK_THAT(check("gradients", "off").out, ContainsSubstring("every setting fails"));
+}
+
+}  // namespace lra::testing

@@ -1,0 +1,88 @@
+// Failed and diverged runs of a suite: exit codes, causes, the live view of a terminal.
+
+#include <pty.h>
+
+#include <array>
+
+#include "tests/catch.h"
+#include "tests/process.h"
+
+namespace lra::testing {
+namespace {
+
+constexpr const char* kDiverging =
+    R"("train.lr": 100, "train.schedule": "constant", "train.warmup_steps": 0, "train.weight_decay": 10)";
+
+std::size_t count_of(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("run: exits 1 if a run failed and lists each cause once with its runs", "[run]") {
+  const Scratch folder("failed");
+  write_file_atomic(folder / "s.json", short_suite("\"linear\", \"softmax\""));
+  std::vector<std::string> arguments{"run",        folder / "s.json",   "--out",
+                                     folder / "r", "--measure-seconds", "0"};
+  std::vector<std::string> small = arguments;
+  small.insert(small.end(), {"--memory", "0.000001"});
+  const Ended o = run_program(small, folder);
+  INFO(o.err);
+  CHECK(o.code == 1);
+  CHECK_THAT(o.err, ContainsSubstring("2 of 2 runs failed") && ContainsSubstring("--memory"));
+  small.emplace_back("--keep-going");
+  CHECK(run_program(small, folder).code == 0);
+  CHECK(run_program(arguments, folder).code == 0);  // failed runs are tried again
+}
+
+TEST_CASE("run: exits 4 if a run diverged and none failed", "[run]") {
+  const Scratch folder("diverged");
+  write_file_atomic(folder / "s.json", short_suite("\"linear\", \"softmax\"", kDiverging));
+  const std::vector<std::string> arguments{"run",        folder / "s.json",   "--out",
+                                           folder / "r", "--measure-seconds", "0"};
+  for (int call = 0; call < 2; ++call) {  // the second one finds them
+    const Ended o = run_program(arguments, folder);
+    INFO(o.err);
+    CHECK(o.code == 4);
+    CHECK_THAT(o.err, ContainsSubstring("2 of 2 runs diverged"));
+  }
+}
+
+TEST_CASE("run: on a terminal a failed run scrolls above the live lines and is counted", "[run]") {
+  const Scratch folder("terminal");
+  write_file_atomic(folder / "s.json", short_suite("\"linear\", \"softmax\"", kDiverging));
+  int terminal = -1;
+  winsize size{12, 100, 0, 0};
+  const pid_t child = ::forkpty(&terminal, nullptr, nullptr, &size);
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1);
+    ::execl(LRA_PROGRAM, LRA_PROGRAM, "run", (folder / "s.json").c_str(), "--out",
+            (folder / "r").c_str(), "--measure-seconds", "0.05", nullptr);
+    ::_exit(127);
+  }
+  std::string text;
+  std::array<char, 4096> block{};
+  for (ssize_t got = 0; (got = ::read(terminal, block.data(), block.size())) > 0;) {
+    text.append(block.data(), static_cast<std::size_t>(got));
+  }
+  ::close(terminal);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  INFO(text);
+  CHECK(WEXITSTATUS(status) == 4);
+  CHECK_THAT(text, ContainsSubstring("estimate 1/2") && ContainsSubstring("estimate 2/2"));
+  CHECK_THAT(text, ContainsSubstring("measurement 1 to 2/2"));
+  CHECK_THAT(text, ContainsSubstring("1 diverged") && ContainsSubstring("2 diverged"));
+  CHECK(count_of(text, "2/2 runs ended, 2 diverged, 0 running") >= 1);
+  // A line of a run that is printed after the block was cleared stays: what follows it is the
+  // block.
+  CHECK_THAT(text, ContainsSubstring("\033[Js\x1b") || ContainsSubstring("\033[J[1/2]") ||
+                       ContainsSubstring("\033[J[2/2]"));
+}
+
+}  // namespace lra::testing

@@ -1,0 +1,128 @@
+// Signals: every one that asks for an end is answered at once and nothing of the work is lost.
+
+#include <algorithm>
+
+#include "tests/catch.h"
+#include "tests/process.h"
+
+namespace lra::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string metrics(const fs::path& run) {
+  const fs::path file = run / "metrics.jsonl";
+  return fs::exists(file) ? read_file(file) : std::string();
+}
+
+}  // namespace
+
+TEST_CASE("signals: each that asks for an end leaves a checkpoint and a line", "[run]") {
+  const Scratch folder("each");
+  const auto arguments = [&](int signal) {
+    return short_training(folder / std::to_string(signal),
+                          {"--set", "train.steps=100000", "--checkpoint-seconds", "1000"});
+  };
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU}) {
+    INFO("signal " << signal);
+    const pid_t child = start_program(arguments(signal), folder);
+    const fs::path run = folder / std::to_string(signal);
+    REQUIRE(eventually([&] { return metrics(run).find("\"val\"") != std::string::npos; }));
+    ::kill(child, signal);
+    const Ended o = wait_for(child, folder);
+    CHECK(o.code == 130);
+    CHECK_THAT(o.err, ContainsSubstring("lra: stopping"));
+    CHECK(fs::exists(run / "checkpoint.safetensors"));
+    CHECK(read_json(run / "result.json").at("status") == "interrupted");
+  }
+}
+
+TEST_CASE("signals: one that the caller ignores stays ignored", "[run]") {
+  const Scratch folder("nohup");
+  const pid_t child = start_program(short_training(folder / "x", {"--set", "train.steps=40"}),
+                                    folder, [] { std::signal(SIGHUP, SIG_IGN); });
+  REQUIRE(eventually([&] { return metrics(folder / "x").find("\"val\"") != std::string::npos; }));
+  ::kill(child, SIGHUP);
+  CHECK(wait_for(child, folder).code == 0);
+}
+
+TEST_CASE("signals: a stop within the last evaluation is one at once and loses nothing", "[run]") {
+  const Scratch folder("evaluation");
+  const auto arguments = [&](const std::string& out) {
+    return short_training(out, {"--set", "data.test=1500", "--set", "train.selection=best_val"});
+  };
+  REQUIRE(run_program(arguments(folder / "whole"), folder).code == 0);
+  const fs::path run = folder / "stopped";
+  const pid_t child = start_program(arguments(run), folder);
+  // After the last line of metrics nothing but the final evaluation is left.
+  REQUIRE(eventually([&] {
+    const std::string text = metrics(run);
+    return text.find("\"val\",\"step\":8") != std::string::npos ||
+           (text.find("\"step\":8") != std::string::npos &&
+            text.rfind("\"split\":\"val\"") > text.find("\"step\":8"));
+  }));
+  ::kill(child, SIGTERM);
+  const Ended o = wait_for(child, folder);
+  CHECK(o.code == 130);
+  CHECK(read_json(run / "result.json").at("status") == "interrupted");
+  CHECK(read_json(run / "result.json").at("accuracy").at("test").is_null());
+  REQUIRE(run_program(arguments(run), folder).code == 0);
+  const fs::path whole = folder / "whole";
+  CHECK(metrics(run) == metrics(whole));
+  CHECK(read_file(run / "model.safetensors") == read_file(whole / "model.safetensors"));
+  CHECK(read_json(run / "result.json").at("accuracy") ==
+        read_json(whole / "result.json").at("accuracy"));
+}
+
+TEST_CASE("signals: stops at any moment of many validations leave the same bits", "[run]") {
+  const Scratch folder("validation");
+  const auto arguments = [&](const std::string& out) {
+    return short_training(out, {"--set", "data.val=150", "--set", "train.eval_examples=150",
+                                "--set", "train.eval_every=1"});
+  };
+  REQUIRE(run_program(arguments(folder / "whole"), folder).code == 0);
+  const fs::path run = folder / "stopped";
+  int stops = 0;
+  for (int milliseconds = 60; milliseconds < 1000; milliseconds += 15) {
+    const pid_t child = start_program(arguments(run), folder);
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    ::kill(child, SIGTERM);
+    const Ended o = wait_for(child, folder);
+    if (o.code == 0) break;
+    // Before the handlers are there, the signal ends the program.
+    CHECK((o.code == 130 || o.code == -SIGTERM));
+    ++stops;
+  }
+  CHECK(stops > 0);
+  REQUIRE(run_program(arguments(run), folder).code == 0);
+  CHECK(metrics(run) == metrics(folder / "whole"));
+  CHECK(read_file(run / "model.safetensors") ==
+        read_file(fs::path(folder / "whole") / "model.safetensors"));
+}
+
+TEST_CASE("signals: a process group's signal stops a suite in estimates and measurements",
+          "[run]") {
+  const Scratch folder("group");
+  write_file_atomic(folder / "s.json",
+                    short_suite("\"linear\", \"softmax\", \"cosformer\", \"performer\""));
+  for (const char* phase : {"estimate", "measurement"}) {
+    INFO(phase);
+    const fs::path events = folder / (std::string(phase) + ".jsonl");
+    const std::vector<std::string> arguments{
+        "run",           folder / "s.json",   "--out", folder / phase, "--events",
+        events.string(), "--measure-seconds", "5"};
+    const pid_t child = start_program(arguments, folder, [] { ::setpgid(0, 0); });
+    const std::string seen = fmt::format("\"phase\":\"{}\",\"runs\"", phase);
+    REQUIRE(eventually(
+        [&] { return fs::exists(events) && read_file(events).find(seen) != std::string::npos; }));
+    ::kill(-child, SIGUSR1);
+    const Ended o = wait_for(child, folder);
+    CHECK(o.code == 130);
+    CHECK_THAT(o.err, ContainsSubstring("lra: stopping") && ContainsSubstring("continues"));
+    std::vector<std::string> again = arguments;
+    again.back() = "0";
+    CHECK(run_program(again, folder).code == 0);  // no run was given up for the signal
+  }
+}
+
+}  // namespace lra::testing
