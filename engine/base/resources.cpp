@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <chrono>
 #include <fstream>
 #include <limits>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace lra {
@@ -181,6 +184,27 @@ std::int64_t available_memory(const fs::path& root) {
   const std::int64_t kilobytes = value_of(root / "proc/meminfo", "MemAvailable:");
   const std::int64_t system = kilobytes > 0 ? 1024 * kilobytes : kNoLimit;
   return std::max<std::int64_t>(1, std::min(system, left_by_groups(root)));
+}
+
+double busy_cpus(double seconds) {
+  // Ticks of all CPUs: user, nice, system, idle, iowait, irq, softirq, steal.
+  const auto ticks = [] {
+    std::ifstream file("/proc/stat");
+    std::string name;
+    std::array<double, 8> counts{};
+    file >> name;
+    for (double& count : counts) file >> count;
+    const double idle = counts[3] + counts[4];
+    double all = 0;
+    for (const double count : counts) all += count;
+    return std::pair{all - idle, all};
+  };
+  const auto [busy, all] = ticks();
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  const auto [busy_after, all_after] = ticks();
+  if (!(all_after > all)) return 0;
+  const auto cpus = static_cast<double>(::sysconf(_SC_NPROCESSORS_ONLN));
+  return cpus * (busy_after - busy) / (all_after - all);
 }
 
 void restore_affinity() {

@@ -16,6 +16,10 @@ namespace lra {
 // leaves of its limit, its file cache counting as free. At least 1.
 [[nodiscard]] std::int64_t available_memory(const std::filesystem::path& root = "/");
 
+// CPUs that are busy on average over that many seconds, for which this thread sleeps; 0 where the
+// system does not say.
+[[nodiscard]] double busy_cpus(double seconds);
+
 // Gives the calling thread the affinity mask back that the process was started with: with
 // OMP_PROC_BIND or GOMP_CPU_AFFINITY, libgomp narrows it to one CPU when it is loaded, and every
 // thread that is started later would inherit that.

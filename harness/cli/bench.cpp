@@ -169,6 +169,7 @@ void add_bench(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand("bench", "speed and memory on full random sequences");
   auto a = std::make_shared<BenchArguments>();
   command->add_option("--attention", a->attentions, "variants, or all")
+      ->type_name("ATTENTION")
       ->delimiter(',')
       ->capture_default_str();
   command->add_option("--n", a->lengths, "sequence lengths")
@@ -179,8 +180,11 @@ void add_bench(CLI::App& app, Action& action) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();
   command->add_option("--preset", a->preset, "small, or the model of a preset")
+      ->type_name("PRESET")
       ->capture_default_str();
-  command->add_option("--task", a->task, "whose model of the preset")->capture_default_str();
+  command->add_option("--task", a->task, "whose model of the preset")
+      ->type_name("TASK")
+      ->capture_default_str();
   command->add_option("--mode", a->mode, "train or infer")
       ->check(CLI::IsMember({"train", "infer"}))
       ->capture_default_str();

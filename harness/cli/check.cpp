@@ -87,11 +87,13 @@ void add_check(CLI::App& app, Action& action) {
       "gradients",
       "outputs and gradients of variants against their definitions in double precision");
   auto name = std::make_shared<std::string>();
-  gradient_command->add_option("NAME", *name, "variant, or all")->required();
+  gradient_command->add_option("NAME", *name, "variant, or all")
+      ->type_name("ATTENTION")
+      ->required();
   gradient_command->callback([=, &action] { action = [=] { return gradients(*name); }; });
   auto* variant_command = check->add_subcommand(
       "variant", "what every variant must keep, and what its traits claim, at small sizes");
-  variant_command->add_option("NAME", *name, "variant, or all")->required();
+  variant_command->add_option("NAME", *name, "variant, or all")->type_name("ATTENTION")->required();
   variant_command->callback([=, &action] { action = [=] { return variant(*name); }; });
 }
 

@@ -162,7 +162,7 @@ int check(const DataArguments& a) {
 }
 
 void add_common(CLI::App* command, const std::shared_ptr<DataArguments>& a) {
-  command->add_option("TASK", a->task, "task (lra list tasks)")->required();
+  command->add_option("TASK", a->task, "task (lra list tasks)")->type_name("TASK")->required();
   command->add_option("--seed", a->seed, "of generated data")->capture_default_str();
   command->add_option("--train", a->counts[0], "training examples")->check(CLI::PositiveNumber);
   command->add_option("--val", a->counts[1], "validation examples")->check(CLI::PositiveNumber);
@@ -196,7 +196,9 @@ void add_data(CLI::App& app, Action& action) {
   make_command->callback([a, &action] { action = [a] { return make(*a); }; });
   auto* fetch_command = data->add_subcommand(
       "fetch", "download the official data: continues what was broken off, checks, unpacks");
-  fetch_command->add_option("TASK", a->task, "task (lra list tasks)")->required();
+  fetch_command->add_option("TASK", a->task, "task (lra list tasks)")
+      ->type_name("TASK")
+      ->required();
   fetch_command->add_option("--out", a->out, "folder to put it into")->required();
   fetch_command->add_option("--url", a->url,
                             "another address; the official size and digest then do not hold");

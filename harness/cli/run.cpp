@@ -10,6 +10,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/resources.h"
 #include "engine/runtime.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/events.h"
@@ -34,8 +35,10 @@ struct RunArguments {
   bool dry_run = false, keep_going = false;
 };
 
-// "3 h 20 min", "45 s".
+// "3.4 days", "3 h 20 min", "12 min", "45 s".
 std::string duration(double seconds) {
+  constexpr double kDay = 86400;
+  if (seconds >= 2 * kDay) return fmt::format("{:.1f} days", seconds / kDay);
   const auto whole = static_cast<std::int64_t>(seconds + 0.5);
   if (whole >= 3600) return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
   return whole >= 60 ? fmt::format("{} min", whole / 60) : fmt::format("{} s", whole);
@@ -45,30 +48,41 @@ std::int64_t megabytes(std::int64_t bytes) { return (bytes + 999999) / 1000000; 
 
 struct Total {
   double seconds = 0;
-  std::int64_t bytes = 0;  // of the largest
-  void add(double more_seconds, std::int64_t its_bytes) {
-    seconds += more_seconds;
-    bytes = std::max(bytes, its_bytes);
-  }
+  std::int64_t bytes = 0;     // of the largest
+  std::size_t too_large = 0;  // runs that do not fit into memory
 };
 
-// The end of a plan's line.
-void print_cost(const Estimate& cost, int threads, Total& total) {
+// The end of a plan's line, which stands for `runs` alike.
+void print_cost(const Estimate& cost, std::size_t runs, int threads, Total& total) {
   const std::int64_t bytes = bytes_of({cost.memory}, threads);
-  if (cost.known) {
-    say("{}, {} MB\n", duration(cost.seconds), megabytes(bytes));
-  } else {
+  if (!cost.known) {
     say("more memory than there is\n");
+    total.too_large += runs;
+    return;
   }
-  total.add(cost.seconds, bytes);
+  say("{}{}, {} MB\n", duration(cost.seconds), runs > 1 ? " each" : "", megabytes(bytes));
+  std::fflush(stdout);
+  total.seconds += static_cast<double>(runs) * cost.seconds;
+  total.bytes = std::max(total.bytes, bytes);
 }
 
-void print_runs(const Suite& suite, int threads, Total& total) {
-  for (const SuiteRun& run : suite.runs) {
-    say("  {:<48} {} steps of {}, {}: ", run.name, run.spec.train.steps, run.spec.train.batch_size,
-        run.spec.precision);
+// Runs that differ by their seed alone share a line and a measurement.
+void print_runs(const Suite& suite, const std::string& data, int threads, Total& total) {
+  Estimator estimator(threads, data, nullptr);
+  std::vector<std::string> keys;
+  for (const SuiteRun& run : suite.runs) keys.push_back(cost_key(run.spec, threads));
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (std::find(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(i), keys[i]) !=
+        keys.begin() + static_cast<std::ptrdiff_t>(i)) {
+      continue;
+    }
+    const auto runs = static_cast<std::size_t>(std::count(keys.begin(), keys.end(), keys[i]));
+    const RunSpec& spec = suite.runs[i].spec;
+    say("  {:<48} {}{} steps of {}, {}: ", suite.runs[i].name,
+        runs > 1 ? fmt::format("{} seeds, ", runs) : "", spec.train.steps, spec.train.batch_size,
+        spec.precision);
     std::fflush(stdout);
-    print_cost(estimate(run.spec, threads), threads, total);
+    print_cost(estimator.of(spec), runs, threads, total);
   }
 }
 
@@ -80,19 +94,38 @@ void print_bench(const SuiteBench& bench, int threads, Total& total) {
       say("  {:<48} {} lengths, batch {}, {}: ", options.attention + " " + mode,
           bench.lengths.size(), options.batch, options.precision);
       std::fflush(stdout);
-      print_cost(estimate_bench(options, bench.lengths), threads, total);
+      print_cost(estimate_bench(options, bench.lengths), 1, threads, total);
     }
   }
 }
 
-int print_plan(const Suite& suite, int wanted_threads) {
+constexpr double kBusyShare = 0.1;  // of the CPUs, from which times are noticeably too long
+
+bool warn_if_busy(int threads) {
+  constexpr double kSeconds = 0.5;
+  const double busy = busy_cpus(kSeconds);
+  if (busy <= kBusyShare * threads) return false;
+  note("lra: warning: other programs keep {:.1f} CPUs busy; the times are longer than alone\n",
+       busy);
+  return true;
+}
+
+int print_plan(const Suite& suite, const std::string& data, int wanted_threads) {
   const int threads = wanted_threads > 0 ? wanted_threads : engine::machine().cores;
-  say("{}: {}\nat most, from trial steps at full length on this machine:\n", suite.name,
-      suite.description);
+  say("{}: {}\nfrom trial steps on this machine with {} threads, one run after the other:\n",
+      suite.name, suite.description, threads);
+  std::fflush(stdout);
+  const bool warned = warn_if_busy(threads);
   Total total;
-  print_runs(suite, threads, total);
+  print_runs(suite, data, threads, total);
   if (suite.bench) print_bench(*suite.bench, threads, total);
-  say("{} runs, {}, {} MB\n", suite.runs.size(), duration(total.seconds), megabytes(total.bytes));
+  say("{} runs: {} ({:.2f} days), {} MB", suite.runs.size(), duration(total.seconds),
+      total.seconds / 86400, megabytes(total.bytes));
+  if (total.too_large > 0) {
+    say(", without {} that need more memory than there is", total.too_large);
+  }
+  say("\n");
+  if (!warned) static_cast<void>(warn_if_busy(threads));
   return 0;
 }
 
@@ -109,7 +142,7 @@ void finish(const std::vector<results::Record>& records,
     const auto board = results::build_leaderboard(records, table.baseline);
     const results::Table built = results::build_table(board, table);
     const char* shown = ::isatty(STDOUT_FILENO) != 0 ? "text" : "md";
-    fmt::print("\n{}\n", results::format_table(built, shown));
+    say("\n{}\n", results::format_table(built, shown));
     write_file_atomic(out / "table.md", results::format_table(built, "md"));
     write_json(out / "leaderboard.json", results::to_json(board));
   }
@@ -159,7 +192,7 @@ std::unique_ptr<FileLock> lock_folder(const std::filesystem::path& out) {
 
 int run(const RunArguments& a) {
   const Suite suite = load_suite(a.suite, a.settings);
-  if (a.dry_run) return print_plan(suite, a.threads);
+  if (a.dry_run) return print_plan(suite, a.data, a.threads);
   const std::filesystem::path out = a.out.empty() ? "runs/" + suite.name : a.out;
   const auto lock = lock_folder(out);
   results::SuiteRuns named{suite.name, suite.description, {}};
@@ -203,7 +236,9 @@ void add_run(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
       "run", "run a suite: tasks x attentions x seeds; the same command continues a stopped one");
   auto a = std::make_shared<RunArguments>();
-  command->add_option("SUITE", a->suite, "suite name (lra list suites) or JSON file")->required();
+  command->add_option("SUITE", a->suite, "suite name (lra list suites) or JSON file")
+      ->type_name("SUITE")
+      ->required();
   command->add_option("--out", a->out, "folder (default: runs/SUITE)");
   command->add_option("--data", a->data, "folder with official data");
   command->add_option("--set", a->settings, "KEY=VALUE for every run (repeatable)");

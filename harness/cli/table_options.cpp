@@ -10,8 +10,12 @@ void add_table_options(CLI::App& command, const std::shared_ptr<results::TableOp
   command.add_option("--with", o->with, "published:KEY: literature rows (repeatable)")
       ->delimiter(',');
   command.add_option("--delta", o->delta, "published:KEY: difference to its rows, in points");
-  command.add_option("--tasks", o->tasks, "restrict to these tasks")->delimiter(',');
-  command.add_option("--attention", o->attentions, "restrict to these attentions")->delimiter(',');
+  command.add_option("--tasks", o->tasks, "restrict to these tasks")
+      ->type_name("TASK")
+      ->delimiter(',');
+  command.add_option("--attention", o->attentions, "restrict to these attentions")
+      ->type_name("ATTENTION")
+      ->delimiter(',');
   command.add_option("--division", o->division, "apples-to-apples or free-for-all (default: both)");
   command
       .add_option("--baseline", o->baseline,

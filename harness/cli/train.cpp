@@ -88,14 +88,19 @@ void add_train(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
       "train", "train one model on one task; the same command continues an interrupted run");
   auto a = std::make_shared<TrainArguments>();
-  command->add_option("--task", a->request.task, "task (lra list tasks)")->required();
+  command->add_option("--task", a->request.task, "task (lra list tasks)")
+      ->type_name("TASK")
+      ->required();
   command->add_option("--attention", a->request.attention, "variant (lra list attention)")
+      ->type_name("ATTENTION")
       ->required();
   command->add_option("--preset", a->request.preset, "preset name or JSON file")
+      ->type_name("PRESET")
       ->capture_default_str();
   command
       ->add_option("--protocol", a->request.protocol,
                    "exact, google, nystromformer, skyformer, s4, or a JSON file")
+      ->type_name("PROTOCOL")
       ->capture_default_str();
   command->add_option("--seed", a->request.seed, "of weights, order and dropout")
       ->check(CLI::NonNegativeNumber)

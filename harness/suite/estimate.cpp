@@ -4,15 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <limits>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <utility>
 
 #include "engine/base/file.h"
 #include "engine/runtime.h"
 #include "harness/measure/bench.h"
 #include "harness/run/record.h"
+#include "harness/suite/lengths.h"
 #include "harness/workers/workers.h"
 #include "tasks/task.h"
 
@@ -21,11 +21,13 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kSchema = "lra-estimates/1";
+constexpr const char* kSchema = "lra-estimates/2";
 // A forward pass is about a third of a training step.
 constexpr double kInferenceShare = 1.0 / 3.0;
 // Of the parameters in f32: themselves and the optimiser's two moments.
 constexpr std::int64_t kCopies = 3;
+// Mean length of the data, of the longest, below which both are tried.
+constexpr double kMuchShorter = 0.9;
 
 json to_json(const Estimate& e) {
   return {{"seconds", e.seconds},
@@ -70,15 +72,39 @@ double growth(const results::GrowthClaim& claim, std::int64_t from, std::int64_t
   return std::pow(ratio, claim.power) * std::pow(logs, claim.logs);
 }
 
-std::string config_digest(RunSpec spec, int threads) {
+// Seconds of a sequence by its length, through two measured points: a n + b n^2, or c + a n where a
+// short one costs more than its share.
+class TimeCurve {
+ public:
+  TimeCurve(double n1, double seconds1, double n2, double seconds2) {
+    if (n1 == n2) {
+      linear_ = seconds1 / n1;
+      return;
+    }
+    square_ = (seconds2 / n2 - seconds1 / n1) / (n2 - n1);
+    if (square_ >= 0) {
+      linear_ = std::max(0.0, seconds1 / n1 - square_ * n1);
+    } else {
+      square_ = 0;
+      linear_ = std::max(0.0, (seconds2 - seconds1) / (n2 - n1));
+      constant_ = seconds1 - linear_ * n1;
+    }
+  }
+  [[nodiscard]] double at(double n) const { return constant_ + n * (linear_ + n * square_); }
+
+ private:
+  double constant_ = 0, linear_ = 0, square_ = 0;
+};
+
+}  // namespace
+
+std::string cost_key(RunSpec spec, int threads) {
   spec.seed = 0;
   return sha256_hex(spec_digest(spec) +
                     fmt::format(" {} {}", threads, environment(threads, 1).cpu));
 }
 
-}  // namespace
-
-Estimate estimate(const RunSpec& spec, int threads, const std::atomic<bool>* stop) {
+Estimate Estimator::of(const RunSpec& spec) {
   const tasks::TaskInfo info = tasks::create_task(spec.task, spec.task_options)->info();
   const std::int64_t n = std::max<std::int64_t>(1, info.max_length);
   const std::int64_t sequences = info.head == tasks::Head::pair_class ? 2 : 1;
@@ -88,16 +114,32 @@ Estimate estimate(const RunSpec& spec, int threads, const std::atomic<bool>* sto
   o.model = spec.model;
   o.precision = spec.precision;
   o.batch = spec.train.batch_size * sequences;
-  o.threads = threads;
-  const BenchResult trial = try_out(o, n, stop);
+  o.threads = threads_;
+  const BenchResult trial = try_out(o, n, stop_);
   if (trial.point.status != "completed") return {};
+  const auto seconds_at = [](const BenchResult& result) {  // of a sequence
+    return static_cast<double>(result.point.n) / *result.point.tokens_per_second;
+  };
+  const std::string task = spec.task + spec.task_options.dump();
+  if (lengths_.count(task) == 0) lengths_[task] = sampled_lengths(spec, data_, stop_);
+  std::vector<std::int64_t> lengths = lengths_[task];
+  if (lengths.empty()) lengths.assign(1, n);
+  const std::int64_t mean =
+      std::max<std::int64_t>(1, std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0}) /
+                                    static_cast<std::int64_t>(lengths.size()));
+  const bool shorter = static_cast<double>(mean) < kMuchShorter * static_cast<double>(n);
+  const BenchResult middle = shorter ? try_out(o, mean, stop_) : trial;
+  if (middle.point.status != "completed") return {};
+  const TimeCurve curve(static_cast<double>(middle.point.n), seconds_at(middle),
+                        static_cast<double>(n), seconds_at(trial));
+  double example = 0;  // seconds
+  for (const std::int64_t length : lengths) example += curve.at(static_cast<double>(length));
+  example *= static_cast<double>(sequences) / static_cast<double>(lengths.size());
   const auto lanes = spec.lanes > 0 ? spec.lanes : default_lanes(trial.parameters);
-  const auto tokens = static_cast<double>(n * sequences);
   const auto steps = static_cast<double>(spec.train.steps);
   Estimate result;
-  result.seconds = tokens / *trial.point.tokens_per_second *
-                   (steps * static_cast<double>(spec.train.batch_size) +
-                    kInferenceShare * evaluated_examples(spec));
+  result.seconds = example * (steps * static_cast<double>(spec.train.batch_size) +
+                              kInferenceShare * evaluated_examples(spec));
   // A run also keeps its best weights so far, and both sequences of a pair are in flight together.
   result.memory = {fixed_bytes(trial.parameters, kCopies + 1 + lanes, spec.precision),
                    sequences * sequence_bytes(trial, o)};
@@ -142,17 +184,21 @@ Estimate estimate_bench(const BenchOptions& options, std::vector<std::int64_t> l
   return sum;
 }
 
-Estimates::Estimates(std::filesystem::path file, int threads, const std::atomic<bool>* stop)
-    : file_(std::move(file)), threads_(threads), stop_(stop), known_(json::object()) {
+Estimates::Estimates(std::filesystem::path file, int threads, std::filesystem::path data,
+                     const std::atomic<bool>* stop)
+    : file_(std::move(file)),
+      threads_(threads),
+      estimator_(threads, std::move(data), stop),
+      known_(json::object()) {
   if (!std::filesystem::exists(file_)) return;
   const json found = read_json(file_);
   if (found.is_object() && found.value("schema", "") == kSchema) known_ = found.at("estimates");
 }
 
 Estimate Estimates::of(const RunSpec& spec) {
-  const std::string key = config_digest(spec, threads_);
+  const std::string key = cost_key(spec, threads_);
   if (!known_.contains(key)) {
-    known_[key] = to_json(estimate(spec, threads_, stop_));
+    known_[key] = to_json(estimator_.of(spec));
     write_json(file_, {{"schema", kSchema}, {"estimates", known_}});
   }
   const json& e = known_.at(key);

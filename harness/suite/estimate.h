@@ -4,7 +4,10 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/measure/bench.h"
@@ -19,11 +22,26 @@ struct Estimate {
   bool known = false;  // false: the trial ran out of memory
 };
 
-// Upper bounds: sequences are taken as long as the task's longest. The trial runs in a child
-// process; call it before this process has started threads. 0 threads: all cores.
-// Throws Interrupted once `stop` is set, as all here.
-[[nodiscard]] Estimate estimate(const RunSpec& spec, int threads,
-                                const std::atomic<bool>* stop = nullptr);
+// What runs will cost, from trial steps at the task's longest sequences and, where the data's are
+// mostly shorter, at their mean; memory is that of the longest. Trials run in child processes; call
+// it before this process has started threads.
+class Estimator {
+ public:
+  // 0 threads: all cores. `data` as OpenOptions.
+  Estimator(int threads, std::filesystem::path data, const std::atomic<bool>* stop)
+      : threads_(threads), data_(std::move(data)), stop_(stop) {}
+  // Throws Interrupted once `stop` is set.
+  [[nodiscard]] Estimate of(const RunSpec& spec);
+
+ private:
+  int threads_;
+  std::filesystem::path data_;
+  const std::atomic<bool>* stop_;
+  std::map<std::string, std::vector<std::int64_t>> lengths_;  // by task and its options
+};
+
+// What runs have in common that differ by their seed alone, on this machine with that many threads.
+[[nodiscard]] std::string cost_key(RunSpec spec, int threads);
 
 // How many validation examples a run evaluates while it trains.
 [[nodiscard]] double evaluated_examples(const RunSpec& spec);
@@ -39,13 +57,14 @@ struct Estimate {
 // them again, and shared by runs that differ in their seed alone.
 class Estimates {
  public:
-  Estimates(std::filesystem::path file, int threads, const std::atomic<bool>* stop);
+  Estimates(std::filesystem::path file, int threads, std::filesystem::path data,
+            const std::atomic<bool>* stop);
   [[nodiscard]] Estimate of(const RunSpec& spec);
 
  private:
   std::filesystem::path file_;
   int threads_;
-  const std::atomic<bool>* stop_;
+  Estimator estimator_;
   nlohmann::json known_;
 };
 

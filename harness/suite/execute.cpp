@@ -81,7 +81,7 @@ class SuiteExecution {
     const auto open = open_runs();
     if (open.empty()) return;
     observer_.on_phase(kEstimatePhase);
-    Estimates estimates(options_.out / "estimates.json", threads_, options_.stop);
+    Estimates estimates(options_.out / "estimates.json", threads_, options_.data, options_.stop);
     std::size_t number = 0;
     for (const std::size_t i : open) {
       if (stopped()) return;
