@@ -166,39 +166,42 @@ int bench(BenchArguments a) {
 }  // namespace
 
 void add_bench(CLI::App& app, Action& action) {
-  auto* command = app.add_subcommand("bench", "speed and memory on full random sequences");
+  auto* command =
+      app.add_subcommand("bench", "measure speed and memory on random sequences of full length");
   auto a = std::make_shared<BenchArguments>();
-  command->add_option("--attention", a->attentions, "variants, or all")
+  command->add_option("--attention", a->attentions, "attention variants, or all")
       ->type_name("ATTENTION")
       ->delimiter(',')
       ->capture_default_str();
-  command->add_option("--n", a->lengths, "sequence lengths")
+  command->add_option("--n", a->lengths, "sequence lengths in tokens")
       ->delimiter(',')
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24))
       ->capture_default_str();
-  command->add_option("--batch", a->batch, "sequences a step")
+  command->add_option("--batch", a->batch, "sequences per step")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();
-  command->add_option("--preset", a->preset, "small, or the model of a preset")
+  command->add_option("--preset", a->preset, "model size: small, or a preset (lra list presets)")
       ->type_name("PRESET")
       ->capture_default_str();
-  command->add_option("--task", a->task, "whose model of the preset")
+  command->add_option("--task", a->task, "task whose preset model is used")
       ->type_name("TASK")
       ->capture_default_str();
-  command->add_option("--mode", a->mode, "train or infer")
+  command->add_option("--mode", a->mode, "measured work: training steps or inference")
       ->check(CLI::IsMember({"train", "infer"}))
       ->capture_default_str();
   command->add_option("--precision", a->precision, "auto, f32 or bf16")->capture_default_str();
-  command->add_option("--threads", a->threads, "0: all cores")->check(CLI::Range(0, 4096));
-  command->add_option("--seconds", a->seconds, "of measuring each point")
+  command->add_option("--threads", a->threads, "threads; 0 means all cores")
+      ->check(CLI::Range(0, 4096));
+  command->add_option("--seconds", a->seconds, "seconds of measurement per length")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--set", a->settings, "KEY=VALUE: model.*, attention.* (repeatable)");
-  command->add_flag("--profile", a->profile, "where the time of a step goes");
-  command->add_flag("--check-growth", a->check_growth,
-                    "exit code 1 if time or memory grows faster than a variant claims");
+  command->add_option("--set", a->settings, "model.KEY or attention.KEY to change (repeatable)");
+  command->add_flag("--profile", a->profile, "print the time per operation");
+  command->add_flag(
+      "--check-growth", a->check_growth,
+      "exit with 1 if time or memory grows faster with the length than a variant claims");
   command->add_option("--out", a->out, "folder for bench-ATTENTION-MODE.json files");
-  command->add_flag("--json", a->json, "print JSON");
+  command->add_flag("--json", a->json, "print JSON instead of text");
   command->callback([a, &action] { action = [a] { return bench(*a); }; });
 }
 

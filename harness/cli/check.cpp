@@ -72,14 +72,16 @@ int variant(const std::string& name) {
 }  // namespace
 
 void add_check(CLI::App& app, Action& action) {
-  auto* check = app.add_subcommand("check", "check the program against independent computations");
+  auto* check = app.add_subcommand(
+      "check", "check variants and the program against independent computations");
   check->require_subcommand(1);
   auto* command = check->add_subcommand(
-      "golden", "run golden-vector files: one line a case, a count, exit code 1 if any fails");
+      "golden", "run golden-vector files; prints one line per case and a count");
   auto paths = std::make_shared<std::vector<std::string>>();
   auto precision = std::make_shared<std::string>("f32");
-  command->add_option("PATH", *paths, "files, or folders searched for .json")->required();
-  command->add_option("--precision", *precision, "f32 or bf16")
+  command->add_option("PATH", *paths, "golden files, or folders searched for .json files")
+      ->required();
+  command->add_option("--precision", *precision, "arithmetic of the checked computation")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
   command->callback([=, &action] { action = [=] { return golden(*paths, *precision); }; });
@@ -87,13 +89,15 @@ void add_check(CLI::App& app, Action& action) {
       "gradients",
       "outputs and gradients of variants against their definitions in double precision");
   auto name = std::make_shared<std::string>();
-  gradient_command->add_option("NAME", *name, "variant, or all")
+  gradient_command->add_option("NAME", *name, "attention variant, or all")
       ->type_name("ATTENTION")
       ->required();
   gradient_command->callback([=, &action] { action = [=] { return gradients(*name); }; });
   auto* variant_command = check->add_subcommand(
-      "variant", "what every variant must keep, and what its traits claim, at small sizes");
-  variant_command->add_option("NAME", *name, "variant, or all")->type_name("ATTENTION")->required();
+      "variant", "check a variant against the rules for all variants and the claims of its traits");
+  variant_command->add_option("NAME", *name, "attention variant, or all")
+      ->type_name("ATTENTION")
+      ->required();
   variant_command->callback([=, &action] { action = [=] { return variant(*name); }; });
 }
 

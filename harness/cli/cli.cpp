@@ -86,9 +86,9 @@ int parse_and_act(int argc, char** argv) {
       "3 data or files, an stdout that does not take the result included; 4 a run diverged;\n"
       "130 stopped by a signal, and the same command continues.");
   app.set_version_flag("--version", "lra " + version());
-  app.set_help_all_flag("--help-all", "help of all commands");
+  app.set_help_all_flag("--help-all", "print the help of all commands and exit");
   std::vector<std::string> plugins;
-  app.add_option("--plugin", plugins, "shared library with further attention variants")
+  app.add_option("--plugin", plugins, "shared library with further attention variants (repeatable)")
       ->type_name("FILE.so");
   app.fallthrough();
   Action action;

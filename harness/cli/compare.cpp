@@ -11,17 +11,17 @@ namespace lra::harness::cli {
 
 void add_compare(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
-      "compare", "what changed between two sets of results, and what is more than noise");
+      "compare", "list changes between two sets of results that exceed the noise");
   auto before = std::make_shared<std::string>();
   auto after = std::make_shared<std::string>();
   auto format = std::make_shared<std::string>("md");
   auto all = std::make_shared<bool>(false);
-  command->add_option("DIR_A", *before, "results before")->required();
-  command->add_option("DIR_B", *after, "results after")->required();
-  command->add_option("--format", *format, "md or json")
+  command->add_option("DIR_A", *before, "folder of the earlier results")->required();
+  command->add_option("DIR_B", *after, "folder of the later results")->required();
+  command->add_option("--format", *format, "output format")
       ->check(CLI::IsMember({"md", "json"}))
       ->capture_default_str();
-  command->add_flag("--all", *all, "also what differs by no more than noise");
+  command->add_flag("--all", *all, "list all differences, including those within the noise");
   command->callback([=, &action] {
     action = [=] {
       const auto load = [](const std::string& place) {

@@ -163,12 +163,15 @@ int check(const DataArguments& a) {
 
 void add_common(CLI::App* command, const std::shared_ptr<DataArguments>& a) {
   command->add_option("TASK", a->task, "task (lra list tasks)")->type_name("TASK")->required();
-  command->add_option("--seed", a->seed, "of generated data")->capture_default_str();
-  command->add_option("--train", a->counts[0], "training examples")->check(CLI::PositiveNumber);
-  command->add_option("--val", a->counts[1], "validation examples")->check(CLI::PositiveNumber);
-  command->add_option("--test", a->counts[2], "test examples")->check(CLI::PositiveNumber);
-  command->add_option("--set", a->settings, "KEY=VALUE: an option of the task (repeatable)");
-  command->add_flag("--json", a->json, "print JSON");
+  command->add_option("--seed", a->seed, "seed of generated data")->capture_default_str();
+  command->add_option("--train", a->counts[0], "number of training examples")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--val", a->counts[1], "number of validation examples")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--test", a->counts[2], "number of test examples")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--set", a->settings, "task option to change (repeatable)");
+  command->add_flag("--json", a->json, "print JSON instead of text");
 }
 
 }  // namespace
@@ -187,37 +190,37 @@ json task_settings(const std::vector<std::string>& settings) {
 }
 
 void add_data(CLI::App& app, Action& action) {
-  auto* data = app.add_subcommand("data", "make, fetch or check data sets");
+  auto* data = app.add_subcommand("data", "generate, download or check data sets");
   data->require_subcommand(1);
   auto a = std::make_shared<DataArguments>();
   auto* make_command = data->add_subcommand("make", "generate data in the official file format");
   add_common(make_command, a);
-  make_command->add_option("--out", a->out, "folder to write to")->required();
+  make_command->add_option("--out", a->out, "output folder")->required();
   make_command->callback([a, &action] { action = [a] { return make(*a); }; });
   auto* fetch_command = data->add_subcommand(
-      "fetch", "download the official data: continues what was broken off, checks, unpacks");
+      "fetch", "download, check and unpack the official data; resumes partial downloads");
   fetch_command->add_option("TASK", a->task, "task (lra list tasks)")
       ->type_name("TASK")
       ->required();
-  fetch_command->add_option("--out", a->out, "folder to put it into")->required();
-  fetch_command->add_option("--url", a->url,
-                            "another address; the official size and digest then do not hold");
-  fetch_command->add_option("--bytes", a->bytes, "the size that the file must have")
+  fetch_command->add_option("--out", a->out, "output folder")->required();
+  fetch_command->add_option(
+      "--url", a->url, "alternative address; disables the check of the official size and digest");
+  fetch_command->add_option("--bytes", a->bytes, "required size of the file in bytes")
       ->check(CLI::NonNegativeNumber);
-  fetch_command->add_option("--sha256", a->sha256, "the digest that the file must have");
+  fetch_command->add_option("--sha256", a->sha256, "required SHA-256 digest of the file");
   fetch_command->add_flag("--stream", a->stream,
                           "unpack while it arrives, without the archive on disk; a call that was "
                           "killed then starts again");
-  fetch_command->add_flag("--keep-archive", a->keep_archive, "leave the archive in the folder");
+  fetch_command->add_flag("--keep-archive", a->keep_archive, "keep the downloaded archive");
   fetch_command->add_option("--set", a->settings,
-                            "KEY=VALUE: an option of the task, e.g. size=64 (repeatable)");
-  fetch_command->add_flag("--json", a->json, "print JSON");
+                            "task option to change, e.g. size=64 (repeatable)");
+  fetch_command->add_flag("--json", a->json, "print JSON instead of text");
   fetch_command->callback([a, &action] { action = [a] { return fetch(*a); }; });
-  auto* check_command =
-      data->add_subcommand("check", "read all of a data set: counts, balance, lengths, faults");
+  auto* check_command = data->add_subcommand(
+      "check", "read a whole data set; prints counts, label balance, lengths and faults");
   add_common(check_command, a);
   check_command->add_option("--data", a->data,
-                            "folder or archive (default: as lra train finds it)");
+                            "data folder or archive (default: the place that lra train uses)");
   check_command->callback([a, &action] { action = [a] { return check(*a); }; });
 }
 

@@ -87,21 +87,23 @@ int diagnose_run(const DiagnoseArguments& a) {
 
 void add_diagnose(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
-      "diagnose", "the attention of a trained model: concentration, locality, norms, gradients");
+      "diagnose",
+      "measure the attention of a trained model: concentration, locality, norms, gradients");
   auto a = std::make_shared<DiagnoseArguments>();
   command->add_option("RUN_DIR", a->run, "folder of a completed run")
       ->required()
       ->check(CLI::ExistingDirectory);
   command->add_option("--data", a->data, "folder or archive with the official data");
-  command->add_option("--samples", a->settings.samples, "validation examples")
+  command->add_option("--samples", a->settings.samples, "number of validation examples")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000000}))
       ->capture_default_str();
-  command->add_option("--rows", a->settings.rows, "rows of each, evenly spaced")
+  command->add_option("--rows", a->settings.rows, "attention rows per example, evenly spaced")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();
-  command->add_option("--threads", a->threads, "0: all cores")->check(CLI::Range(0, 4096));
-  command->add_flag("--save", a->save, "put it into result.json, for tables and reports");
-  command->add_flag("--json", a->json, "print JSON");
+  command->add_option("--threads", a->threads, "threads; 0 means all cores")
+      ->check(CLI::Range(0, 4096));
+  command->add_flag("--save", a->save, "store the measures in result.json for tables and reports");
+  command->add_flag("--json", a->json, "print JSON instead of text");
   command->callback([a, &action] { action = [a] { return diagnose_run(*a); }; });
 }
 

@@ -99,23 +99,26 @@ int evaluate_run(EvaluateArguments a) {
 
 void add_evaluate(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
-      "evaluate", "a trained model on other test data: longer sequences, other task options");
+      "evaluate", "test a trained model on other data: longer sequences, other task options");
   auto a = std::make_shared<EvaluateArguments>();
   command->add_option("RUN_DIR", a->run, "folder of a completed run")
       ->required()
       ->check(CLI::ExistingDirectory);
-  command->add_option("--lengths", a->factors, "factors of the trained length, e.g. 1,2,4,8,16")
+  command
+      ->add_option("--lengths", a->factors,
+                   "test lengths as multiples of the trained length, e.g. 1,2,4,8,16")
       ->delimiter(',')
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
-  command->add_option("--set", a->settings,
-                      "task.NAME=VALUE: options of the test data (repeatable)");
+  command->add_option("--set", a->settings, "task.KEY to change in the test data (repeatable)");
   command->add_option("--data", a->test.data, "folder or archive with the official data");
-  command->add_option("--examples", a->test.examples, "test examples, of each length")
+  command->add_option("--examples", a->test.examples, "number of test examples per length")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30))
       ->capture_default_str();
-  command->add_option("--threads", a->threads, "0: all cores")->check(CLI::Range(0, 4096));
-  command->add_flag("--save", a->save, "put --lengths into result.json, for tables and reports");
-  command->add_flag("--json", a->json, "print JSON");
+  command->add_option("--threads", a->threads, "threads; 0 means all cores")
+      ->check(CLI::Range(0, 4096));
+  command->add_flag("--save", a->save,
+                    "store the accuracies of --lengths in result.json for tables and reports");
+  command->add_flag("--json", a->json, "print JSON instead of text");
   command->callback([a, &action] { action = [a] { return evaluate_run(*a); }; });
 }
 

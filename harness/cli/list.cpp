@@ -236,8 +236,8 @@ json list_of(const std::string& what) {
 }
 
 void add_list(CLI::App& app, Action& action) {
-  auto* command =
-      app.add_subcommand("list", "tasks, attention variants, presets, protocols and their options");
+  auto* command = app.add_subcommand(
+      "list", "list tasks, attention variants, presets, protocols, suites and published tables");
   auto what = std::make_shared<std::string>();
   auto as_json = std::make_shared<bool>(false);
   auto format = std::make_shared<std::string>("text");

@@ -107,16 +107,17 @@ int new_attention(const NewArguments& a) {
 }  // namespace
 
 void add_new(CLI::App& app, Action& action) {
-  auto* command = app.add_subcommand("new", "start something of one's own from a skeleton");
+  auto* command = app.add_subcommand("new", "create a variant from a skeleton");
   command->require_subcommand(1);
   auto* variant = command->add_subcommand(
-      "attention", "write a variant that builds and passes every check, to be changed from there");
+      "attention", "write a working variant as a starting point; it builds and passes every check");
   auto a = std::make_shared<NewArguments>();
-  variant->add_option("NAME", a->name, "lower-case words joined by '_'")->required();
+  variant->add_option("NAME", a->name, "name of the variant: lower-case words joined by '_'")
+      ->required();
   variant->add_flag("--plugin", a->plugin,
-                    "a project outside the tree: NAME.cpp and CMakeLists.txt for a plugin");
+                    "write a plugin project outside the source tree: NAME.cpp and CMakeLists.txt");
   variant->add_option("--out", a->out,
-                      "the source tree (default: the current folder); with --plugin the project's "
+                      "source tree (default: the current folder), or with --plugin the project "
                       "folder (default: NAME)");
   variant->callback([a, &action] { action = [a] { return new_attention(*a); }; });
 }

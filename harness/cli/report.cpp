@@ -42,21 +42,19 @@ void write_report(const std::vector<std::string>& places, const std::filesystem:
 }
 
 void add_report(CLI::App& app, Action& action) {
-  auto* command =
-      app.add_subcommand("report", "one self-contained HTML page of a folder of results");
+  auto* command = app.add_subcommand("report", "write a self-contained HTML page of results");
   auto places = std::make_shared<std::vector<std::string>>();
   auto out = std::make_shared<std::string>();
   auto pictures = std::make_shared<std::string>();
   auto table = std::make_shared<results::TableOptions>();
   command->add_option("DIR", *places, "folders or result files")->required();
-  command->add_option("--out", *out, "page to write (default: DIR/report.html)");
-  command->add_option("--pictures", *pictures,
-                      "also write the pictures as SVG files to this folder");
+  command->add_option("--out", *out, "output file (default: DIR/report.html)");
+  command->add_option("--pictures", *pictures, "folder for the pictures as SVG files");
   auto title = std::make_shared<std::string>();
   auto all = std::make_shared<bool>(false);
   command->add_option("--title", *title,
                       "title of the page (default: the suite's or folder's name)");
-  command->add_flag("--all", *all, "also runs that the suite of their folder no longer names");
+  command->add_flag("--all", *all, "include runs that the suite of their folder no longer names");
   add_table_options(*command, table);
   command->callback([=, &action] {
     action = [=] {

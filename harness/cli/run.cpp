@@ -234,30 +234,34 @@ int run(const RunArguments& a) {
 
 void add_run(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
-      "run", "run a suite: tasks x attentions x seeds; the same command continues a stopped one");
+      "run", "run a suite of tasks, attentions and seeds; repeat the command to continue");
   auto a = std::make_shared<RunArguments>();
   command->add_option("SUITE", a->suite, "suite name (lra list suites) or JSON file")
       ->type_name("SUITE")
       ->required();
-  command->add_option("--out", a->out, "folder (default: runs/SUITE)");
-  command->add_option("--data", a->data, "folder with official data");
-  command->add_option("--set", a->settings, "KEY=VALUE for every run (repeatable)");
-  command->add_option("--threads", a->threads, "0: all cores; as many runs at once")
+  command->add_option("--out", a->out, "output folder (default: runs/SUITE)");
+  command->add_option("--data", a->data,
+                      "folder with the official data (default: $LRA_DATA, then the user's cache)");
+  command->add_option("--set", a->settings,
+                      "setting to change in every run, as in lra train (repeatable)");
+  command->add_option("--threads", a->threads, "threads, and runs at once; 0 means all cores")
       ->check(CLI::Range(0, 4096));
-  command->add_option("--memory", a->memory_gb, "GB that runs may take together; 0: what is free")
+  command
+      ->add_option("--memory", a->memory_gb,
+                   "memory limit of all runs together in GB; 0 means the free memory")
       ->check(CLI::NonNegativeNumber);
-  command->add_option("--checkpoint-seconds", a->checkpoint_seconds, "between checkpoints")
+  command->add_option("--checkpoint-seconds", a->checkpoint_seconds, "seconds between checkpoints")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command
       ->add_option("--measure-seconds", a->measure_seconds,
-                   "of measuring a run's speed and memory by itself, before the runs; 0: do not")
+                   "seconds to measure each run alone before training; 0 disables")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--events", a->events, "append a stream of JSON lines to this file");
-  command->add_flag("--dry-run", a->dry_run, "print the plan with its time and memory");
-  command->add_flag("--keep-going", a->keep_going,
-                    "exit code 0 although runs failed or diverged; all others run in either case");
+  command->add_option("--events", a->events, "file to which progress is appended as JSON lines");
+  command->add_flag("--dry-run", a->dry_run,
+                    "print the runs with estimated time and memory, and stop");
+  command->add_flag("--keep-going", a->keep_going, "exit with 0 even if runs failed or diverged");
   command->footer(
       "Exit codes: 0 all runs completed; 1 a run failed; 4 a run diverged and none failed;\n"
       "2 wrong use or suite; 3 data or files, stdout included; 130 stopped by Ctrl-C, SIGTERM,\n"

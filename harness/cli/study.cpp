@@ -106,14 +106,13 @@ void add_ablation(CLI::App& command, Action& action) {
     std::string format = "md";
   };
   auto* sub = command.add_subcommand(
-      "ablation",
-      "which numbers of the attentions go with accuracy, e.g. in runs/ablation-cosformer");
+      "ablation", "correlate attention measures with accuracy, e.g. in runs/ablation-cosformer");
   auto a = std::make_shared<Arguments>();
-  sub->add_option("DIR", a->places, "folders of runs")->required();
-  sub->add_option("--metrics", a->metrics, "numbers to correlate with the test accuracy")
+  sub->add_option("DIR", a->places, "folders with runs")->required();
+  sub->add_option("--metrics", a->metrics, "measures to correlate with the test accuracy")
       ->delimiter(',')
       ->capture_default_str();
-  sub->add_option("--format", a->format, "md or json")
+  sub->add_option("--format", a->format, "output format")
       ->check(CLI::IsMember({"md", "json"}))
       ->capture_default_str();
   sub->callback([a, &action] {
@@ -129,43 +128,48 @@ void add_ablation(CLI::App& command, Action& action) {
 }  // namespace
 
 void add_study(CLI::App& app, Action& action) {
-  auto* command = app.add_subcommand("study", "questions with known answers, asked of kernels");
+  auto* command = app.add_subcommand("study", "studies with known answers: separation, ablation");
   command->require_subcommand(1);
   add_ablation(*command, action);
   auto* sub = command->add_subcommand(
-      "separation", "what softmax attention separates and linear attention does not");
+      "separation",
+      "compare kernels on data that softmax attention separates and linear attention does not");
   auto a = std::make_shared<StudyArguments>();
-  sub->add_option(
-         "--mode", a->mode,
-         "theory: fixed weights; noise: regression with oracle weights beside its optimum; "
-         "train: classification of the noisy data")
+  sub->add_option("--mode", a->mode,
+                  "study: theory (fixed weights), noise (regression with oracle weights beside its "
+                  "optimum), "
+                  "or train (classification of the noisy data)")
       ->capture_default_str();
   sub->add_option("--kernels", a->kernels,
-                  "theory: softmax, softmax_scaled, linear, poly3, elu1, cosformer, sparsemax; "
+                  "kernels to compare. theory: softmax, softmax_scaled, linear, poly3, elu1, "
+                  "cosformer, sparsemax; "
                   "noise: softmax, exp, linear, relu, poly3, elu1; train: any registered attention "
                   "(default: all of the mode)")
       ->delimiter(',');
   sub->add_option("--sweep", a->sweep,
-                  "NAME=VALUE,...: theory n, d, m, a0, a1, c, eps, cross; noise n, f; train n, d, "
+                  "parameter to vary, NAME=VALUE,...: theory n, d, m, a0, a1, c, eps, cross; noise "
+                  "n, f; train n, d, "
                   "m, a1, c, residual, maxpool (default: n)");
-  sub->add_option("--set", a->settings, "NAME=VALUE of what is not swept (repeatable)");
+  sub->add_option("--set", a->settings, "fixed parameter, NAME=VALUE (repeatable)");
   sub->add_option("--trials", a->trials,
-                  "theory: draws (300); noise: samples (10000); train: seeds (5)")
+                  "repetitions per point: draws in theory (300), samples in noise (10000), seeds "
+                  "in train (5)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30));
-  sub->add_option("--steps", a->steps, "train: updates")
+  sub->add_option("--steps", a->steps, "number of updates in train")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30))
       ->capture_default_str();
-  sub->add_option("--test", a->test, "train: test samples; a quarter as many for validation")
+  sub->add_option("--test", a->test, "number of test samples in train; a quarter as many validate")
       ->check(CLI::Range(std::int64_t{4}, std::int64_t{1} << 30))
       ->capture_default_str();
-  sub->add_option("--seed", a->seed, "of all draws")->capture_default_str();
-  sub->add_option("--threads", a->threads, "0: all cores")->check(CLI::Range(0, 4096));
+  sub->add_option("--seed", a->seed, "seed of all draws")->capture_default_str();
+  sub->add_option("--threads", a->threads, "threads; 0 means all cores")
+      ->check(CLI::Range(0, 4096));
   sub->add_option(
       "--json", a->json,
-      "file to write; the same bytes for any number of threads; lra report shows it if it "
+      "JSON output file, the same bytes for any number of threads; lra report shows it if it "
       "is named separation.json or separation-NAME.json");
-  sub->add_option("--csv", a->csv, "file to write");
-  sub->add_option("--svg", a->svg, "file to draw the chart to");
+  sub->add_option("--csv", a->csv, "CSV output file");
+  sub->add_option("--svg", a->svg, "SVG output file of the chart");
   sub->callback([a, &action] { action = [a] { return separation(*a); }; });
 }
 

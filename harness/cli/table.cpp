@@ -31,7 +31,7 @@ std::vector<results::Record> load(const std::vector<std::string>& places, bool s
 }  // namespace
 
 void add_table(CLI::App& app, Action& action) {
-  auto* command = app.add_subcommand("table", "comparison tables from result files");
+  auto* command = app.add_subcommand("table", "print comparison tables of results");
   auto places = std::make_shared<std::vector<std::string>>();
   auto o = std::make_shared<results::TableOptions>();
   auto strict = std::make_shared<bool>(false);
@@ -39,20 +39,23 @@ void add_table(CLI::App& app, Action& action) {
   auto format = std::make_shared<std::string>();
   command->add_option("DIR", *places, "folders or result files")->required();
   command
-      ->add_option("--format", *format,
-                   "text, md, csv, tex, html, json, or leaderboard: leaderboard.json, every cell "
-                   "with its runs (default: text on a terminal, else md)")
+      ->add_option(
+          "--format", *format,
+          "output format: text, md, csv, tex, html, json, or leaderboard (JSON, every cell "
+          "with its runs); default: text on a terminal, else md")
       ->check(CLI::IsMember({"text", "md", "csv", "tex", "html", "json", "leaderboard"}));
   command
-      ->add_option("--columns", o->columns,
-                   "TASK, METRIC[:TASK] (lra list metrics), avg5, avg6, versus, ...")
+      ->add_option(
+          "--columns", o->columns,
+          "columns to print: TASK, METRIC[:TASK] (lra list metrics), avg5, avg6, versus, ...")
       ->delimiter(',');
   add_table_options(*command, o);
   command->add_option("--caption", o->caption, "title of the table");
-  command->add_option("--label", o->label, "LaTeX: the table's \\label")->capture_default_str();
+  command->add_option("--label", o->label, "\\label of the LaTeX table")->capture_default_str();
   command->add_flag("!--no-seeds", o->seeds, "omit the numbers of seeds");
-  command->add_flag("--all", *all, "also runs that the suite of their folder no longer names");
-  command->add_flag("--strict", *strict, "refuse faulty result files instead of skipping them");
+  command->add_flag("--all", *all, "include runs that the suite of their folder no longer names");
+  command->add_flag("--strict", *strict,
+                    "refuse faulty result files; without it they are skipped and named");
   command->callback([=, &action] {
     action = [=] {
       o->format = !format->empty() ? *format : ::isatty(STDOUT_FILENO) != 0 ? "text" : "md";

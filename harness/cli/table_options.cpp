@@ -7,21 +7,27 @@ namespace lra::harness::cli {
 void add_table_options(CLI::App& command, const std::shared_ptr<results::TableOptions>& options) {
   auto* o = options.get();
   // The shared pointer lives in the command's own callback as well.
-  command.add_option("--with", o->with, "published:KEY: literature rows (repeatable)")
+  command
+      .add_option("--with", o->with,
+                  "published:KEY of literature rows to add (lra list published; repeatable)")
       ->delimiter(',');
-  command.add_option("--delta", o->delta, "published:KEY: difference to its rows, in points");
+  command.add_option("--delta", o->delta,
+                     "published:KEY of literature rows to show differences to, in points");
   command.add_option("--tasks", o->tasks, "restrict to these tasks")
       ->type_name("TASK")
       ->delimiter(',');
-  command.add_option("--attention", o->attentions, "restrict to these attentions")
+  command.add_option("--attention", o->attentions, "restrict to these attention variants")
       ->type_name("ATTENTION")
       ->delimiter(',');
-  command.add_option("--division", o->division, "apples-to-apples or free-for-all (default: both)");
+  command.add_option("--division", o->division,
+                     "restrict to a division: apples-to-apples or free-for-all (default: both)");
   command
       .add_option("--baseline", o->baseline,
-                  "attention that the column `versus` compares with, over common seeds")
+                  "attention variant that the column `versus` compares with, over common seeds")
       ->capture_default_str();
-  command.add_option("--sort", o->sort, "COLUMN, best first; -COLUMN: worst first (default: name)");
+  command.add_option(
+      "--sort", o->sort,
+      "column to sort by, best first; a leading - sorts worst first (default: name)");
   command.add_flag("--bold", o->bold, "print the best measured number of each column in bold");
   command.add_flag("!--no-ladder", o->ladder,
                    "omit the rows of trivial predictors, the ladder that a score must climb");

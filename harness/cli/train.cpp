@@ -86,39 +86,49 @@ int train(const TrainArguments& a) {
 
 void add_train(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
-      "train", "train one model on one task; the same command continues an interrupted run");
+      "train", "train one model on one task; repeat the command to continue an interrupted run");
   auto a = std::make_shared<TrainArguments>();
   command->add_option("--task", a->request.task, "task (lra list tasks)")
       ->type_name("TASK")
       ->required();
-  command->add_option("--attention", a->request.attention, "variant (lra list attention)")
+  command->add_option("--attention", a->request.attention, "attention variant (lra list attention)")
       ->type_name("ATTENTION")
       ->required();
-  command->add_option("--preset", a->request.preset, "preset name or JSON file")
+  command
+      ->add_option("--preset", a->request.preset,
+                   "model and training settings: preset name or JSON file")
       ->type_name("PRESET")
       ->capture_default_str();
   command
-      ->add_option("--protocol", a->request.protocol,
-                   "exact, google, nystromformer, skyformer, s4, or a JSON file")
+      ->add_option(
+          "--protocol", a->request.protocol,
+          "data and selection rules: exact, google, nystromformer, skyformer, s4, or a JSON file")
       ->type_name("PROTOCOL")
       ->capture_default_str();
-  command->add_option("--seed", a->request.seed, "of weights, order and dropout")
+  command->add_option("--seed", a->request.seed, "seed of weights, order and dropout")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--data", a->data, "folder or archive with the official data");
-  command->add_option("--out", a->out, "run folder (default: runs/TASK-ATTENTION-...)");
-  command->add_option("--precision", a->request.precision, "auto, f32 or bf16")
-      ->capture_default_str();
-  command->add_option("--threads", a->threads, "0: all cores")->check(CLI::Range(0, 4096));
+  command->add_option(
+      "--data", a->data,
+      "folder or archive with the official data (default: $LRA_DATA, then the user's cache)");
+  command->add_option("--out", a->out,
+                      "output folder of the run (default: runs/TASK-ATTENTION-...)");
   command
-      ->add_option("--set", a->request.settings,
-                   "KEY=VALUE: model.*, train.*, task.*, attention.*, data.{seed,train,val,test}, "
-                   "diagnostics.{every,samples,rows,share}, lanes (repeatable)")
+      ->add_option("--precision", a->request.precision,
+                   "arithmetic: f32, bf16, or auto (bf16 where the CPU has it)")
+      ->capture_default_str();
+  command->add_option("--threads", a->threads, "threads; 0 means all cores")
+      ->check(CLI::Range(0, 4096));
+  command
+      ->add_option(
+          "--set", a->request.settings,
+          "setting to change: model.*, train.*, task.*, attention.*, data.{seed,train,val,test}, "
+          "diagnostics.{every,samples,rows,share}, lanes (repeatable)")
       ->type_name("KEY=VALUE");
-  command->add_option("--checkpoint-seconds", a->checkpoint_seconds, "between checkpoints")
+  command->add_option("--checkpoint-seconds", a->checkpoint_seconds, "seconds between checkpoints")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_flag("--json", a->json, "print result.json");
+  command->add_flag("--json", a->json, "print result.json instead of the summary");
   command->callback([a, &action] { action = [a] { return train(*a); }; });
 }
 
