@@ -81,6 +81,15 @@ TEST_CASE("command line: the manual page has every command and clean requests", 
   CHECK(read_file(folder / "warnings").empty());
 }
 
+TEST_CASE("command line: the help texts are those of lra.1, which a reader has approved", "[run]") {
+  const Scratch folder("golden");
+  const std::string page = run_program({"man"}, folder).out;
+  const auto body = [](const std::string& text) { return text.substr(text.find('\n') + 1); };
+  const std::string expected = read_file(std::filesystem::path(source_dir()) / "tests/lra.1");
+  // After a change of the texts: lra man > tests/lra.1, and read the difference.
+  CHECK((body(page) == body(expected)));
+}
+
 TEST_CASE("command line: OpenMP's binding does not take cores away", "[run]") {
   const Scratch folder("binding");
   const Ended o = run_program(short_training(folder / "x", {"--threads", "0"}), folder, [] {
