@@ -99,7 +99,7 @@ int new_attention(const NewArguments& a) {
   if (a.plugin) {
     fmt::print("next: the commands in the first lines of {}\n", files.back().first.string());
   } else {
-    fmt::print("next: build, then lra check gradients {}\n", a.name);
+    fmt::print("next: build, then lra check gradients {0} and lra check variant {0}\n", a.name);
   }
   return 0;
 }

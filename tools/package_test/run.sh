@@ -29,6 +29,7 @@ lra=$scratch/prefix/bin/lra
 plugin=$scratch/build/libsquared_relu.so
 "$lra" --plugin "$plugin" list attention | grep squared_relu
 "$lra" --plugin "$plugin" check gradients squared_relu
+"$lra" --plugin "$plugin" check variant squared_relu
 "$lra" --plugin "$plugin" bench --attention squared_relu --n 256 --batch 4 --seconds 0.1
 "$lra" --plugin "$plugin" train --task listops --attention squared_relu --preset tiny \
   --out "$scratch/run" --set data.train=50 --set data.val=10 --set data.test=10 \
