@@ -59,7 +59,7 @@ void TrainConfig::options(OptionTable& t) {
       .number("beta1", beta1, 0, 0.99999, "first moment")
       .number("beta2", beta2, 0, 0.9999999, "second moment")
       .number("eps", eps, 0, 1, "in the denominator")
-      .flag("cycle_momentum", cycle_momentum, "beta1 0.95 -> 0.85 -> 0.95 (onecycle)")
+      .flag("cycle_momentum", cycle_momentum, "beta1 0.95 -> 0.85 -> 0.95; onecycle alone")
       .number("clip_norm", clip_norm, 0, 1e9, "largest gradient norm; 0: none")
       .number("clip_value", clip_value, 0, 1e9, "largest gradient entry; 0: none")
       .integer("batch_size", batch_size, 1, 100000, "examples (or pairs) a step")

@@ -49,7 +49,7 @@ double learning_rate(const TrainConfig& config, std::int64_t step) {
 }
 
 double first_beta(const TrainConfig& config, std::int64_t step) {
-  if (!config.cycle_momentum) return config.beta1;
+  if (!config.cycle_momentum || config.schedule != "onecycle") return config.beta1;
   const double at = cycle_position(config, static_cast<double>(step));
   return at <= 1 ? 0.95 - 0.1 * at : 0.85 + 0.1 * (at - 1);
 }

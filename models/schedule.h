@@ -18,7 +18,8 @@ namespace lra::models {
 // - constant: lr min(1, s/w).
 [[nodiscard]] double learning_rate(const TrainConfig& config, std::int64_t step);
 
-// The first-moment factor: beta1, or 0.95 -> 0.85 -> 0.95 along onecycle.
+// The first-moment factor: beta1, or with cycle_momentum 0.95 -> 0.85 -> 0.95 along onecycle;
+// other schedules have no cycle.
 [[nodiscard]] double first_beta(const TrainConfig& config, std::int64_t step);
 
 }  // namespace lra::models

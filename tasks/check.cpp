@@ -121,7 +121,7 @@ json DataCheck::to_json() const {
                  {"complete", complete},
                  {"faults", faults},
                  {"fault_count", fault_count},
-                 {"origin", origin_name(origin)}};
+                 {"origin", name_of(origin)}};
   for (const Split split : kSplits) {
     result["splits"][split_name(split)] = split_json(splits[split_index(split)]);
   }

@@ -25,6 +25,10 @@ std::vector<Base> bases(const OpenOptions& options) {
   if (!options.data.empty()) return {{options.data, "--data"}};
   std::vector<Base> result;
   if (const char* given = std::getenv("LRA_DATA"); given != nullptr && *given != '\0') {
+    std::error_code code;
+    if (!fs::exists(given, code)) {
+      fail(ErrorKind::data, "$LRA_DATA: {}: does not exist; unset it or name a folder", given);
+    }
     result.push_back({given, "$LRA_DATA"});
   }
   result.push_back({user_cache_dir(), "the user's cache"});

@@ -43,13 +43,6 @@ CachePlace place_of(const TaskInfo& info, const Source& source, const OpenOption
   return place;
 }
 
-std::optional<Origin> origin_of(const std::string& name) {
-  for (const Origin origin : {Origin::official, Origin::generated, Origin::stand_in}) {
-    if (origin_name(origin) == name) return origin;
-  }
-  return std::nullopt;
-}
-
 std::string digest_of_digests(const json& digests) {
   std::string text;
   for (const Split split : kSplits) text += digests.at(split_name(split)).get<std::string>() + "\n";
@@ -71,7 +64,7 @@ std::optional<TaskData> load(const CachePlace& place) {
         return std::nullopt;
       }
     }
-    const auto origin = origin_of(card->at("origin").get<std::string>());
+    const auto origin = origin_named(card->at("origin").get<std::string>());
     if (!origin) return std::nullopt;
     data.origin = *origin;
     data.sha256 = card->at("sha256").get<std::string>();
@@ -155,7 +148,7 @@ void build(const Task& task, const Source& source, const OpenOptions& options,
   card.update(sink.finish(reading.description));
   card["task"] = info.name;
   card["version"] = info.version;
-  card["origin"] = origin_name(reading.origin);
+  card["origin"] = name_of(reading.origin);
   card["description"] = reading.description;
   TaskData data;
   for (const Split split : kSplits) {
@@ -168,26 +161,28 @@ void build(const Task& task, const Source& source, const OpenOptions& options,
 // Cuts the splits to the sizes that were asked for.
 void limit(const Task& task, const OpenOptions& options, TaskData& data) {
   json card = *data.extra;
-  bool cut = false;
+  std::string cut;  // "200 of 25000 train, ..."
   for (const Split split : kSplits) {
     auto& dataset = data.splits[split_index(split)];
     const std::int64_t wanted = options.counts[split_index(split)];
     if (wanted < 0 || static_cast<std::size_t>(wanted) == dataset->size()) continue;
     if (static_cast<std::size_t>(wanted) > dataset->size()) {
+      if (options.at_most[split_index(split)]) continue;
       fail(ErrorKind::data, "tasks/{}: {} split; got {} examples, expected {}", task.info().name,
            split_name(split), dataset->size(), wanted);
     }
+    cut += fmt::format("{}{} of {} {}", cut.empty() ? "" : ", ", wanted, dataset->size(),
+                       split_name(split));
     dataset = prefix(dataset, static_cast<std::size_t>(wanted));
     card["counts"][split_name(split)] = wanted;
     card["digests"][split_name(split)] = sha256_hex(fmt::format(
         "first {} of {}", wanted, card["digests"][split_name(split)].get<std::string>()));
-    cut = true;
   }
-  if (!cut) return;
-  data.origin = Origin::stand_in;
-  data.description += ", cut to the first examples of each split";
+  if (cut.empty()) return;
+  if (data.origin == Origin::official) data.origin = Origin::official_cut;
+  data.description += fmt::format(", cut to the first {} examples", cut);
   data.sha256 = digest_of_digests(card["digests"]);
-  card["origin"] = origin_name(data.origin);
+  card["origin"] = name_of(data.origin);
   card["description"] = data.description;
   card["sha256"] = data.sha256;
   card["baselines"] = shortcuts_json(task.shortcuts(data));
@@ -195,6 +190,12 @@ void limit(const Task& task, const OpenOptions& options, TaskData& data) {
 }
 
 }  // namespace
+
+std::optional<TaskData> Task::open_cached(const OpenOptions& options) const {
+  std::optional<TaskData> data = load(place_of(info(), find(options), options));
+  if (data) limit(*this, options, *data);
+  return data;
+}
 
 TaskData Task::open(const OpenOptions& options) const {
   const Source source = find(options);

@@ -15,11 +15,6 @@ std::string_view split_name(Split split) {
   return kNames[split_index(split)];
 }
 
-std::string_view origin_name(Origin origin) {
-  static constexpr std::array<std::string_view, 3> kNames{"official", "generated", "stand-in"};
-  return kNames[static_cast<std::size_t>(origin)];
-}
-
 json TaskData::details() const { return extra ? *extra : json::object(); }
 
 std::array<std::int64_t, 3> wanted_counts(const OpenOptions& options,

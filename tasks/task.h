@@ -12,12 +12,14 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/base/options.h"
+#include "engine/base/origin.h"
 #include "engine/base/registry.h"
 #include "tasks/io/progress.h"
 
@@ -56,11 +58,8 @@ class Dataset {
   [[nodiscard]] virtual Example operator[](std::size_t index) const = 0;
 };
 
-// Official: the benchmark's own data. Generated: made by the benchmark's official algorithm.
-// Stand-in: everything else, not comparable with the literature (also a part of the official data,
-// or other data in the official format).
-enum class Origin { official, generated, stand_in };
-[[nodiscard]] std::string_view origin_name(Origin origin);  // "official", "generated", "stand-in"
+using lra::name_of;
+using lra::Origin;
 
 // An opened task.
 struct TaskData {
@@ -104,6 +103,7 @@ struct TaskInfo {
   // The options that grow with the sequences of generated data, all by the same factor; empty:
   // there are none of another length.
   std::vector<std::string> length_axis;
+  Origin without_files = Origin::generated;  // of the data that are made where no files are found
 };
 
 struct OpenOptions {
@@ -111,7 +111,9 @@ struct OpenOptions {
   std::filesystem::path cache;  // where memory-mapped caches live; empty: <user cache>/cache
   std::uint64_t seed = 0;       // of generated data
   std::array<std::int64_t, 3> counts{-1, -1, -1};  // wanted sizes; -1: the task's official ones
-  Progress progress;                               // may be empty
+  // Splits of which fewer examples than wanted are accepted; otherwise they are Error(data).
+  std::array<bool, 3> at_most{};
+  Progress progress;  // may be empty
 };
 
 // The sizes that were asked for, the defaults where none were.
@@ -184,6 +186,8 @@ class Task {
   // processes do so), maps it. Throws Error(data) that names file and line of a fault, or a split
   // without examples; nothing partial stays.
   [[nodiscard]] virtual TaskData open(const OpenOptions& options) const;
+  // What open() returns, if the cache is complete; nothing is read, generated or written otherwise.
+  [[nodiscard]] std::optional<TaskData> open_cached(const OpenOptions& options) const;
 };
 
 struct TaskEntry {

@@ -2,7 +2,8 @@
 # Checks the direction of includes: engine/base <- engine <- attention <- models <- harness; tasks and
 # results use engine/base alone. Within a folder each level has a row below: in engine base <- tensor <-
 # compute <- tape <- ops <- fused, in attention definition <- attention.h <- parts <- variants, in tasks
-# io <- the folder's own files <- one folder a task, in results each level what is below it. oneDNN's header is included by one file of engine, Catch2's by the
+# io <- the folder's own files <- one folder a task, in results each level what is below it, in harness
+# workers <- diagnose, study, check <- run <- measure <- suite <- cli. oneDNN's header is included by one file of engine, Catch2's by the
 # tests' shim; a file that calls an algorithm names <algorithm>, which GCC 12's other headers bring
 # along and GCC 14's do not. Prints each line that breaks a rule.
 #   tools/check_includes.sh [ROOT]
@@ -34,6 +35,18 @@ declare -A allowed=(
   [tools]='(engine|attention|models|tasks|results|harness|tools)/'
   [tests]='(engine|attention|models|tasks|results|harness|tests)/'
 )
+
+# The levels inside harness, each with those that it may include besides itself.
+declare -A below=(
+  [workers]='' [diagnose]='workers' [study]='workers' [check]='workers'
+  [run]='workers|diagnose|study|check'
+  [measure]='workers|diagnose|study|check|run'
+  [suite]='workers|diagnose|study|check|run|measure'
+  [cli]='workers|diagnose|study|check|run|measure|suite'
+)
+for level in "${!below[@]}"; do
+  allowed[harness/$level]="((engine|attention|models|tasks|results)|harness/($level${below[$level]:+|}${below[$level]}))/|harness/version[.]h"
+done
 
 failed=0
 complain() {

@@ -20,6 +20,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/json.h"
+#include "engine/base/locks.h"
 
 namespace lra {
 namespace {
@@ -56,6 +57,19 @@ void create_parent(const fs::path& path) {
   if (path.has_parent_path()) fs::create_directories(path.parent_path(), code);
   if (code)
     fail(ErrorKind::io, "{}: cannot create: {}", path.parent_path().string(), code.message());
+}
+
+std::atomic<bool> locks_disabled{false};
+
+[[noreturn]] void fail_lock(const fs::path& path, int code) {
+  if (code == ENOLCK || code == EOPNOTSUPP || code == ENOSYS) {
+    fail(ErrorKind::io,
+         "{}: the file system has no locks ({}); try --no-locks, and make sure that no other "
+         "process "
+         "writes this folder",
+         path.string(), std::generic_category().message(code));
+  }
+  fail_io(path, "cannot lock", code);
 }
 
 int open_lock(const fs::path& path) {
@@ -219,8 +233,11 @@ static bool is_current(int descriptor, const fs::path& path) {
          held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
+void disable_file_locks() { locks_disabled = true; }
+
 FileLock::FileLock(const fs::path& path) : descriptor_(open_lock(path)) {
   for (;;) {
+    if (locks_disabled) return;
     if (::flock(descriptor_, LOCK_EX) == 0) {
       if (is_current(descriptor_, path)) return;
       ::close(std::exchange(descriptor_, -1));
@@ -228,17 +245,18 @@ FileLock::FileLock(const fs::path& path) : descriptor_(open_lock(path)) {
     } else if (errno != EINTR) {
       const int code = errno;
       ::close(descriptor_);
-      fail_io(path, "cannot lock", code);
+      fail_lock(path, code);
     }
   }
 }
 
 std::unique_ptr<FileLock> FileLock::try_lock(const fs::path& path) {
   const int descriptor = open_lock(path);
+  if (locks_disabled) return std::unique_ptr<FileLock>(new FileLock(descriptor));
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     const int code = errno;
     ::close(descriptor);
-    if (code != EWOULDBLOCK) fail_io(path, "cannot lock", code);
+    if (code != EWOULDBLOCK) fail_lock(path, code);
     return nullptr;
   }
   if (!is_current(descriptor, path)) {  // its holder has just removed it

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "engine/base/error.h"
+#include "engine/base/locks.h"
 #include "engine/base/resources.h"
 #include "harness/cli/definitions.h"
 #include "harness/cli/output.h"
@@ -90,6 +91,9 @@ int parse_and_act(int argc, char** argv) {
   std::vector<std::string> plugins;
   app.add_option("--plugin", plugins, "shared library with further attention variants (repeatable)")
       ->type_name("FILE.so");
+  bool no_locks = false;
+  app.add_flag("--no-locks", no_locks,
+               "take no locks, for file systems without them; one process per folder, then");
   app.fallthrough();
   Action action;
   add_list(app, action);
@@ -115,6 +119,7 @@ int parse_and_act(int argc, char** argv) {
     note("lra: {}\n", unknown.empty() ? fmt::format("{}; see lra --help", error.what()) : unknown);
     return exit_code(ErrorKind::usage);
   }
+  if (no_locks) disable_file_locks();
   for (const std::string& plugin : plugins) load_plugin(plugin);
   return action();
 }

@@ -7,7 +7,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
-#include "harness/run/run.h"
+#include "harness/run/lock.h"
 #include "harness/run/saved_run.h"
 
 namespace lra::harness::cli {
@@ -17,6 +17,7 @@ struct DiagnoseArguments {
   std::string run, data;
   diagnose::Settings settings;
   int threads = 0;
+  bool other_data = false;
   bool save = false;
   bool json = false;
 };
@@ -55,16 +56,16 @@ void print_table(const SavedRun& run, const diagnose::Diagnosis& d, const std::s
 }
 
 int diagnose_run(const DiagnoseArguments& a) {
+  if (a.other_data && a.save) {
+    fail(ErrorKind::usage,
+         "diagnose: --save keeps measures on the run's own data; leave out "
+         "--other-data");
+  }
   Workers workers(a.threads);
   SavedRun run = load_run(a.run, workers);
-  RunOptions options;
-  options.data = a.data;
-  const tasks::TaskData data = open_data(run.spec, options);
+  const tasks::TaskData data = open_data_of(run, {a.data, {}, {}}, a.other_data).data;
   const auto& val = data.split(tasks::Split::val);
   if (val.size() == 0) fail(ErrorKind::data, "{}: no validation examples", run.spec.task);
-  if (a.save && data.sha256 != run.record.task.data_sha256.value_or(data.sha256)) {
-    fail(ErrorKind::data, "{}: trained on other data; give them with --data to use --save", a.run);
-  }
   const diagnose::Diagnosis d =
       diagnose::diagnose(workers, *run.model, val, a.settings, run.spec.seed);
   nlohmann::json json = d.to_json();
@@ -75,10 +76,11 @@ int diagnose_run(const DiagnoseArguments& a) {
     print_table(run, d, data.description);
   }
   if (a.save) {
-    const auto before = nlohmann::json::parse(run.record.diagnostics.text);
-    if (before.contains("seconds")) json["seconds"] = before["seconds"];  // those of the training
-    results::set_diagnostics(run.record, json);
-    write_json(std::filesystem::path(a.run) / "result.json", results::to_json(run.record));
+    update_record(a.run, run.record.run_id, [&json](results::Record& record) {
+      const auto before = nlohmann::json::parse(record.diagnostics.text);
+      if (before.contains("seconds")) json["seconds"] = before["seconds"];  // those of the training
+      results::set_diagnostics(record, json);
+    });
   }
   return 0;
 }
@@ -93,7 +95,9 @@ void add_diagnose(CLI::App& app, Action& action) {
   command->add_option("RUN_DIR", a->run, "folder of a completed run")
       ->required()
       ->check(CLI::ExistingDirectory);
-  command->add_option("--data", a->data, "folder or archive with the official data");
+  command->add_option("--data", a->data,
+                      "folder or archive of the run's data (default: where they were in training)");
+  command->add_flag("--other-data", a->other_data, "accept data that the run was not trained on");
   command->add_option("--samples", a->settings.samples, "number of validation examples")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000000}))
       ->capture_default_str();

@@ -9,6 +9,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
+#include "harness/run/lock.h"
 
 namespace lra::harness::cli {
 namespace {
@@ -56,7 +57,10 @@ int evaluate_over_lengths(const EvaluateArguments& a, SavedRun& run, Workers& wo
                reach ? std::to_string(*reach) : "none",
                area ? fmt::format("{:.1f}", kPercent * *area) : "not applicable");
   }
-  if (a.save) write_json(std::filesystem::path(a.run) / "result.json", json);
+  if (a.save) {
+    update_record(a.run, run.record.run_id,
+                  [&run](results::Record& record) { record.lengths = run.record.lengths; });
+  }
   return 0;
 }
 
@@ -87,6 +91,11 @@ int evaluate_run(EvaluateArguments a) {
   if (!a.factors.empty() && (!a.settings.empty() || !a.test.data.empty())) {
     fail(ErrorKind::usage, "evaluate: --lengths makes its own data; leave out --set and --data");
   }
+  if (a.test.other_data && a.save) {
+    fail(ErrorKind::usage,
+         "evaluate: --save keeps results on the run's own data; leave out "
+         "--other-data");
+  }
   std::sort(a.factors.begin(), a.factors.end());
   a.factors.erase(std::unique(a.factors.begin(), a.factors.end()), a.factors.end());
   Workers workers(a.threads);
@@ -110,7 +119,10 @@ void add_evaluate(CLI::App& app, Action& action) {
       ->delimiter(',')
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
   command->add_option("--set", a->settings, "task.KEY to change in the test data (repeatable)");
-  command->add_option("--data", a->test.data, "folder or archive with the official data");
+  command->add_option("--data", a->test.data,
+                      "folder or archive of the run's data (default: where they were in training)");
+  command->add_flag("--other-data", a->test.other_data,
+                    "accept data that the run was not trained on");
   command->add_option("--examples", a->test.examples, "number of test examples per length")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30))
       ->capture_default_str();

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
@@ -19,6 +20,7 @@
 #include "harness/cli/signals.h"
 #include "harness/cli/suite_view.h"
 #include "harness/suite/bench.h"
+#include "harness/suite/data.h"
 #include "harness/suite/estimate.h"
 #include "results/record/load.h"
 #include "results/table/efficiency.h"
@@ -66,6 +68,14 @@ void print_cost(const Estimate& cost, std::size_t runs, int threads, Total& tota
   total.bytes = std::max(total.bytes, bytes);
 }
 
+std::string plan_text(const FoundData& found) {
+  if (!found.to_make) return describe(*found.used);
+  const auto counts = found.used->counts;
+  const auto text = [](std::int64_t n) { return n < 0 ? "official" : std::to_string(n); };
+  return fmt::format("{}: {}, {}/{}/{} examples", found.used->origin, found.used->description,
+                     text(counts[0]), text(counts[1]), text(counts[2]));
+}
+
 // Runs that differ by their seed alone share a line and a measurement.
 void print_runs(const Suite& suite, const std::string& data, int threads, Total& total) {
   Estimator estimator(threads, data, nullptr);
@@ -99,6 +109,27 @@ void print_bench(const SuiteBench& bench, int threads, Total& total) {
   }
 }
 
+// The data of each task, and whether every run has data.
+bool print_data(const Suite& suite, const std::filesystem::path& data) {
+  FindDataOptions find;
+  find.data = data;
+  find.make = false;
+  std::set<std::string> shown;
+  bool complete = true;
+  say("data:\n");
+  const auto found = find_data(suite, find);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const FoundData& f = found[i];
+    std::string text = f.failure.empty() ? plan_text(f) : "missing: " + f.failure;
+    for (const std::string& note : f.notes) text += "\n    " + note;
+    complete = complete && f.failure.empty();
+    text = fmt::format("  {:<12} {}\n", suite.runs[i].spec.task, text);
+    if (shown.insert(text).second) say("{}", text);
+  }
+  std::fflush(stdout);
+  return complete;
+}
+
 constexpr double kBusyShare = 0.1;  // of the CPUs, from which times are noticeably too long
 
 bool warn_if_busy(int threads) {
@@ -112,8 +143,9 @@ bool warn_if_busy(int threads) {
 
 int print_plan(const Suite& suite, const std::string& data, int wanted_threads) {
   const int threads = wanted_threads > 0 ? wanted_threads : engine::machine().cores;
-  say("{}: {}\nfrom trial steps on this machine with {} threads, one run after the other:\n",
-      suite.name, suite.description, threads);
+  say("{}: {}\n", suite.name, suite.description);
+  const bool complete = suite.runs.empty() || print_data(suite, data);
+  say("from trial steps on this machine with {} threads, one run after the other:\n", threads);
   std::fflush(stdout);
   const bool warned = warn_if_busy(threads);
   Total total;
@@ -126,7 +158,7 @@ int print_plan(const Suite& suite, const std::string& data, int wanted_threads) 
   }
   say("\n");
   if (!warned) static_cast<void>(warn_if_busy(threads));
-  return 0;
+  return complete ? 0 : exit_code(ErrorKind::data);
 }
 
 // The suite's results as tables: printed, and as files of the folder.
@@ -177,24 +209,11 @@ int report_failures(const Suite& suite, const std::vector<results::Record>& reco
   return code;
 }
 
-// Keeps other processes out of the folder while it lives.
-std::unique_ptr<FileLock> lock_folder(const std::filesystem::path& out) {
-  std::error_code code;
-  std::filesystem::create_directories(out, code);
-  if (code) fail(ErrorKind::io, "{}: cannot create: {}", out.string(), code.message());
-  auto lock = FileLock::try_lock(out / ".lock");
-  if (lock == nullptr) {
-    fail(ErrorKind::usage, "{}: another lra run is working there; choose another --out or wait",
-         out.string());
-  }
-  return lock;
-}
-
 int run(const RunArguments& a) {
-  const Suite suite = load_suite(a.suite, a.settings);
+  Suite suite = load_suite(a.suite, a.settings);
   if (a.dry_run) return print_plan(suite, a.data, a.threads);
   const std::filesystem::path out = a.out.empty() ? "runs/" + suite.name : a.out;
-  const auto lock = lock_folder(out);
+  adopt_begun(suite, out);
   results::SuiteRuns named{suite.name, suite.description, {}};
   for (const SuiteRun& run : suite.runs) named.runs.push_back(run.name);
   results::write_suite_runs(out, named);

@@ -6,6 +6,7 @@
 #include "harness/cli/output.h"
 #include "harness/cli/progress.h"
 #include "harness/cli/signals.h"
+#include "harness/run/ended.h"
 #include "harness/run/run.h"
 
 namespace lra::harness::cli {
@@ -47,17 +48,24 @@ void print_summary(const results::Record& r, const std::string& folder) {
 }
 
 int train(const TrainArguments& a) {
-  const RunSpec spec = resolve(a.request);
+  RunSpec spec = resolve(a.request);
   RunOptions options;
-  options.folder = a.out.empty()
-                       ? fmt::format("runs/{}-{}-{}-s{}-{}", spec.task, spec.attention, spec.preset,
-                                     spec.seed, spec_digest(spec).substr(0, 8))
-                       : a.out;
+  if (a.out.empty()) {
+    options.folder = begun_folder(spec, "runs", [](const RunSpec& s) {
+      return fmt::format("{}-{}-{}-s{}-{}", s.task, s.attention, s.preset, s.seed,
+                         spec_digest(s).substr(0, 8));
+    });
+  } else {
+    options.folder = a.out;
+    spec = as_begun(std::move(spec), options.folder);
+  }
   options.data = a.data;
   options.checkpoint_seconds = a.checkpoint_seconds;
   options.stop = &stop_on_signals();
   ProgressLine line(fmt::format("{}/{}", spec.task, spec.attention));
   options.progress = [&line](const Progress& p) { line(p); };
+  std::vector<std::string> notes;
+  options.on_data = [&notes](const RunData& opened) { notes = opened.notes; };
   Workers workers(a.threads);
   results::Record record;
   try {
@@ -72,6 +80,7 @@ int train(const TrainArguments& a) {
     say("{}\n", results::to_json(record).dump(2));
   } else {
     print_summary(record, options.folder.string());
+    for (const std::string& note : notes) fmt::print("  note      {}\n", note);
   }
   if (record.status == results::Status::diverged) return exit_code(ErrorKind::numeric);
   if (record.status == results::Status::interrupted) {

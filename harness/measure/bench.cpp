@@ -9,6 +9,7 @@
 #include "engine/runtime.h"
 #include "harness/measure/child.h"
 #include "harness/measure/side_by_side.h"
+#include "harness/run/environment.h"
 #include "harness/run/record.h"
 #include "harness/workers/workers.h"
 #include "models/optimizer.h"
@@ -284,9 +285,10 @@ BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n,
   failed.point.status = "out-of-memory";
   const auto answer = child.channel().receive(stop);
   if (stop != nullptr && stop->load()) throw Interrupted();
-  const bool killed = child.was_killed();
+  const bool out_of_memory = child.ran_out_of_memory();
   if (!answer) {
-    if (!killed) failed.point.status = "failed";
+    if (!out_of_memory) failed.point.status = "failed";
+    failed.known = out_of_memory;
     return failed;
   }
   if (answer->contains("error")) {
@@ -311,6 +313,7 @@ std::vector<BenchResult> bench_side_by_side(const std::vector<BenchOptions>& var
     BenchResult result;
     result.point.n = n;
     result.point.status = subject.out_of_memory ? "out-of-memory" : "failed";
+    result.known = !subject.broke_off;
     results.push_back(subject.result ? from_json(*subject.result) : result);
   }
   return results;

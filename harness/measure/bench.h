@@ -30,6 +30,7 @@ struct BenchOptions {
 };
 
 struct BenchResult {
+  bool known = true;  // false: its process was killed, which says nothing about memory
   results::BenchPoint point;
   std::int64_t parameters = 0;
   std::vector<engine::profile::Entry> profile;  // of the measured steps, if asked for

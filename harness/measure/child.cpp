@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
@@ -18,6 +19,16 @@ namespace lra::harness {
 namespace {
 
 constexpr int kPollMilliseconds = 50;
+
+// How many processes the system has killed for want of memory; 0 where it does not say.
+std::int64_t memory_kills() {
+  std::ifstream file("/proc/vmstat");
+  std::string name;
+  for (std::int64_t value = 0; file >> name >> value;) {
+    if (name == "oom_kill") return value;
+  }
+  return 0;
+}
 
 // Closes all but one and the standard streams: a lock that a child inherits would outlive its
 // owner.
@@ -31,7 +42,9 @@ void close_others(int kept) {
 Channel::~Channel() { ::close(socket_); }
 
 void Channel::send(const nlohmann::json& line) const {
-  const std::string text = line.dump() + '\n';
+  // Paths in messages need not be UTF-8.
+  const std::string text =
+      line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
   std::string_view rest = text;
   while (!rest.empty()) {
     const ssize_t put = ::send(socket_, rest.data(), rest.size(), MSG_NOSIGNAL);
@@ -69,6 +82,7 @@ Child::Child(const std::function<void(Channel&)>& work) {
   }
   channel_.emplace(ends[0]);
   const pid_t parent = ::getpid();
+  kills_before_ = memory_kills();
   process_ = ::fork();
   if (process_ < 0) {
     ::close(ends[1]);
@@ -99,12 +113,12 @@ Child::~Child() {
   ::waitpid(process_, nullptr, 0);
 }
 
-bool Child::was_killed() {
+bool Child::ran_out_of_memory() {
   int status = 0;
   while (::waitpid(process_, &status, 0) < 0 && errno == EINTR) {
   }
   process_ = -1;
-  return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && memory_kills() > kills_before_;
 }
 
 }  // namespace lra::harness

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -38,11 +39,13 @@ class Child {
   Child& operator=(const Child&) = delete;
   ~Child();  // kills it if it still runs
   [[nodiscard]] Channel& channel() { return *channel_; }
-  // Waits for its end. True if the system killed it, as it does when memory runs out.
-  [[nodiscard]] bool was_killed();
+  // Waits for its end. True if it was killed and the system has killed a process for want of memory
+  // since this one started. A process that somebody else has killed says nothing about memory.
+  [[nodiscard]] bool ran_out_of_memory();
 
  private:
   pid_t process_ = -1;
+  std::int64_t kills_before_ = 0;
   std::optional<Channel> channel_;
 };
 

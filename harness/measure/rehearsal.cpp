@@ -6,10 +6,9 @@
 #include <utility>
 
 #include "engine/base/error.h"
-#include "engine/base/file.h"
 #include "engine/runtime.h"
-#include "harness/run/record.h"
-#include "harness/run/run.h"
+#include "harness/run/data.h"
+#include "harness/run/measurement.h"
 #include "harness/run/training.h"
 
 namespace lra::harness {
@@ -18,22 +17,7 @@ namespace {
 using nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kSchema = "lra-measurement/1";
 constexpr double kInferenceShare = 1.0 / 3.0;
-
-std::string machine_text(int threads) {
-  const results::Environment e = environment(threads, 1);
-  return fmt::format("{}, lra {} {}", results::machine_of(e), e.version, e.commit.value_or(""));
-}
-
-json to_json(const TimedBatches& t) {
-  return {
-      {"round_ms", t.round_ms}, {"examples", t.examples}, {"tokens", t.tokens}, {"flops", t.flops}};
-}
-
-TimedBatches batches_from_json(const json& j) {
-  return {j.at("round_ms"), j.at("examples"), j.at("tokens"), j.at("flops")};
-}
 
 // Milliseconds of f().
 template <class F>
@@ -45,10 +29,11 @@ double time_ms(F&& f) {
 
 class RunRehearsal final : public Rehearsal {
  public:
-  RunRehearsal(const RunSpec& spec, const RunOptions& options, int threads, double round_seconds)
-      : spec_(spec), workers_(threads), training_(spec, open_data(spec, options), workers_) {
+  RunRehearsal(const RunSpec& spec, const DataOptions& data, int threads, double round_seconds)
+      : spec_(spec), workers_(threads), training_(spec, open_data(spec, data).data, workers_) {
     warm_up(round_seconds);
     result_.machine = machine_text(threads);
+    result_.data_sha256 = training_.data.sha256;
   }
 
   void round() override {
@@ -134,75 +119,10 @@ class RunRehearsal final : public Rehearsal {
 
 }  // namespace
 
-double TimedBatches::seconds() const {
-  double ms = 0;
-  for (const auto& round : round_ms) ms += std::accumulate(round.begin(), round.end(), 0.0);
-  return ms / 1e3;
-}
-
-results::Real TimedBatches::per_second(std::int64_t count_of_a_round) const {
-  if (!(seconds() > 0)) return std::nullopt;
-  return static_cast<double>(count_of_a_round) * static_cast<double>(round_ms.size()) / seconds();
-}
-
-std::optional<results::Quantiles> TimedBatches::quantiles() const {
-  std::vector<double> times;
-  for (const auto& round : round_ms) times.insert(times.end(), round.begin(), round.end());
-  if (times.empty()) return std::nullopt;
-  return quantiles_of(times);
-}
-
-void Measurement::fill(results::Record& record) const {
-  auto& speed = record.speed;
-  const auto steps = train.round_ms.empty() ? 0 : train.round_ms.front().size();
-  speed.train_steps_per_second = train.per_second(static_cast<std::int64_t>(steps));
-  speed.train_examples_per_second = train.per_second(train.examples);
-  speed.train_tokens_per_second = train.per_second(train.tokens);
-  speed.infer_examples_per_second = infer.per_second(infer.examples);
-  speed.infer_tokens_per_second = infer.per_second(infer.tokens);
-  speed.train_step_ms = train.quantiles();
-  speed.infer_batch_ms = infer.quantiles();
-  speed.measured = "exclusive";
-  if (infer.tokens > 0) {
-    record.cost.infer_flops_per_token =
-        static_cast<double>(infer.flops) / static_cast<double>(infer.tokens);
-  }
-  record.memory.peak_tensor_bytes = peak_tensor_bytes;
-  record.memory.peak_rss_bytes = peak_rss_bytes;
-}
-
-json to_json(const Measurement& m) {
-  return {{"schema", kSchema},
-          {"machine", m.machine},
-          {"train", to_json(m.train)},
-          {"infer", to_json(m.infer)},
-          {"peak_tensor_bytes", m.peak_tensor_bytes},
-          {"peak_rss_bytes", m.peak_rss_bytes}};
-}
-
-std::optional<Measurement> load_measurement(const std::filesystem::path& file, int threads) {
-  if (!std::filesystem::exists(file)) return std::nullopt;
-  try {
-    const json j = read_json(file);
-    if (j.at("schema") != kSchema || j.at("machine") != machine_text(threads)) return std::nullopt;
-    return measurement_of(j);
-  } catch (const json::exception&) {
-    return std::nullopt;
-  }
-}
-
 std::unique_ptr<Rehearsal> rehearse(const RunSpec& spec, const MeasureOptions& options,
                                     const Tell& tell) {
-  RunOptions open;
-  open.data = options.data;
-  open.progress = [&tell](const Progress& p) { tell(p.text); };
-  return std::make_unique<RunRehearsal>(spec, open, options.threads,
+  return std::make_unique<RunRehearsal>(spec, DataOptions{options.data, {}, tell}, options.threads,
                                         options.seconds / kMeasuredRounds);
-}
-
-Measurement measurement_of(const json& j) {
-  return {batches_from_json(j.at("train")), batches_from_json(j.at("infer")),
-          j.at("peak_tensor_bytes"), j.at("peak_rss_bytes"), j.at("machine")};
 }
 
 }  // namespace lra::harness

@@ -96,7 +96,8 @@ class Session {
       }
     }
     if (subject.failure.empty() && !stopped()) {
-      subject.out_of_memory = children_[i]->was_killed();
+      subject.out_of_memory = children_[i]->ran_out_of_memory();
+      subject.broke_off = !subject.out_of_memory;
       subject.failure = subject.out_of_memory ? "out of memory" : "the measuring process broke off";
     }
     subject.result.reset();

@@ -32,6 +32,7 @@ struct Subject {
   std::optional<nlohmann::json> result;  // none: `failure` says why, unless it was stopped
   std::string failure;
   bool out_of_memory = false;
+  bool broke_off = false;  // its process was killed, which says nothing about the subject
 };
 
 struct SideBySideOptions {

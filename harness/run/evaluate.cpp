@@ -1,7 +1,7 @@
 #include "harness/run/evaluate.h"
 
 #include "engine/base/error.h"
-#include "harness/run/run.h"
+#include "harness/run/data.h"
 #include "harness/workers/sample.h"
 #include "results/analysis/statistics.h"
 
@@ -34,14 +34,18 @@ TestResult evaluate_on(const SavedRun& run, const json& task_options, const Test
       info.vocabulary != own.vocabulary) {
     longer = model_for(run, info, workers);
   }
-  // Of other data nothing but the test split is made.
-  if (task_values(spec.task, task_options) != run.spec.task_options) {
+  DataOptions where{options.data, options.cache, {}};
+  tasks::TaskData data;
+  if (task_values(spec.task, task_options) == run.spec.task_options) {
+    data = open_data_of(run, where, options.other_data).data;
+  } else {
+    // Only the test split of other data is made, or read from the files that the run had.
     spec.counts = {0, 0, options.examples};
+    spec.counts_wished = {true, true, true};
+    const bool from_files = run.data && run.data->origin != name_of(Origin::generated);
+    if (from_files) where.data = place_of_data(run, where);
+    data = open_data(spec, where).data;
   }
-  RunOptions open;
-  open.data = options.data;
-  open.cache = options.cache;
-  const tasks::TaskData data = open_data(spec, open);
   const tasks::Dataset& test = data.split(tasks::Split::test);
   const auto indices = sample_of(test.size(), options.examples, "evaluate");
   if (indices.empty()) fail(ErrorKind::data, "{}: no test examples", spec.task);

@@ -7,14 +7,15 @@
 #include <span>
 #include <string>
 
-#include "harness/run/record.h"
 #include "harness/run/saved_run.h"
+#include "harness/workers/evaluation.h"
 
 namespace lra::harness {
 
 struct TestOptions {
   std::filesystem::path data, cache;  // as RunOptions
   std::int64_t examples = 1000;       // at most, spread over the test split
+  bool other_data = false;            // accepts data that the run was not trained on
 };
 
 struct TestResult {
@@ -24,8 +25,9 @@ struct TestResult {
 };
 
 // Evaluates on the test split of the run's task with `task_options`; with the run's own options
-// these are the examples of its test accuracy. Throws Error(config) if the model has no weights for
-// such sequences (a table of positions that ends before them, say) or the task no such options.
+// these are the examples of its test accuracy, and other data are Error(data). Throws Error(config)
+// if the model has no weights for such sequences (a table of positions that ends before them, say)
+// or the task no such options.
 [[nodiscard]] TestResult evaluate_on(const SavedRun& run, const nlohmann::json& task_options,
                                      const TestOptions& options, Workers& workers);
 

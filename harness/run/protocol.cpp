@@ -142,6 +142,17 @@ json apply_protocol(const Protocol& protocol, std::string_view section, const js
   return result;
 }
 
+void require_whole_batch(const Protocol& protocol, tasks::Split split, std::int64_t examples,
+                         std::int64_t batch_size) {
+  if (split == tasks::Split::train || examples == 0) return;
+  if (evaluated_examples(protocol, split == tasks::Split::test, examples, batch_size) > 0) return;
+  fail(
+      ErrorKind::config,
+      "protocol {}: drops incomplete batches of the {} split; got {} examples, expected at least a "
+      "batch of {}; set data.{} or train.batch_size",
+      protocol.name, tasks::split_name(split), examples, batch_size, tasks::split_name(split));
+}
+
 std::int64_t evaluated_examples(const Protocol& protocol, bool test, std::int64_t examples,
                                 std::int64_t batch_size) {
   const bool drop = protocol.drop_last == "val_test" || (test && protocol.drop_last == "test");

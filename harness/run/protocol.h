@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tasks/task.h"
+
 namespace lra::harness {
 
 // What a protocol says about one task. The values go over a preset's: task, model and train are
@@ -45,6 +47,11 @@ struct Protocol {
 // protocol's replacements and settings.
 [[nodiscard]] nlohmann::json apply_protocol(const Protocol& protocol, std::string_view section,
                                             const nlohmann::json& preset);
+
+// Throws Error(config) if the protocol drops the incomplete batches of a split's evaluation and the
+// split does not fill one: nothing of it would be evaluated. An empty split is accepted.
+void require_whole_batch(const Protocol& protocol, tasks::Split split, std::int64_t examples,
+                         std::int64_t batch_size);
 
 // How many of `examples` a split's evaluation has under the protocol: all, or as many as fill
 // whole batches.

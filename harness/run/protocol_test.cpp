@@ -65,6 +65,26 @@ TEST_CASE("protocols: known bug: the last batch is evaluated unless a protocol d
   CHECK(evaluated_examples(load_protocol("s4", "listops"), false, 2000, 32) == 1984);
 }
 
+TEST_CASE("protocols: a split that fills no batch is refused where incomplete ones are dropped",
+          "[unit]") {
+  using lra::tasks::Split;
+  const auto why = [](const char* protocol, Split split, std::int64_t examples) {
+    return error_of(
+        [&] {
+          lra::harness::require_whole_batch(load_protocol(protocol, "listops"), split, examples,
+                                            32);
+        },
+        lra::ErrorKind::config);
+  };
+  CHECK_THAT(why("nystromformer", Split::test, 31),
+             ContainsSubstring("got 31 examples, expected at least a batch of 32"));
+  CHECK(why("nystromformer", Split::test, 32).empty());
+  CHECK(why("nystromformer", Split::val, 31).empty());
+  CHECK_THAT(why("s4", Split::val, 31), ContainsSubstring("val split"));
+  CHECK(why("s4", Split::val, 0).empty());
+  CHECK(why("exact", Split::test, 1).empty());
+}
+
 TEST_CASE("protocols: files of another form are refused", "[unit]") {
   const testing::TempFolder folder;
   const auto why = [&folder](const std::string& content) {

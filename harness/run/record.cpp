@@ -1,14 +1,10 @@
 #include "harness/run/record.h"
 
-#include <tbb/version.h>
-
 #include <algorithm>
-#include <chrono>
-#include <ctime>
 
 #include "attention/attention.h"
 #include "engine/runtime.h"
-#include "harness/version.h"
+#include "harness/run/environment.h"
 #include "results/analysis/statistics.h"
 #include "results/record/answers.h"
 
@@ -19,33 +15,10 @@ using results::Record;
 
 namespace {
 
-constexpr std::size_t kMaxStepTimes = 4096;
-
 // x / y, empty where y is not positive.
 results::Real ratio(double x, double y) {
   if (!(y > 0)) return std::nullopt;
   return x / y;
-}
-
-json sums_to_json(const StepSums& s) {
-  return {{"loss", s.loss},     {"steps", s.steps}, {"correct", s.correct}, {"counted", s.counted},
-          {"tokens", s.tokens}, {"rows", s.rows},   {"flops", s.flops},     {"seconds", s.seconds}};
-}
-StepSums sums_from_json(const json& j) {
-  return {j.at("loss"),   j.at("steps"), j.at("correct"), j.at("counted"),
-          j.at("tokens"), j.at("rows"),  j.at("flops"),   j.at("seconds")};
-}
-
-results::Origin origin_of(tasks::Origin origin) {
-  switch (origin) {
-    case tasks::Origin::official:
-      return results::Origin::official;
-    case tasks::Origin::generated:
-      return results::Origin::generated;
-    case tasks::Origin::stand_in:
-      return results::Origin::stand_in;
-  }
-  return results::Origin::stand_in;
 }
 
 void fill_identity(Record& record, const RunSpec& spec) {
@@ -151,123 +124,12 @@ void fill_speed(Record& record, const RecordInputs& in) {
 
 }  // namespace
 
-Evaluation evaluate(Workers& workers, const models::Model& model, const tasks::Dataset& data,
-                    std::span<const std::size_t> indices, std::int64_t seed) {
-  const auto start = std::chrono::steady_clock::now();
-  Evaluation e;
-  for (const Prediction& p :
-       workers.predict(model, data, indices, static_cast<std::uint64_t>(seed))) {
-    e.loss += double{p.loss};
-    e.correct += p.correct;
-    e.counted += p.counted;
-    if (p.correct == p.counted) ++e.exact;
-    e.right.push_back(p.correct == p.counted);
-    if (p.label >= 0) e.labels.push_back(p.label);
-  }
-  for (const std::size_t i : indices) e.tokens += token_count(model, data[i]);
-  e.examples = static_cast<std::int64_t>(indices.size());
-  if (e.counted > 0) {
-    e.accuracy = static_cast<double>(e.correct) / static_cast<double>(e.counted);
-    e.loss /= static_cast<double>(e.counted);
-  }
-  e.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return e;
-}
-
-void StepSums::add(const BatchResult& result, double step_seconds) {
-  loss += result.loss;
-  ++steps;
-  correct += result.correct;
-  counted += result.counted;
-  tokens += result.tokens;
-  rows += result.rows;
-  flops += result.flops;
-  seconds += step_seconds;
-}
-
-void RunState::add(const BatchResult& result, double seconds) {
-  total.add(result, seconds);
-  window.add(result, seconds);
-  if (total.steps % step_stride != 0) return;
-  step_ms.push_back(static_cast<float>(seconds * 1e3));
-  if (step_ms.size() < kMaxStepTimes) return;
-  for (std::size_t i = 0; i < step_ms.size() / 2; ++i) step_ms[i] = step_ms[2 * i + 1];
-  step_ms.resize(step_ms.size() / 2);
-  step_stride *= 2;
-}
-
-json RunState::to_json() const {
-  return {{"step", step},
-          {"started", started},
-          {"eval_seconds", eval_seconds},
-          {"diagnosed", diagnosed},
-          {"diagnosis_seconds", diagnosis_seconds},
-          {"evaluated", evaluated},
-          {"val_accuracy", val_accuracy},
-          {"best_accuracy", best_accuracy},
-          {"best_step", best_step},
-          {"total", sums_to_json(total)},
-          {"window", sums_to_json(window)},
-          {"step_ms", step_ms},
-          {"step_stride", step_stride}};
-}
-
-RunState RunState::from_json(const json& j) {
-  RunState state;
-  try {
-    j.at("step").get_to(state.step);
-    j.at("started").get_to(state.started);
-    j.at("eval_seconds").get_to(state.eval_seconds);
-    j.at("diagnosed").get_to(state.diagnosed);
-    j.at("diagnosis_seconds").get_to(state.diagnosis_seconds);
-    // Earlier versions stopped between a validation and the next step only.
-    state.evaluated = j.value("evaluated", state.step);
-    j.at("val_accuracy").get_to(state.val_accuracy);
-    j.at("best_accuracy").get_to(state.best_accuracy);
-    j.at("best_step").get_to(state.best_step);
-    state.total = sums_from_json(j.at("total"));
-    state.window = sums_from_json(j.at("window"));
-    j.at("step_ms").get_to(state.step_ms);
-    j.at("step_stride").get_to(state.step_stride);
-  } catch (const json::exception& error) {
-    fail(ErrorKind::data, "checkpoint: malformed state: {}", error.what());
-  }
-  return state;
-}
-
 results::Quantiles quantiles_of(std::vector<double> times) {
   std::sort(times.begin(), times.end());
   const auto at = [&times](double q) {
     return times[static_cast<std::size_t>(q * static_cast<double>(times.size() - 1) + 0.5)];
   };
   return {at(0.5), at(0.1), at(0.9), static_cast<std::int64_t>(times.size())};
-}
-
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
-}
-
-results::Environment environment(int threads, std::int64_t lanes) {
-  const engine::Machine& machine = engine::machine();
-  results::Environment e;
-  e.cpu = machine.cpu;
-  e.isa = machine.isa;
-  e.cores = machine.cores;
-  e.threads = threads;
-  e.lanes = lanes;
-  e.onednn = machine.onednn;
-  e.tbb = fmt::format("{}.{}", TBB_VERSION_MAJOR, TBB_VERSION_MINOR);
-  e.compiler = compiler_name();
-  e.version = version();
-  if (!commit().empty()) {
-    e.commit = commit();
-    e.dirty = commit_is_dirty();
-  }
-  return e;
 }
 
 std::int64_t baseline_parameters(const RunSpec& spec, const tasks::TaskInfo& info) {
@@ -280,7 +142,7 @@ Record make_record(const RecordInputs& in, results::Status status, const std::st
   fill_identity(record, in.spec);
   record.status = status;
   if (!failure.empty()) record.failure = failure;
-  record.task.origin = origin_of(in.data.origin);
+  record.task.origin = in.data.origin;
   record.task.data_sha256 = in.data.sha256;
   record.task.data_description = in.data.description;
   const auto count = [&](tasks::Split split) {

@@ -6,13 +6,19 @@
 #include <cstring>
 #include <ctime>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "attention/attention.h"
 #include "engine/base/file.h"
 #include "engine/runtime.h"
 #include "harness/diagnose/diagnose.h"
-#include "harness/measure/rehearsal.h"
+#include "harness/run/checkpoint.h"
+#include "harness/run/data.h"
+#include "harness/run/ended.h"
+#include "harness/run/environment.h"
+#include "harness/run/lock.h"
+#include "harness/run/measurement.h"
 #include "harness/run/protocol.h"
 #include "harness/run/record.h"
 #include "harness/run/safetensors.h"
@@ -30,6 +36,7 @@ using engine::Tensor;
 using nlohmann::json;
 
 constexpr std::string_view kEvaluation = "evaluation sample";
+constexpr const char* kCheckpoint = "checkpoint.safetensors";
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -74,8 +81,10 @@ class Run {
 
  private:
   [[nodiscard]] fs::path file(const char* name) const { return options_.folder / name; }
-  void open();
+  [[nodiscard]] RunData open_data();
+  void prepare(tasks::TaskData data);
   void restore();
+  [[nodiscard]] CheckpointOwner owner() const;
   void save_checkpoint();
   void save_model() const;
   void train_steps();
@@ -84,10 +93,12 @@ class Run {
   void evaluate_val();
   void diagnose_if_due();
   void final_evaluation();
+  void tell(const Progress& progress) const;
   void report(Progress::Phase phase);
   void log_training();
   [[nodiscard]] bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
   [[nodiscard]] bool selects(double accuracy) const;
+  void require_finite(const Evaluation& e) const;
 
   const RunSpec& spec_;
   const RunOptions& options_;
@@ -103,64 +114,62 @@ class Run {
   Clock::time_point last_report_ = Clock::now();
 };
 
-void Run::open() {
+RunData Run::open_data() {
   report(Progress::Phase::data);
-  training_.emplace(spec_, open_data(spec_, options_), workers_);
+  const auto progress = [this](const std::string& text) {
+    if (options_.stop != nullptr && options_.stop->load()) throw Interrupted();
+    if (!options_.progress) return;
+    Progress p;
+    p.text = text;
+    tell(p);
+  };
+  return harness::open_data(spec_, {options_.data, options_.cache, progress});
+}
+
+void Run::prepare(tasks::TaskData data) {
+  for (const tasks::Split split : {tasks::Split::val, tasks::Split::test}) {
+    require_whole_batch(protocol_, split, static_cast<std::int64_t>(data.split(split).size()),
+                        spec_.train.batch_size);
+  }
+  training_.emplace(spec_, std::move(data), workers_);
   state_.lanes = static_cast<std::int64_t>(training_->lanes.size());
   const std::int64_t sequences = spec_.train.steps * spec_.train.batch_size;
   diagnosis_settings_ = diagnose::within_share(spec_.diagnostics, spec_.train.steps, sequences);
 }
 
+CheckpointOwner Run::owner() const {
+  return {spec_digest(spec_), training_->data.sha256, spec_.train.steps,
+          training_->optimizer.m.numel()};
+}
+
 void Run::save_checkpoint() {
-  TensorFile checkpoint;
-  checkpoint.metadata = {{"format", "lra-checkpoint/1"},
-                         {"spec_sha256", spec_digest(spec_)},
-                         {"state", state_.to_json().dump()},
-                         {"updates", std::to_string(training_->optimizer.updates)},
-                         {"metrics_bytes", std::to_string(metrics_->size())}};
-  checkpoint.tensors = {{"master", training_->model->parameters().master()},
-                        {"m", training_->optimizer.m},
-                        {"v", training_->optimizer.v}};
-  if (best_.defined()) checkpoint.tensors.emplace_back("best", best_);
-  write_safetensors(file("checkpoint.safetensors"), checkpoint);
+  Checkpoint checkpoint{state_,
+                        training_->optimizer.updates,
+                        metrics_->size(),
+                        training_->model->parameters().master(),
+                        training_->optimizer.m,
+                        training_->optimizer.v,
+                        best_};
+  write_checkpoint(file(kCheckpoint), owner(), checkpoint);
   last_checkpoint_ = Clock::now();
 }
 
 void Run::restore() {
   std::uint64_t metrics_bytes = 0;
-  if (fs::exists(file("checkpoint.safetensors"))) {
-    const TensorFile checkpoint = read_safetensors(file("checkpoint.safetensors"));
-    const auto text = [&](const char* key) {
-      const auto found = checkpoint.metadata.find(key);
-      if (found == checkpoint.metadata.end()) {
-        fail(ErrorKind::data, "{}: no '{}'", file("checkpoint.safetensors").string(), key);
-      }
-      return found->second;
-    };
-    if (text("format") != "lra-checkpoint/1" || text("spec_sha256") != spec_digest(spec_)) {
-      fail(ErrorKind::data, "{}: of another version or run",
-           file("checkpoint.safetensors").string());
-    }
+  if (is_there(file(kCheckpoint))) {
+    const Checkpoint checkpoint = read_checkpoint(file(kCheckpoint), owner());
     const std::int64_t lanes = state_.lanes;
-    state_ = RunState::from_json(parse_json(text("state"), "checkpoint"));
+    state_ = checkpoint.state;
     state_.lanes = lanes;
-    training_->optimizer.updates = std::stoll(text("updates"));
-    metrics_bytes = std::stoull(text("metrics_bytes"));
-    for (const auto& [name, tensor] : checkpoint.tensors) {
-      const Tensor& to = name == "master" ? training_->model->parameters().master()
-                         : name == "m"    ? training_->optimizer.m
-                                          : training_->optimizer.v;
-      if (tensor.numel() != training_->optimizer.m.numel()) {
-        fail(ErrorKind::data, "{}: '{}' has {} numbers, expected {}",
-             file("checkpoint.safetensors").string(), name, tensor.numel(),
-             training_->optimizer.m.numel());
-      }
-      if (name == "best") {
-        best_ = tensor;
-      } else {
-        std::memcpy(to.raw(), tensor.raw(), tensor.bytes());
-      }
-    }
+    training_->optimizer.updates = checkpoint.updates;
+    metrics_bytes = checkpoint.metrics_bytes;
+    const auto copy = [](const Tensor& from, const Tensor& to) {
+      std::memcpy(to.raw(), from.raw(), from.bytes());
+    };
+    copy(checkpoint.master, training_->model->parameters().master());
+    copy(checkpoint.m, training_->optimizer.m);
+    copy(checkpoint.v, training_->optimizer.v);
+    best_ = checkpoint.best;
     workers_.execute([this] { training_->model->parameters().refresh(); });
   }
   metrics_.emplace(file("metrics.jsonl"), metrics_bytes);
@@ -174,6 +183,15 @@ void Run::save_model() const {
     weights.tensors.emplace_back(entry.name, parameters.tensor(entry));
   }
   write_safetensors(file("model.safetensors"), weights);
+}
+
+// Whoever watches cannot fail the run.
+void Run::tell(const Progress& progress) const {
+  if (!options_.progress) return;
+  try {
+    options_.progress(progress);
+  } catch (const std::exception&) {
+  }
 }
 
 void Run::report(Progress::Phase phase) {
@@ -194,7 +212,7 @@ void Run::report(Progress::Phase phase) {
   }
   p.val_accuracy = state_.val_accuracy;
   p.best_accuracy = state_.best_accuracy;
-  options_.progress(p);
+  tell(p);
   last_report_ = Clock::now();
 }
 
@@ -225,6 +243,12 @@ bool Run::selects(double accuracy) const {
   return accuracy > state_.best_accuracy;
 }
 
+// A model whose loss overflows has diverged, whatever its accuracy.
+void Run::require_finite(const Evaluation& e) const {
+  if (std::isfinite(e.loss)) return;
+  fail(ErrorKind::numeric, "evaluation: the loss is {} at step {}", e.loss, state_.step);
+}
+
 void Run::evaluate_val() {
   const auto start = Clock::now();
   const auto& val = training_->data.split(tasks::Split::val);
@@ -232,6 +256,7 @@ void Run::evaluate_val() {
   const Evaluation e =
       evaluate(workers_, *training_->model, val,
                sample_of(val.size(), spec_.train.eval_examples, kEvaluation), spec_.seed);
+  require_finite(e);
   state_.val_accuracy = e.accuracy;
   if (selects(e.accuracy)) {
     state_.best_accuracy = e.accuracy;
@@ -313,6 +338,7 @@ void Run::final_evaluation() {
     }
     state_.evaluations[tasks::split_index(split)] =
         evaluate(workers_, *training_->model, data, indices, spec_.seed);
+    require_finite(state_.evaluations[tasks::split_index(split)]);
   }
   state_.eval_seconds += seconds_since(start);
   const auto& val = training_->data.split(tasks::Split::val);
@@ -325,9 +351,15 @@ void Run::final_evaluation() {
 }
 
 results::Record Run::execute() {
-  if (auto ended = ended_record(spec_, options_.folder)) return std::move(*ended);
-  if (!fs::exists(file("spec.json"))) write_json(file("spec.json"), to_json(spec_));
-  open();
+  require_same_run(spec_, options_.folder);  // before data are generated
+  RunData opened = open_data();
+  if (options_.on_data) options_.on_data(opened);
+  if (auto ended = ended_record(spec_, opened.used, options_.folder)) return std::move(*ended);
+  const auto lock = lock_run(options_.folder);
+  // Another process may have ended it before this one got the lock.
+  if (auto ended = ended_record(spec_, opened.used, options_.folder)) return std::move(*ended);
+  write_spec(spec_, opened.used, options_.folder);
+  prepare(std::move(opened.data));
   restore();
   if (state_.started.empty()) state_.started = utc_now();
   workers_.meter()->reset_peak();
@@ -357,46 +389,15 @@ results::Record Run::execute() {
   }
   if (options_.measurement != nullptr) options_.measurement->fill(record);
   write_json(file("result.json"), results::to_json(record));
-  if (record.status != results::Status::interrupted) fs::remove(file("checkpoint.safetensors"));
+  if (record.status != results::Status::interrupted) {
+    std::error_code code;  // a checkpoint that stays is passed over
+    fs::remove(file(kCheckpoint), code);
+  }
   report(Progress::Phase::finished);
   return record;
 }
 
 }  // namespace
-
-tasks::TaskData open_data(const RunSpec& spec, const RunOptions& options) {
-  tasks::OpenOptions open;
-  open.data = options.data;
-  open.cache = options.cache;
-  open.seed = static_cast<std::uint64_t>(spec.data_seed);
-  open.counts = spec.counts;
-  open.progress = [&options](std::string_view what, std::int64_t done, std::int64_t total) {
-    if (options.stop != nullptr && options.stop->load()) throw Interrupted();
-    if (!options.progress) return;
-    Progress p;
-    p.text =
-        total > 0 ? fmt::format("{} {}/{}", what, done, total) : fmt::format("{} {}", what, done);
-    options.progress(p);
-  };
-  return tasks::create_task(spec.task, spec.task_options)->open(open);
-}
-
-std::optional<results::Record> ended_record(const RunSpec& spec, const fs::path& folder) {
-  if (!fs::exists(folder / "spec.json")) return std::nullopt;
-  const std::string where = (folder / "spec.json").string();
-  const RunSpec found = spec_from_json(read_json(folder / "spec.json"), where);
-  if (spec_digest(found) != spec_digest(spec)) {
-    fail(ErrorKind::config, "{}: holds another run ({} on {}); choose another --out",
-         folder.string(), found.attention, found.task);
-  }
-  const fs::path result = folder / "result.json";
-  if (!fs::exists(result)) return std::nullopt;
-  results::Record record = results::parse_record(read_file(result), result.string());
-  const bool ended =
-      record.status == results::Status::completed || record.status == results::Status::diverged;
-  if (!ended) return std::nullopt;
-  return record;
-}
 
 results::Record run_training(const RunSpec& spec, const RunOptions& options, Workers& workers) {
   return Run(spec, options, workers).execute();

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "harness/run/data.h"
 #include "harness/run/spec.h"
 #include "harness/workers/workers.h"
 #include "results/record/record.h"
@@ -38,24 +39,19 @@ struct RunOptions {
   double checkpoint_seconds = 30;  // between checkpoints
   double report_seconds = 0.5;     // between progress reports
   std::function<void(const Progress&)> progress;
-  const std::atomic<bool>* stop = nullptr;  // set: checkpoint and end as `interrupted`
-  bool shared = false;                      // other runs go on beside this one
+  std::function<void(const RunData&)> on_data;  // notified of the opened data; may be empty
+  const std::atomic<bool>* stop = nullptr;      // set: checkpoint and end as `interrupted`
+  bool shared = false;                          // other runs go on beside this one
   // Speed and memory for the record, measured apart; null: what the run measures of itself.
   const Measurement* measurement = nullptr;
 };
 
 // Runs, or continues from the folder's checkpoint; a folder with a completed or diverged result of
-// the same specification returns that result. A folder of another specification is Error(config). A
-// loss or gradient that is not finite ends as status `diverged`. Other faults throw; so does a stop
-// before there is anything to continue from, with Interrupted (data are opened).
+// the same specification on the same data returns that result. A folder of another specification is
+// Error(config), one of other data Error(data). A loss or gradient that is not finite ends as
+// status `diverged`. Other faults throw; so does a stop before there is anything to continue from,
+// with Interrupted (data are opened). Busy (harness/run/lock.h) while another process works in the
+// folder.
 results::Record run_training(const RunSpec& spec, const RunOptions& options, Workers& workers);
-
-// The completed or diverged result of the specification in a run's folder; empty if there is none.
-// Throws as run_training.
-[[nodiscard]] std::optional<results::Record> ended_record(const RunSpec& spec,
-                                                          const std::filesystem::path& folder);
-
-// Opens the data that a specification asks for.
-[[nodiscard]] tasks::TaskData open_data(const RunSpec& spec, const RunOptions& options);
 
 }  // namespace lra::harness

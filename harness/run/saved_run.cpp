@@ -4,6 +4,7 @@
 #include <map>
 
 #include "engine/base/file.h"
+#include "harness/run/ended.h"
 #include "harness/run/safetensors.h"
 
 namespace lra::harness {
@@ -13,7 +14,7 @@ namespace fs = std::filesystem;
 
 fs::path required(const fs::path& folder, const char* name, const char* meaning) {
   const fs::path file = folder / name;
-  if (!fs::exists(file)) {
+  if (!is_there(file)) {
     fail(ErrorKind::data, "{}: no {}; {}", folder.string(), name, meaning);
   }
   return file;
@@ -52,12 +53,26 @@ std::unique_ptr<models::Model> model_with(const Weights& weights, const RunSpec&
   return model;
 }
 
+fs::path place_of_data(const SavedRun& run, const DataOptions& options) {
+  if (!options.data.empty() || !run.data || run.data->place.empty()) return options.data;
+  return is_there(run.data->place) ? fs::path(run.data->place) : fs::path();
+}
+
+RunData open_data_of(const SavedRun& run, DataOptions options, bool other_data) {
+  options.data = place_of_data(run, options);
+  RunData opened = open_data(run.spec, options);
+  if (run.data && !other_data) require_same_data(opened.used, *run.data, run.folder);
+  return opened;
+}
+
 SavedRun load_run(const fs::path& folder, Workers& workers) {
   SavedRun run;
+  run.folder = folder;
   const fs::path spec_file = required(folder, "spec.json", "expected the folder of a run");
   run.spec = spec_from_json(read_json(spec_file), spec_file.string());
   const fs::path result_file = required(folder, "result.json", "the run is not finished");
   run.record = results::parse_record(read_file(result_file), result_file.string());
+  run.data = data_of_folder(folder);
   const fs::path file =
       required(folder, "model.safetensors", "a run leaves its weights when it is completed");
   const TensorFile weights = read_safetensors(file);

@@ -3,10 +3,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "harness/run/data.h"
 #include "harness/run/spec.h"
 #include "harness/workers/workers.h"
 #include "results/record/record.h"
@@ -17,6 +19,8 @@ struct SavedRun {
   RunSpec spec;
   results::Record record;
   std::unique_ptr<models::Model> model;  // with the selected weights
+  std::filesystem::path folder;
+  std::optional<DataUsed> data;  // that it was trained on; empty if nothing is known of them
 };
 
 // Trained tensors by name, and how to complain where a model needs others: "where: name: got ...,
@@ -36,5 +40,12 @@ struct Weights {
 // Throws Error(data) for a folder that holds no run or no weights, and for weights of another
 // version or run.
 [[nodiscard]] SavedRun load_run(const std::filesystem::path& folder, Workers& workers);
+
+// Opens the data that a saved run was trained on, where they were if `options.data` is empty.
+// Throws Error(data) with both descriptions if these are other data, unless `other_data`.
+[[nodiscard]] RunData open_data_of(const SavedRun& run, DataOptions options, bool other_data);
+
+// `options.data`, or if it is empty the place of the run's data, if they are still there.
+[[nodiscard]] std::filesystem::path place_of_data(const SavedRun& run, const DataOptions& options);
 
 }  // namespace lra::harness

@@ -116,6 +116,7 @@ RunSpec resolve(const Request& request) {
   spec.protocol = protocol.name;
   spec.seed = request.seed;
   spec.precision = engine::resolve_precision(request.precision);
+  spec.precision_auto = request.precision == "auto";
   // The preset as the protocol changes it: what deviations are counted from.
   models::ModelConfig base_model = preset.model;
   models::TrainConfig base_train = preset.train;
@@ -146,6 +147,9 @@ RunSpec resolve(const Request& request) {
       .integer("val", spec.counts[1], 1, 100000000, "validation examples")
       .integer("test", spec.counts[2], 1, 100000000, "test examples");
   data.assign(settings.data, "--set data");
+  for (std::size_t i = 0; i < kSplitNames.size(); ++i) {
+    spec.counts_wished[i] = spec.counts[i] >= 0 && !settings.data.contains(kSplitNames[i]);
+  }
   OptionTable run;
   run.integer("lanes", spec.lanes, 1, 256, "gradient lanes");
   run.assign(settings.run, "--set");
@@ -191,6 +195,7 @@ RunSpec spec_from_json(const json& j, const std::string& where) {
     spec.task_options = j.at("task_options");
     j.at("data").at("seed").get_to(spec.data_seed);
     j.at("data").at("counts").get_to(spec.counts);
+    if (j.contains("counts_wished")) j["counts_wished"].get_to(spec.counts_wished);
     j.at("attention").get_to(spec.attention);
     spec.attention_options = j.at("attention_options");
     j.at("preset").get_to(spec.preset);

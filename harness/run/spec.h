@@ -18,6 +18,8 @@ struct RunSpec {
   nlohmann::json task_options = nlohmann::json::object();
   std::int64_t data_seed = 0;  // of generated data
   std::array<std::int64_t, 3> counts{-1, -1, -1};
+  // Counts that only the preset asks for: upper limits. No part of the digest.
+  std::array<bool, 3> counts_wished{};
   std::string attention = "softmax";
   nlohmann::json attention_options = nlohmann::json::object();
   std::string preset = "nystromformer";
@@ -26,6 +28,7 @@ struct RunSpec {
   models::TrainConfig train;
   std::int64_t seed = 0;
   std::string precision = "f32";        // resolved: f32 or bf16
+  bool precision_auto = false;          // resolved from "auto"; no part of the digest
   std::int64_t lanes = 0;               // 0: by the number of parameters
   diagnose::Settings diagnostics;       // no part of the digest: they change no other number
   std::vector<std::string> deviations;  // from the preset and the protocol

@@ -7,7 +7,9 @@
 #include "engine/base/file.h"
 #include "engine/base/resources.h"
 #include "engine/runtime.h"
+#include "harness/run/ended.h"
 #include "harness/suite/estimate.h"
+#include "harness/suite/phases.h"
 
 namespace lra::harness {
 namespace {
@@ -47,7 +49,7 @@ Entry make_entry(const SuiteBench& bench, const BenchOptions& variant, const std
       same_name > 1 ? "-" + sha256_hex(variant.attention_options.dump()).substr(0, 6) : "";
   entry.file = options.out / fmt::format("bench-{}-{}{}.json", variant.attention, mode, suffix);
   entry.record = bench_record(entry.options);
-  if (!std::filesystem::exists(entry.file)) return entry;
+  if (!is_there(entry.file)) return entry;
   BenchRecord found = results::bench_from_json(read_json(entry.file), entry.file.string());
   if (same_conditions(found, entry.record)) entry.record = std::move(found);
   return entry;
@@ -60,7 +62,9 @@ std::vector<BenchRecord> run_suite_bench(const Suite& suite, const SuiteOptions&
   const std::int64_t memory = options.memory_bytes > 0 ? options.memory_bytes : available_memory();
   const auto stopped = [&] { return options.stop != nullptr && options.stop->load(); };
   std::vector<BenchRecord> records;
-  observer.on_phase(kBenchPhase);
+  const auto lock = lock_measurements(options, observer);
+  if (lock == nullptr) return records;
+  notify([&] { observer.on_phase(kBenchPhase); });
   for (const std::string& mode : suite.bench->modes) {
     std::vector<Entry> entries;
     for (const BenchOptions& variant : suite.bench->variants) {
@@ -77,9 +81,11 @@ std::vector<BenchRecord> run_suite_bench(const Suite& suite, const SuiteOptions&
       if (missing.empty() || stopped()) continue;
       const auto measured = bench_side_by_side(variants, n, memory, options.stop);
       for (std::size_t i = 0; i < measured.size(); ++i) {
-        add_point(missing[i]->record, measured[i]);
-        write_json(missing[i]->file, results::to_json(missing[i]->record));
-        observer.on_bench(missing[i]->record, measured[i].point);
+        if (measured[i].known) {  // otherwise the next call measures it
+          add_point(missing[i]->record, measured[i]);
+          write_json(missing[i]->file, results::to_json(missing[i]->record));
+        }
+        notify([&] { observer.on_bench(missing[i]->record, measured[i].point); });
       }
     }
     for (Entry& entry : entries) records.push_back(std::move(entry.record));
@@ -88,10 +94,11 @@ std::vector<BenchRecord> run_suite_bench(const Suite& suite, const SuiteOptions&
 }
 
 bool bench_is_complete(const Suite& suite, const std::vector<BenchRecord>& records) {
-  return std::all_of(records.begin(), records.end(), [&suite](const BenchRecord& record) {
-    return std::all_of(suite.bench->lengths.begin(), suite.bench->lengths.end(),
-                       [&record](std::int64_t n) { return has_length(record, n); });
-  });
+  return !records.empty() &&
+         std::all_of(records.begin(), records.end(), [&suite](const BenchRecord& record) {
+           return std::all_of(suite.bench->lengths.begin(), suite.bench->lengths.end(),
+                              [&record](std::int64_t n) { return has_length(record, n); });
+         });
 }
 
 }  // namespace lra::harness

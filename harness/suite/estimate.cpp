@@ -6,12 +6,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <system_error>
 #include <utility>
 
 #include "engine/base/file.h"
 #include "engine/runtime.h"
 #include "harness/measure/bench.h"
-#include "harness/run/record.h"
+#include "harness/run/environment.h"
 #include "harness/suite/lengths.h"
 #include "harness/workers/workers.h"
 #include "tasks/task.h"
@@ -36,6 +37,24 @@ json to_json(const Estimate& e) {
           {"known", e.known}};
 }
 
+Estimate from_json(const json& j) {
+  Estimate e;
+  j.at("seconds").get_to(e.seconds);
+  j.at("fixed_bytes").get_to(e.memory.fixed_bytes);
+  j.at("sequence_bytes").get_to(e.memory.sequence_bytes);
+  j.at("known").get_to(e.known);
+  return e;
+}
+
+// Those entries of a file that are known. Throws json::exception for entries of another form.
+json known_of(const json& entries) {
+  json known = json::object();
+  for (const auto& [key, entry] : entries.items()) {
+    if (from_json(entry).known) known[key] = entry;
+  }
+  return known;
+}
+
 // A step or two with a sequence a thread: a step runs its sequences one after the other.
 BenchResult try_out(BenchOptions options, std::int64_t n, const std::atomic<bool>* stop) {
   const int threads = options.threads > 0 ? options.threads : engine::machine().cores;
@@ -54,6 +73,14 @@ std::int64_t fixed_bytes(std::int64_t parameters, std::int64_t copies,
 std::int64_t fixed_bytes(std::int64_t parameters, const BenchOptions& options) {
   const std::int64_t copies = options.mode == "train" ? kCopies + default_lanes(parameters) : 1;
   return fixed_bytes(parameters, copies, options.precision);
+}
+
+Estimate unknown(const BenchResult& trial) {
+  Estimate result;
+  result.failure = trial.point.status == "out-of-memory"
+                       ? "memory: a trial step took more than there is"
+                       : "estimate: the process of the trial step was killed; try again";
+  return result;
 }
 
 // In flight in the trial of a training step, for each of its sequences.
@@ -116,7 +143,7 @@ Estimate Estimator::of(const RunSpec& spec) {
   o.batch = spec.train.batch_size * sequences;
   o.threads = threads_;
   const BenchResult trial = try_out(o, n, stop_);
-  if (trial.point.status != "completed") return {};
+  if (trial.point.status != "completed") return unknown(trial);
   const auto seconds_at = [](const BenchResult& result) {  // of a sequence
     return static_cast<double>(result.point.n) / *result.point.tokens_per_second;
   };
@@ -129,7 +156,7 @@ Estimate Estimator::of(const RunSpec& spec) {
                                     static_cast<std::int64_t>(lengths.size()));
   const bool shorter = static_cast<double>(mean) < kMuchShorter * static_cast<double>(n);
   const BenchResult middle = shorter ? try_out(o, mean, stop_) : trial;
-  if (middle.point.status != "completed") return {};
+  if (middle.point.status != "completed") return unknown(middle);
   const TimeCurve curve(static_cast<double>(middle.point.n), seconds_at(middle),
                         static_cast<double>(n), seconds_at(trial));
   double example = 0;  // seconds
@@ -167,7 +194,7 @@ Estimate estimate_bench(const BenchOptions& options, std::vector<std::int64_t> l
   for (const std::int64_t n : lengths) {
     if (tried == 0 || n <= kLongestTrial) {
       const BenchResult trial = try_out(options, n, stop);
-      if (trial.point.status != "completed") return {};
+      if (trial.point.status != "completed") return unknown(trial);
       tried = n;
       step = static_cast<double>(options.batch * n) / *trial.point.tokens_per_second;
       activations = static_cast<double>(std::max<std::int64_t>(
@@ -190,19 +217,26 @@ Estimates::Estimates(std::filesystem::path file, int threads, std::filesystem::p
       threads_(threads),
       estimator_(threads, std::move(data), stop),
       known_(json::object()) {
-  if (!std::filesystem::exists(file_)) return;
-  const json found = read_json(file_);
-  if (found.is_object() && found.value("schema", "") == kSchema) known_ = found.at("estimates");
+  std::error_code code;
+  if (!std::filesystem::exists(file_, code)) return;
+  try {
+    const json found = read_json(file_);
+    if (found.at("schema") == kSchema) known_ = known_of(found.at("estimates"));
+  } catch (const json::exception&) {  // not of the form: made anew
+  } catch (const Error&) {
+  }
 }
 
 Estimate Estimates::of(const RunSpec& spec) {
   const std::string key = cost_key(spec, threads_);
-  if (!known_.contains(key)) {
-    known_[key] = to_json(estimator_.of(spec));
+  const auto found = known_.find(key);
+  if (found != known_.end()) return from_json(*found);
+  Estimate made = estimator_.of(spec);
+  if (made.known) {
+    known_[key] = to_json(made);
     write_json(file_, {{"schema", kSchema}, {"estimates", known_}});
   }
-  const json& e = known_.at(key);
-  return {e.at("seconds"), {e.at("fixed_bytes"), e.at("sequence_bytes")}, e.at("known")};
+  return made;
 }
 
 }  // namespace lra::harness

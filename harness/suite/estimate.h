@@ -19,7 +19,8 @@ namespace lra::harness {
 struct Estimate {
   double seconds = 0;  // of training and evaluation with all threads
   Footprint memory;
-  bool known = false;  // false: the trial ran out of memory
+  bool known = false;
+  std::string failure;  // why it is not known; a killed trial says nothing about memory
 };
 
 // What runs will cost, from trial steps at the task's longest sequences and, where the data's are
@@ -53,8 +54,9 @@ class Estimator {
                                       std::vector<std::int64_t> lengths,
                                       const std::atomic<bool>* stop = nullptr);
 
-// Estimates of many runs, which are kept in a file, so that a continued suite does not wait for
-// them again, and shared by runs that differ in their seed alone.
+// Estimates of many runs, shared by runs that differ in their seed alone. The known ones are kept
+// in a file, so that a continued suite does not wait for them again; a file that cannot be read is
+// replaced.
 class Estimates {
  public:
   Estimates(std::filesystem::path file, int threads, std::filesystem::path data,

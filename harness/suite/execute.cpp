@@ -1,15 +1,22 @@
 #include "harness/suite/execute.h"
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/resources.h"
 #include "engine/runtime.h"
+#include "harness/measure/rehearsal.h"
+#include "harness/run/ended.h"
+#include "harness/run/lock.h"
 #include "harness/run/record.h"
+#include "harness/suite/data.h"
 #include "harness/suite/estimate.h"
+#include "harness/suite/phases.h"
 #include "results/record/record.h"
 
 namespace lra::harness {
@@ -33,9 +40,16 @@ class SuiteExecution {
   }
 
   SuiteOutcome execute() {
+    open_data();
     collect_ended();
-    estimate_all();
-    if (options_.measure_seconds > 0) measure_all();
+    {
+      const auto lock = lock_measurements(options_, observer_);
+      if (lock != nullptr) {
+        collect_ended();  // while this process waited
+        estimate_all();
+        if (options_.measure_seconds > 0) measure_all();
+      }
+    }
     train_all();
     return std::move(outcome_);
   }
@@ -48,20 +62,50 @@ class SuiteExecution {
 
   void keep(std::size_t run, Record record) {
     const std::scoped_lock lock(mutex_);
-    observer_.on_record(run, record);
+    notify([&] { observer_.on_record(run, record); });
     outcome_.records[run] = std::move(record);
   }
 
   void keep_failure(std::size_t run, const std::string& reason) {
     Record record = make_failed_record(suite_.runs[run].spec, threads_, reason);
-    write_json(folder(run) / "result.json", results::to_json(record));
+    // Another process that works on the run has the say about it.
+    if (const auto lock = try_lock_run(folder(run))) write_failure(record, folder(run));
     keep(run, std::move(record));
   }
 
-  void collect_ended() {
+  void open_data() {
+    FindDataOptions find;
+    find.data = options_.data;
+    find.stop = options_.stop;
+    find.progress = [this](std::size_t run, const std::string& text) {
+      Progress progress;
+      progress.text = text;
+      notify([&] { observer_.on_progress(run, progress); });
+    };
+    data_ = find_data(suite_, find);
+    // Results on other data would be mixed with these: refused as a whole, before any work.
     for (std::size_t i = 0; i < suite_.runs.size(); ++i) {
+      std::optional<DataUsed> expected;
       try {
-        if (auto record = ended_record(suite_.runs[i].spec, folder(i))) keep(i, std::move(*record));
+        expected = data_of_folder(folder(i));
+      } catch (const Error&) {
+        continue;  // a damaged folder is the run's own fault, which collect_ended() records
+      }
+      if (expected && data_[i].used) require_same_data(*data_[i].used, *expected, folder(i));
+    }
+  }
+
+  // Of the runs that this call has no record of.
+  void collect_ended() {
+    for (const std::size_t i : open_runs()) {
+      const FoundData& found = data_[i];
+      try {
+        if (!found.failure.empty()) {
+          keep_failure(i, found.failure);
+        } else if (found.used) {
+          auto record = ended_record(suite_.runs[i].spec, *found.used, folder(i));
+          if (record) keep(i, std::move(*record));
+        }
       } catch (const Error& error) {
         keep_failure(i, error.what());
       }
@@ -80,15 +124,15 @@ class SuiteExecution {
   void estimate_all() {
     const auto open = open_runs();
     if (open.empty()) return;
-    observer_.on_phase(kEstimatePhase);
+    notify([&] { observer_.on_phase(kEstimatePhase); });
     Estimates estimates(options_.out / "estimates.json", threads_, options_.data, options_.stop);
     std::size_t number = 0;
     for (const std::size_t i : open) {
       if (stopped()) return;
-      observer_.on_work({i}, ++number, open.size());
+      notify([&] { observer_.on_work({i}, ++number, open.size()); });
       try {
         costs_[i] = estimates.of(suite_.runs[i].spec);
-        check_memory(costs_[i]);
+        if (!is_busy(i)) check_memory(costs_[i]);
       } catch (const Interrupted&) {
         return;
       } catch (const Error& error) {
@@ -100,18 +144,22 @@ class SuiteExecution {
   void measure_all() {
     std::vector<std::size_t> unmeasured;
     for (const std::size_t i : open_runs()) {
-      measurements_[i] = load_measurement(folder(i) / "measurement.json", threads_);
-      if (!measurements_[i]) unmeasured.push_back(i);
+      measurements_[i] = load_measurement(folder(i) / "measurement.json", threads_, sha256(i));
+      if (!measurements_[i] && !is_busy(i)) unmeasured.push_back(i);
     }
     if (unmeasured.empty() || stopped()) return;
-    observer_.on_phase(kMeasurementPhase);
+    notify([&] { observer_.on_phase(kMeasurementPhase); });
     for (auto begin = unmeasured.begin(); begin != unmeasured.end() && !stopped();) {
       const auto end = end_of_group(begin, unmeasured.end());
       const auto first = static_cast<std::size_t>(begin - unmeasured.begin());
-      observer_.on_work({begin, end}, first + 1, unmeasured.size());
+      notify([&] { observer_.on_work({begin, end}, first + 1, unmeasured.size()); });
       measure({begin, end});
       begin = end;
     }
+  }
+
+  [[nodiscard]] std::string sha256(std::size_t run) const {
+    return data_[run].used ? data_[run].used->sha256 : std::string();
   }
 
   // Variants of one task and seed.
@@ -134,7 +182,7 @@ class SuiteExecution {
       subjects[k].progress = [this, run](const std::string& text) {
         Progress progress;
         progress.text = text;
-        observer_.on_progress(run, progress);
+        notify([&] { observer_.on_progress(run, progress); });
       };
     }
     measure_side_by_side(subjects, {kMeasuredRounds, memory_, options_.stop});
@@ -142,26 +190,51 @@ class SuiteExecution {
       const std::size_t run = group[k];
       if (subjects[k].result) {
         measurements_[run] = measurement_of(*subjects[k].result);
-        write_json(folder(run) / "measurement.json", to_json(*measurements_[run]));
-        observer_.on_measured(run, *measurements_[run]);
+        const auto lock = try_lock_run(folder(run));
+        if (lock != nullptr) {
+          write_json(folder(run) / "measurement.json", to_json(*measurements_[run]));
+        }
+        notify([&] { observer_.on_measured(run, *measurements_[run]); });
       } else if (subjects[k].out_of_memory) {
         keep_failure(run, "measurement: out of memory");
       }  // Another fault is the run's own, which will find it again and record it.
     }
   }
 
+  // Trains what is open, then takes over what other processes leave without a result.
   void train_all() {
-    std::vector<Job> jobs;
-    for (const std::size_t i : open_runs()) {
-      const double seconds = measurements_[i] ? seconds_of(i) : costs_[i].seconds;
-      observer_.on_plan(i, seconds);
-      jobs.push_back({costs_[i].memory, seconds, [this, i] { train(i); }});
+    for (bool first = true; !open_runs().empty() && !stopped(); first = false) {
+      if (!first && !wait_for_others()) return;
+      std::vector<Job> jobs;
+      for (const std::size_t i : open_runs()) {
+        const double seconds = measurements_[i] ? seconds_of(i) : costs_[i].seconds;
+        notify([&] { observer_.on_plan(i, seconds); });
+        jobs.push_back({costs_[i].memory, seconds, [this, i] { train(i); }});
+      }
+      if (jobs.empty()) return;
+      shared_ = threads_ > 1 && jobs.size() > 1;
+      if (first) notify([&] { observer_.on_phase(kAccuracyPhase); });
+      const Usage usage = run_jobs(std::move(jobs), {threads_, memory_, options_.stop});
+      if (first) notify([&] { observer_.on_usage(usage); });
     }
-    if (jobs.empty() || stopped()) return;
-    shared_ = threads_ > 1 && jobs.size() > 1;
-    observer_.on_phase(kAccuracyPhase);
-    observer_.on_usage(run_jobs(std::move(jobs), {threads_, memory_, options_.stop}));
   }
+
+  // Until a run that another process works on is free, or all of them have ended. False if the
+  // suite was stopped meanwhile.
+  bool wait_for_others() {
+    constexpr std::chrono::milliseconds kPause{500};
+    while (!stopped()) {
+      collect_ended();
+      const auto open = open_runs();
+      const auto is_free = [this](std::size_t run) { return !is_busy(run); };
+      if (open.empty() || std::any_of(open.begin(), open.end(), is_free)) return true;
+      std::this_thread::sleep_for(kPause);
+    }
+    return false;
+  }
+
+  // True while another process works on a run.
+  [[nodiscard]] bool is_busy(std::size_t run) const { return try_lock_run(folder(run)) == nullptr; }
 
   // From the measurement: training, and validation every so often.
   [[nodiscard]] double seconds_of(std::size_t run) const {
@@ -175,11 +248,12 @@ class SuiteExecution {
 
   void check_memory(const Estimate& cost) const {
     const std::int64_t needed = bytes_of({cost.memory}, threads_);
-    if (cost.known && needed <= memory_) return;
+    if (!cost.known) fail(ErrorKind::backend, "{}", cost.failure);
+    if (needed <= memory_) return;
     constexpr std::int64_t kMega = 1000000;
     fail(ErrorKind::backend,
-         "memory: a trial step took {}; got {} MB that may be used; see --memory",
-         cost.known ? fmt::format("{} MB", needed / kMega) : "more than there is", memory_ / kMega);
+         "memory: a trial step took {} MB; got {} MB that may be used; see --memory",
+         needed / kMega, memory_ / kMega);
   }
 
   // On a thread of the schedule's arena.
@@ -193,12 +267,17 @@ class SuiteExecution {
     own.measurement = measurements_[run] ? &*measurements_[run] : nullptr;
     own.progress = [this, run](const Progress& p) {
       const std::scoped_lock lock(mutex_);
-      observer_.on_progress(run, p);
+      notify([&] { observer_.on_progress(run, p); });
     };
     try {
       Workers workers = Workers::in_this_arena();
       keep(run, run_training(suite_.runs[run].spec, own, workers));
     } catch (const Interrupted&) {  // before it could leave anything to continue from
+    } catch (const Busy&) {
+      Progress progress;
+      progress.text = "another process works on it";
+      const std::scoped_lock lock(mutex_);
+      notify([&] { observer_.on_progress(run, progress); });
     } catch (const Error& error) {
       keep_failure(run, error.what());
     } catch (const std::bad_alloc&) {
@@ -211,6 +290,7 @@ class SuiteExecution {
   SuiteObserver& observer_;
   const int threads_;
   const std::int64_t memory_;
+  std::vector<FoundData> data_;  // by run
   std::vector<Estimate> costs_;
   std::vector<std::optional<Measurement>> measurements_;
   bool shared_ = false;  // runs go on beside each other

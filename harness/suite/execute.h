@@ -1,5 +1,7 @@
 #pragma once
-// Runs a suite into one folder and continues it where an earlier call stopped: one run a thread.
+// Runs a suite into one output folder, resuming an earlier invocation; one run per thread. Several
+// processes may work in one folder, also on several machines: each run is locked by the process
+// that trains it, and is taken over when that process ends without a result.
 
 #include <atomic>
 #include <cstddef>
@@ -8,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/measure/rehearsal.h"
+#include "harness/run/measurement.h"
 #include "harness/run/run.h"
 #include "harness/suite/jobs.h"
 #include "harness/suite/suite.h"
@@ -28,6 +30,7 @@ struct SuiteOptions {
 };
 
 inline constexpr const char* kBenchPhase = "bench";
+inline constexpr const char* kWaitingPhase = "waiting for another process's measurements";
 inline constexpr const char* kEstimatePhase = "estimate";
 inline constexpr const char* kMeasurementPhase = "measurement";
 inline constexpr const char* kAccuracyPhase = "accuracy";

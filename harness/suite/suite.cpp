@@ -1,6 +1,7 @@
 #include "harness/suite/suite.h"
 
 #include <filesystem>
+#include <map>
 #include <utility>
 
 #include "attention/attention.h"
@@ -10,6 +11,7 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/json_schema.h"
+#include "harness/run/ended.h"
 
 namespace lra::harness {
 namespace {
@@ -80,23 +82,47 @@ Request make_request(const json& file, const std::string& task, const Named& att
   return request;
 }
 
+std::string name_of_run(const RunSpec& spec) {
+  return fmt::format("{}-{}-s{}-{}", spec.task, spec.attention, spec.seed,
+                     spec_digest(spec).substr(0, 8));
+}
+
 SuiteRun make_run(Request request, std::int64_t seed) {
   request.seed = seed;
   RunSpec spec = resolve(request);
-  std::string name =
-      fmt::format("{}-{}-s{}-{}", spec.task, spec.attention, seed, spec_digest(spec).substr(0, 8));
+  std::string name = name_of_run(spec);
   return {std::move(request), std::move(spec), std::move(name)};
 }
 
+// Refuses a second entry that makes the same run, for example one with a default spelled out.
+class Duplicates {
+ public:
+  explicit Duplicates(std::string suite) : suite_(std::move(suite)) {}
+  void add(const std::string& identity, const std::string& what, const std::string& entry) {
+    const auto [first, fresh] = entries_.emplace(identity, entry);
+    if (fresh) return;
+    fail(ErrorKind::config, "suite {}: two entries make the same {}; got {} and {}; leave one out",
+         suite_, what, first->second, entry);
+  }
+
+ private:
+  std::string suite_;
+  std::map<std::string, std::string> entries_;
+};
+
 SuiteBench make_bench(const json& file, const std::vector<Named>& attentions,
-                      const std::vector<std::string>& settings) {
+                      const std::vector<std::string>& settings, const std::string& where) {
   const json& wanted = file.at("bench");
   SuiteBench bench;
   bench.lengths = wanted.at("n").get<std::vector<std::int64_t>>();
   bench.modes = wanted.value("modes", std::vector<std::string>{"train", "infer"});
-  for (const Named& attention : attentions) {
+  Duplicates duplicates(where);
+  for (std::size_t i = 0; i < attentions.size(); ++i) {
+    const Named& attention = attentions[i];
     const RunSpec spec =
         resolve(make_request(file, wanted.value("task", "text"), attention, {}, settings));
+    duplicates.add(spec.attention + spec.attention_options.dump(), "variant",
+                   fmt::format("/attentions/{} ({})", i, attention.name));
     BenchOptions& o = bench.variants.emplace_back();
     o.attention = spec.attention;
     o.attention_options = spec.attention_options;
@@ -136,16 +162,29 @@ Suite load_suite(const std::string& name, const std::vector<std::string>& settin
   Suite suite{file.value("name", own_name), file.value("description", ""), {}, {}};
   const auto tasks = parse_list(file, "tasks", "task.");
   const auto attentions = expand(parse_list(file, "attentions", "attention."));
-  for (const std::int64_t seed : file.value("seeds", std::vector<std::int64_t>{0})) {
-    for (const Named& task : tasks) {
-      for (const Named& attention : attentions) {
+  const auto seeds = file.value("seeds", std::vector<std::int64_t>{0});
+  Duplicates duplicates(name);
+  for (std::size_t s = 0; s < seeds.size(); ++s) {
+    for (std::size_t t = 0; t < tasks.size(); ++t) {
+      for (std::size_t a = 0; a < attentions.size(); ++a) {
         suite.runs.push_back(
-            make_run(make_request(file, task.name, attention, task.settings, settings), seed));
+            make_run(make_request(file, tasks[t].name, attentions[a], tasks[t].settings, settings),
+                     seeds[s]));
+        duplicates.add(suite.runs.back().name + spec_digest(suite.runs.back().spec), "run",
+                       fmt::format("/seeds/{} ({}) /tasks/{} ({}) /attentions/{} ({})", s, seeds[s],
+                                   t, tasks[t].name, a, attentions[a].name));
       }
     }
   }
-  if (file.contains("bench")) suite.bench = make_bench(file, attentions, settings);
+  if (file.contains("bench")) suite.bench = make_bench(file, attentions, settings, name);
   return suite;
+}
+
+void adopt_begun(Suite& suite, const std::filesystem::path& out) {
+  for (SuiteRun& run : suite.runs) {
+    static_cast<void>(begun_folder(run.spec, out / "runs", name_of_run));
+    run.name = name_of_run(run.spec);
+  }
 }
 
 std::string_view suite_schema() {

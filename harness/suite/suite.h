@@ -3,6 +3,7 @@
 // both.
 
 #include <cstdint>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -35,9 +36,13 @@ struct Suite {
 
 [[nodiscard]] std::vector<std::string> suite_names();
 // A built-in suite or a JSON file that ends in .json. `settings` are added to every run. Throws
-// Error(usage) for an unknown name and Error(config) that names the path in the file.
+// Error(usage) for an unknown name and Error(config) that names the path in the file, or both
+// entries that make one and the same run.
 [[nodiscard]] Suite load_suite(const std::string& name, const std::vector<std::string>& settings);
 [[nodiscard]] nlohmann::json suite_file(const std::string& name);
+// Gives each run with `--precision auto` that an earlier call on another machine has begun in
+// `out` that call's precision. Throws as as_begun().
+void adopt_begun(Suite& suite, const std::filesystem::path& out);
 // The JSON Schema of suite files.
 [[nodiscard]] std::string_view suite_schema();
 

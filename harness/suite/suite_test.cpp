@@ -105,6 +105,22 @@ TEST_CASE("suite: a fault is named with its path", "[unit]") {
              ContainsSubstring("did you mean"));
 }
 
+TEST_CASE("suite: two entries that make one run are refused, both named", "[unit]") {
+  json suite = small_suite();
+  suite["attentions"].push_back({{"name", "linear"}, {"options", {{"causal", false}}}});
+  CHECK_THAT(fault_of(suite), ContainsSubstring("/attentions/0 (linear)") &&
+                                  ContainsSubstring("/attentions/2 (linear)"));
+  CHECK_THAT(fault_of(with(small_suite(), "/seeds", {3, 4, 3})),
+             ContainsSubstring("/seeds/0 (3)") && ContainsSubstring("/seeds/2 (3)"));
+  CHECK_THAT(fault_of(with(small_suite(), "/tasks", {"listops", "listops"})),
+             ContainsSubstring("/tasks/0 (listops)") && ContainsSubstring("/tasks/1 (listops)"));
+  json bench = small_suite();
+  bench["attentions"] = {"linear", "linear_transformer"};
+  bench.erase("tasks");
+  bench["bench"] = {{"n", {64}}};
+  CHECK_THAT(fault_of(bench), ContainsSubstring("the same variant"));
+}
+
 TEST_CASE("suite: runs are tasks x attentions x seeds, settings from the general to the command",
           "[unit]") {
   const auto file =

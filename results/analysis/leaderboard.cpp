@@ -20,7 +20,7 @@ using nlohmann::json;
 using Pointers = std::vector<const Record*>;
 
 int origin_rank(const std::optional<Origin>& origin) {
-  return origin ? static_cast<int>(*origin) : 3;
+  return origin ? static_cast<int>(*origin) : 4;
 }
 
 DataClass data_of(const Record& record) {
@@ -72,7 +72,8 @@ Pointers ordered(const std::vector<Record>& records) {
             [&](const Record* a, const Record* b) { return key(a) < key(b); });
   for (std::size_t i = 1; i < order.size(); ++i) {
     if (key(order[i - 1]) == key(order[i])) {
-      fail(ErrorKind::data, "leaderboard: run {} stands twice for one machine", order[i]->run_id);
+      fail(ErrorKind::data, "leaderboard: run {} is there twice for one machine and the same data",
+           order[i]->run_id);
     }
   }
   return order;
@@ -434,9 +435,7 @@ bool DataClass::operator<(const DataClass& other) const {
   return key(*this) < key(other);
 }
 
-bool DataClass::comparable() const {
-  return origin == Origin::official || origin == Origin::generated;
-}
+bool DataClass::comparable() const { return origin && is_comparable(*origin); }
 
 const Summary* Cell::metric(std::string_view name) const {
   const auto found = metrics.find(std::string(name));

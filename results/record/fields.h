@@ -160,7 +160,7 @@ class FieldReader {
                 {Status::completed, Status::diverged, Status::interrupted, Status::failed});
   }
   static void decode(const nlohmann::json& field, Origin& value) {
-    decode_name(field, value, {Origin::official, Origin::generated, Origin::stand_in});
+    value = *origin_named(field.get_ref<const std::string&>());
   }
   static void decode(const nlohmann::json& field, Division& value) {
     decode_name(field, value, {Division::apples_to_apples, Division::free_for_all});

@@ -285,18 +285,6 @@ std::string_view name_of(Status status) {
   return "";
 }
 
-std::string_view name_of(Origin origin) {
-  switch (origin) {
-    case Origin::official:
-      return "official";
-    case Origin::generated:
-      return "generated";
-    case Origin::stand_in:
-      return "stand-in";
-  }
-  return "";
-}
-
 std::string_view name_of(Division division) {
   return division == Division::apples_to_apples ? "apples-to-apples" : "free-for-all";
 }

@@ -13,16 +13,19 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/origin.h"
+
 namespace lra::results {
+
+using lra::name_of;
+using lra::Origin;
 
 inline constexpr std::string_view kResultSchema = "lra-result/1";
 
 enum class Status { completed, diverged, interrupted, failed };
-enum class Origin { official, generated, stand_in };
 enum class Division { apples_to_apples, free_for_all };
 
 [[nodiscard]] std::string_view name_of(Status status);      // "completed", ...
-[[nodiscard]] std::string_view name_of(Origin origin);      // "official", "generated", "stand-in"
 [[nodiscard]] std::string_view name_of(Division division);  // "apples-to-apples", "free-for-all"
 
 using Real = std::optional<double>;

@@ -128,12 +128,20 @@ class Builder {
   }
 
   void mark_column(Column& column) {
-    const auto stand_in = [&] {
-      add_mark(column.marks, note("stand-in data, not comparable with the literature"));
+    const auto mark = [&](const DataClass& data) {
+      if (data.origin == Origin::stand_in) {
+        add_mark(column.marks, note("stand-in data, not comparable with the literature"));
+      } else if (data.origin == Origin::official_cut) {
+        add_mark(column.marks,
+                 note("a part of the official data, not comparable with the literature"));
+      }
     };
     if (published_only(column)) return;
-    if (column.at && board_.columns[*column.at].data.origin == Origin::stand_in) stand_in();
-    if (column.kind == Kind::average && !comparable_average(column)) stand_in();
+    if (column.at) mark(board_.columns[*column.at].data);
+    for (std::size_t i = 0; column.kind == Kind::average && i < column.tasks; ++i) {
+      const std::size_t at = board_.column_of(kLraTasks[i].name);
+      if (at < board_.columns.size()) mark(board_.columns[at].data);
+    }
   }
 
   void add_entry(const Entry& entry, const std::string& label) {

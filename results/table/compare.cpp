@@ -39,11 +39,28 @@ std::string configuration_of(const Record& record) {
   return text + ", " + setting_of(record);
 }
 
-// Of several runs of one seed (of several machines) the first by machine and run id counts.
-Groups group(const std::vector<Record>& records) {
+// Configuration and task -> digests of data.
+using DataOf = std::map<Group, std::set<std::string>>;
+
+DataOf data_of(const std::vector<Record>& records) {
+  DataOf data;
+  for (const auto& record : records) {
+    if (!record.task.data_sha256) continue;
+    data[{configuration_of(record), record.task.name}].insert(*record.task.data_sha256);
+  }
+  return data;
+}
+
+// Of several runs of one seed (of several machines) the first by machine and run id counts. A
+// configuration in `split` makes a group for each of its data.
+Groups group(const std::vector<Record>& records, const std::set<Group>& split) {
   Groups groups;
   for (const auto& record : records) {
-    const Record*& slot = groups[{configuration_of(record), record.task.name}][record.seed];
+    Group name{configuration_of(record), record.task.name};
+    if (split.count(name) > 0 && record.task.data_sha256) {
+      name.first += fmt::format(", data {}", record.task.data_sha256->substr(0, 12));
+    }
+    const Record*& slot = groups[name][record.seed];
     const auto key = [](const Record& r) {
       return std::tuple(machine_of(r.environment), std::string_view(r.run_id));
     };
@@ -57,8 +74,14 @@ bool completed(const Record* record) { return record->status == Status::complete
 class Comparer {
  public:
   Comparison run(const std::vector<Record>& before, const std::vector<Record>& after) {
-    const Groups old_groups = group(before);
-    const Groups new_groups = group(after);
+    std::set<Group> several;  // configurations that one side has on several data
+    for (const auto* side : {&before, &after}) {
+      for (const auto& [name, digests] : data_of(*side)) {
+        if (digests.size() > 1) several.insert(name);
+      }
+    }
+    const Groups old_groups = group(before, several);
+    const Groups new_groups = group(after, several);
     for (const auto& [key, runs] : old_groups) {
       const auto partner = new_groups.find(key);
       if (partner == new_groups.end()) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 
 #include "engine/base/error.h"
@@ -46,6 +47,21 @@ TEST_CASE("compare: equal sets have no difference beyond noise", "[unit]") {
   CHECK(same.changes.size() == 6);
   CHECK(same.environment.empty());
   CHECK_THAT(results::format_comparison(same, "md"), ContainsSubstring("0 of 6 numbers differ"));
+}
+
+TEST_CASE("compare: a run on other data is no repetition", "[unit]") {
+  auto before = seeds({0.36, 0.37});
+  auto other = seeds({0.90, 0.91});
+  for (Record& record : other) record.task.data_sha256 = std::string(64, 'b');
+  before.insert(before.end(), other.begin(), other.end());
+  const auto comparison = compare_results(before, before);
+  std::set<std::string> configurations;
+  for (const auto& change : comparison.changes) configurations.insert(change.configuration);
+  CHECK(configurations.size() == 2);
+  CHECK(comparison.only_before.empty());
+  const auto one_side = compare_results(before, seeds({0.36, 0.37}));
+  REQUIRE(one_side.only_before.size() == 1);
+  CHECK_THAT(one_side.only_before[0], ContainsSubstring("data bbbbbbbbbbbb"));
 }
 
 TEST_CASE("compare: common seeds are paired", "[unit]") {

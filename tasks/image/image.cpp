@@ -110,6 +110,7 @@ class Image final : public Task {
     TaskInfo info;
     info.name = "image";
     info.title = "Image";
+    info.without_files = Origin::stand_in;
     info.cite = "Krizhevsky2009";
     info.source = {.examples = "32 x 32 photographs in grey, pixel by pixel; ten classes",
                    .origin = "CIFAR-10 (Krizhevsky 2009), no licence text",

@@ -272,7 +272,7 @@ json ListOps::make(const OpenOptions& options, const fs::path& out) const {
   fs::remove(out / kCardName, code);
   for (const auto& file : files) file->commit();
   const json card = {{"task", info().name},
-                     {"origin", origin_name(Origin::generated)},
+                     {"origin", name_of(Origin::generated)},
                      {"plan", plan_json(made)},
                      {"bytes", tsv_sizes(out)}};
   write_json(out / kCardName, card);

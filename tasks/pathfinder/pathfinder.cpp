@@ -399,7 +399,7 @@ json Pathfinder::make(const OpenOptions& options, const fs::path& out) const {
   const auto written = pathfinder::open_folder(
       folder, [](const std::string& message) { throw Error(ErrorKind::io, message); });
   json card = {{"task", name_},
-               {"origin", origin_name(Origin::generated)},
+               {"origin", name_of(Origin::generated)},
                {"plan", plan},
                {"metadata_sha256", written->metadata_sha256()}};
   write_json(folder / pathfinder::kCardName, card);

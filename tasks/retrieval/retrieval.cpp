@@ -54,6 +54,7 @@ class Retrieval final : public Task {
     TaskInfo info;
     info.name = "retrieval";
     info.title = "Retrieval";
+    info.without_files = Origin::stand_in;
     info.cite = "Tay2021";
     info.source = {.examples = "two papers as bytes; does one cite the other",
                    .origin = "ACL Anthology Network, in the arena's release (Apache-2.0)",

@@ -65,6 +65,7 @@ class Text final : public Task {
     TaskInfo info;
     info.name = "text";
     info.title = "Text";
+    info.without_files = Origin::stand_in;
     info.cite = "Maas2011";
     info.source = {.examples = "film reviews as bytes; positive or negative",
                    .origin = "IMDb reviews (Maas et al. 2011), for research, no licence text",

@@ -1,0 +1,56 @@
+#include "harness/run/lock.h"
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <system_error>
+
+namespace lra::harness {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path lock_file(const fs::path& folder) { return folder / ".lock"; }
+
+// The caller holds the lock: no temporary file has a living writer.
+void sweep(const fs::path& folder) {
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(folder, code)) {
+    std::error_code ignored;
+    if (entry.path().extension() == ".tmp") fs::remove(entry.path(), ignored);
+  }
+}
+
+}  // namespace
+
+Busy::Busy(const fs::path& folder)
+    : Error(ErrorKind::usage,
+            fmt::format("{}: another process works on this run; wait for its end or choose another "
+                        "--out",
+                        folder.string())) {}
+
+std::unique_ptr<FileLock> try_lock_run(const fs::path& folder) {
+  auto lock = FileLock::try_lock(lock_file(folder));
+  if (lock != nullptr) sweep(folder);
+  return lock;
+}
+
+std::unique_ptr<FileLock> lock_run(const fs::path& folder) {
+  auto lock = try_lock_run(folder);
+  if (lock == nullptr) throw Busy(folder);
+  return lock;
+}
+
+void update_record(const fs::path& folder, const std::string& run_id,
+                   const std::function<void(results::Record&)>& change) {
+  const FileLock lock(lock_file(folder));
+  const fs::path file = folder / "result.json";
+  results::Record record = results::parse_record(read_file(file), file.string());
+  if (record.run_id != run_id) {
+    fail(ErrorKind::data, "{}: holds another run by now; got {}, expected {}", folder.string(),
+         record.run_id, run_id);
+  }
+  change(record);
+  write_json(file, results::to_json(record));
+}
+
+}  // namespace lra::harness

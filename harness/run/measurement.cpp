@@ -1,0 +1,108 @@
+#include "harness/run/measurement.h"
+
+#include <numeric>
+#include <system_error>
+
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "harness/run/environment.h"
+#include "harness/run/record.h"
+
+namespace lra::harness {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kSchema = "lra-measurement/1";
+
+json to_json(const TimedBatches& t) {
+  return {
+      {"round_ms", t.round_ms}, {"examples", t.examples}, {"tokens", t.tokens}, {"flops", t.flops}};
+}
+
+TimedBatches batches_from_json(const json& j) {
+  return {j.at("round_ms"), j.at("examples"), j.at("tokens"), j.at("flops")};
+}
+
+}  // namespace
+
+std::string machine_text(int threads) {
+  const results::Environment e = environment(threads, 1);
+  return fmt::format("{}, lra {} {}", results::machine_of(e), e.version, e.commit.value_or(""));
+}
+
+double TimedBatches::seconds() const {
+  double ms = 0;
+  for (const auto& round : round_ms) ms += std::accumulate(round.begin(), round.end(), 0.0);
+  return ms / 1e3;
+}
+
+results::Real TimedBatches::per_second(std::int64_t count_of_a_round) const {
+  if (!(seconds() > 0)) return std::nullopt;
+  return static_cast<double>(count_of_a_round) * static_cast<double>(round_ms.size()) / seconds();
+}
+
+std::optional<results::Quantiles> TimedBatches::quantiles() const {
+  std::vector<double> times;
+  for (const auto& round : round_ms) times.insert(times.end(), round.begin(), round.end());
+  if (times.empty()) return std::nullopt;
+  return quantiles_of(times);
+}
+
+void Measurement::fill(results::Record& record) const {
+  auto& speed = record.speed;
+  const auto steps = train.round_ms.empty() ? 0 : train.round_ms.front().size();
+  speed.train_steps_per_second = train.per_second(static_cast<std::int64_t>(steps));
+  speed.train_examples_per_second = train.per_second(train.examples);
+  speed.train_tokens_per_second = train.per_second(train.tokens);
+  speed.infer_examples_per_second = infer.per_second(infer.examples);
+  speed.infer_tokens_per_second = infer.per_second(infer.tokens);
+  speed.train_step_ms = train.quantiles();
+  speed.infer_batch_ms = infer.quantiles();
+  speed.measured = "exclusive";
+  if (infer.tokens > 0) {
+    record.cost.infer_flops_per_token =
+        static_cast<double>(infer.flops) / static_cast<double>(infer.tokens);
+  }
+  record.memory.peak_tensor_bytes = peak_tensor_bytes;
+  record.memory.peak_rss_bytes = peak_rss_bytes;
+}
+
+nlohmann::json to_json(const Measurement& m) {
+  return {{"schema", kSchema},
+          {"machine", m.machine},
+          {"data_sha256", m.data_sha256},
+          {"train", to_json(m.train)},
+          {"infer", to_json(m.infer)},
+          {"peak_tensor_bytes", m.peak_tensor_bytes},
+          {"peak_rss_bytes", m.peak_rss_bytes}};
+}
+
+std::optional<Measurement> load_measurement(const std::filesystem::path& file, int threads,
+                                            const std::string& data_sha256) {
+  std::error_code code;
+  if (!std::filesystem::exists(file, code)) return std::nullopt;
+  try {
+    const nlohmann::json j = read_json(file);
+    if (j.at("schema") != kSchema || j.at("machine") != machine_text(threads) ||
+        j.at("data_sha256") != data_sha256) {
+      return std::nullopt;
+    }
+    return measurement_of(j);
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;
+  } catch (const Error&) {  // cut or malformed: measured again
+    return std::nullopt;
+  }
+}
+
+Measurement measurement_of(const nlohmann::json& j) {
+  return {batches_from_json(j.at("train")),
+          batches_from_json(j.at("infer")),
+          j.at("peak_tensor_bytes"),
+          j.at("peak_rss_bytes"),
+          j.at("machine"),
+          j.at("data_sha256")};
+}
+
+}  // namespace lra::harness

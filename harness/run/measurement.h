@@ -1,0 +1,48 @@
+#pragma once
+// Speed and memory of a run, measured apart from it, and their file in the run's folder.
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "results/record/record.h"
+
+namespace lra::harness {
+
+// Times of the same batches in every round, and what these batches hold.
+struct TimedBatches {
+  std::vector<std::vector<double>> round_ms;         // [round][batch]
+  std::int64_t examples = 0, tokens = 0, flops = 0;  // of one round
+
+  [[nodiscard]] double seconds() const;  // of all rounds
+  [[nodiscard]] results::Real per_second(std::int64_t count_of_a_round) const;
+  [[nodiscard]] std::optional<results::Quantiles> quantiles() const;  // over batches and rounds
+};
+
+struct Measurement {
+  TimedBatches train, infer;
+  std::int64_t peak_tensor_bytes = 0;  // over training steps, one of them on the longest examples
+  std::int64_t peak_rss_bytes = 0;     // of a process that did nothing else
+  std::string machine;                 // and the program's version
+  std::string data_sha256;             // of the data that it was measured on
+
+  // Replaces the times and bytes that a run measured of itself beside others.
+  void fill(results::Record& record) const;
+};
+
+[[nodiscard]] nlohmann::json to_json(const Measurement& m);
+// Empty if the file is not there, cannot be read, is of another version, or was measured on other
+// data, on another machine or by another version of the program.
+[[nodiscard]] std::optional<Measurement> load_measurement(const std::filesystem::path& file,
+                                                          int threads,
+                                                          const std::string& data_sha256);
+
+// From to_json().
+[[nodiscard]] Measurement measurement_of(const nlohmann::json& result);
+// This machine and the program's version, as a measurement names them.
+[[nodiscard]] std::string machine_text(int threads);
+
+}  // namespace lra::harness

@@ -1,0 +1,244 @@
+// A result belongs to its specification and its data: nothing answers for other data.
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/catch.h"
+#include "tests/process.h"
+
+namespace lra::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// Tables of texts in two classes, which `word` makes different data.
+void write_texts(const fs::path& folder, const std::string& word) {
+  fs::create_directories(folder);
+  for (const char* split : {"train", "test"}) {
+    std::ofstream file(folder / fmt::format("{}.csv", split));
+    file << "label,text\n";
+    for (int i = 0; i < 60; ++i) {
+      file << i % 2 << ",\"A " << (i % 2 == 0 ? "dull " : "lovely ") << word << ", " << split << ' '
+           << i << "\"\n";
+    }
+  }
+}
+
+const std::vector<std::string> kTinySteps{"train.steps=4", "train.eval_every=2",
+                                          "train.batch_size=4", "task.max_length=64",
+                                          "diagnostics.samples=0"};
+
+std::vector<std::string> training(const fs::path& data, const std::string& out,
+                                  const std::vector<std::string>& more = {}) {
+  std::vector<std::string> a{"train",    "--task", "text",        "--attention", "linear",
+                             "--preset", "tiny",   "--precision", "f32",         "--out",
+                             out,        "--data", data.string()};
+  for (const auto& setting : kTinySteps) a.insert(a.end(), {"--set", setting});
+  a.insert(a.end(), more.begin(), more.end());
+  return a;
+}
+
+std::string result_of(const fs::path& run) { return read_file(run / "result.json"); }
+
+std::string digest_of(const fs::path& run) {
+  return read_json(run / "result.json")["task"]["data"]["sha256"].get<std::string>().substr(0, 12);
+}
+
+struct TwoData {
+  explicit TwoData(const std::string& name) : folder(name) {
+    write_texts(folder.path() / "A", "picture");
+    write_texts(folder.path() / "B", "painting");
+  }
+  [[nodiscard]] fs::path a() const { return folder.path() / "A"; }
+  [[nodiscard]] fs::path b() const { return folder.path() / "B"; }
+  Scratch folder;
+};
+
+}  // namespace
+
+TEST_CASE("identity: train, evaluate and diagnose refuse other data and say both", "[run]") {
+  const TwoData data("identity");
+  const Scratch& folder = data.folder;
+  const fs::path run = folder / "run";
+  const Ended first = run_program(training(data.a(), run), folder);
+  INFO(first.err);
+  REQUIRE(first.code == 0);
+  const std::string result = result_of(run);
+  CHECK(run_program(training(data.a(), run), folder).code == 0);
+
+  const auto refused = [&](const std::vector<std::string>& arguments,
+                           const std::vector<std::string>& said) {
+    const Ended o = run_program(arguments, folder);
+    INFO(o.err);
+    CHECK(o.code == 3);
+    CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
+    for (const auto& text : said) CHECK_THAT(o.err, ContainsSubstring(text));
+    CHECK(result_of(run) == result);
+  };
+  REQUIRE(run_program(training(data.b(), folder / "other"), folder).code == 0);
+  const std::vector<std::string> both{"other data", digest_of(run), digest_of(folder / "other"),
+                                      data.a().string(), data.b().string()};
+  refused(training(data.b(), run), both);
+  refused(training(folder / "nowhere", run), {"nowhere: does not exist"});
+
+  // By default they take the data of the training.
+  const Ended again = run_program({"evaluate", run, "--json"}, folder);
+  INFO(again.err);
+  REQUIRE(again.code == 0);
+  CHECK(json::parse(again.out)["accuracy"] == json::parse(result)["accuracy"]["test"]);
+  CHECK(run_program({"diagnose", run, "--samples", "4"}, folder).code == 0);
+  refused({"evaluate", run, "--data", data.b().string()}, both);
+  refused({"diagnose", run, "--data", data.b().string()}, both);
+  CHECK(run_program({"evaluate", run, "--data", data.b().string(), "--other-data"}, folder).code ==
+        0);
+  CHECK(run_program({"diagnose", run, "--other-data", "--save"}, folder).code == 2);
+
+  // The table has both: neither is a repetition of the other.
+  const Ended table = run_program({"table", run, folder / "other", "--format", "json"}, folder);
+  CHECK(table.err.empty());
+  CHECK_THAT(table.out, ContainsSubstring(digest_of(folder / "other")));
+
+  // An earlier version wrote the digest into result.json alone.
+  json spec = read_json(run / "spec.json");
+  const json used = spec.at("data_used");
+  CHECK(used.at("place") == data.a().string());
+  spec.erase("data_used");
+  write_json(run / "spec.json", spec);
+  refused(training(data.b(), run), {"other data", digest_of(run), digest_of(folder / "other")});
+  CHECK(run_program(training(data.a(), run), folder).code == 0);
+
+  // Files that were edited in place.
+  std::ofstream(data.a() / "test.csv", std::ios::app) << "1,\"one more\"\n";
+  refused(training(data.a(), run), {"other data", digest_of(run)});
+  refused({"evaluate", run, "--data", data.a().string()}, {"other data", digest_of(run)});
+}
+
+TEST_CASE("identity: a checkpoint continues on its own data only", "[run]") {
+  const TwoData data("identity-checkpoint");
+  const Scratch& folder = data.folder;
+  const fs::path run = folder / "run";
+  const std::vector<std::string> endless{"--set", "train.steps=1000000", "--checkpoint-seconds",
+                                         "0"};
+  const pid_t child = start_program(training(data.a(), run, endless), folder);
+  REQUIRE(eventually([&] { return fs::exists(run / "checkpoint.safetensors"); }));
+  ::kill(child, SIGKILL);
+  wait_for(child, folder);
+  const auto spec = read_file(run / "spec.json");
+  const Ended refused = run_program(training(data.b(), run, endless), folder);
+  INFO(refused.err);
+  CHECK(refused.code == 3);
+  CHECK_THAT(refused.err, ContainsSubstring("other data"));
+  // Without spec.json's part the checkpoint's own digest decides.
+  json without = json::parse(spec);
+  without.erase("data_used");
+  write_json(run / "spec.json", without);
+  const Ended again = run_program(training(data.b(), run, endless), folder);
+  INFO(again.err);
+  CHECK(again.code == 3);
+  CHECK_THAT(again.err, ContainsSubstring("checkpoint of a run on other data"));
+}
+
+TEST_CASE("identity: a suite refuses other data as a whole, and data that are not there", "[run]") {
+  const TwoData data("identity-suite");
+  const Scratch& folder = data.folder;
+  json suite{{"schema", "lra-suite/1"},  {"name", "s"},      {"tasks", {"text"}},
+             {"attentions", {"linear"}}, {"preset", "tiny"}, {"precision", "f32"}};
+  for (const auto& setting : kTinySteps) {
+    const auto equals = setting.find('=');
+    suite["settings"][setting.substr(0, equals)] = json::parse(setting.substr(equals + 1));
+  }
+  write_json(folder / "s.json", suite);
+  const auto run_on = [&](const fs::path& place, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> a{"run",        folder / "s.json",   "--out",
+                               folder / "r", "--measure-seconds", "0.02",
+                               "--data",     place.string()};
+    a.insert(a.end(), more.begin(), more.end());
+    return run_program(a, folder);
+  };
+  const Ended first = run_on(data.a());
+  INFO(first.err);
+  REQUIRE(first.code == 0);
+  const fs::path run = fs::directory_iterator(fs::path(folder / "r") / "runs")->path();
+  const std::string result = result_of(run);
+  CHECK(read_json(run / "measurement.json").at("data_sha256") ==
+        json::parse(result)["task"]["data"]["sha256"]);
+  for (const fs::path& place : {data.b(), fs::path(folder / "nowhere")}) {
+    const Ended o = run_on(place);
+    INFO(o.err);
+    CHECK(o.code == 3);
+    CHECK(o.out.empty());
+    CHECK(result_of(run) == result);
+  }
+  CHECK(run_on(data.a()).code == 0);
+
+  // The plan names the data of each task, and what is missing.
+  const Ended plan = run_on(data.a(), {"--dry-run"});
+  CHECK(plan.code == 0);
+  CHECK_THAT(plan.out, ContainsSubstring("stand-in: ") && ContainsSubstring(data.a().string()));
+  fs::create_directories(folder / "empty");
+  const Ended missing = run_on(folder / "empty", {"--dry-run"});
+  CHECK(missing.code == 3);
+  CHECK_THAT(missing.out, ContainsSubstring("missing: "));
+  const Ended made = run_program({"run", folder / "s.json", "--dry-run"}, folder);
+  CHECK(made.code == 0);
+  CHECK_THAT(made.out, ContainsSubstring("stand-in: Text: to be made"));
+}
+
+TEST_CASE("identity: what the preset wishes binds no folder, what the user asks for does",
+          "[run]") {
+  const TwoData data("identity-counts");
+  const Scratch& folder = data.folder;
+  const Ended whole = run_program(training(data.a(), folder / "whole"), folder);
+  INFO(whole.err);
+  REQUIRE(whole.code == 0);
+  CHECK_THAT(whole.out, ContainsSubstring("--set data.train=N"));
+  const auto counts =
+      read_json(fs::path(folder / "whole") / "result.json")["task"]["data"]["counts"];
+  CHECK(counts["train"].get<int>() + counts["val"].get<int>() == 60);
+  const Ended asked =
+      run_program(training(data.a(), folder / "asked", {"--set", "data.train=61"}), folder);
+  CHECK(asked.code == 3);
+  CHECK_THAT(asked.err, ContainsSubstring("expected 61"));
+  const Ended cut =
+      run_program(training(data.a(), folder / "cut", {"--set", "data.test=10"}), folder);
+  CHECK(cut.code == 0);
+  CHECK_THAT(cut.out, ContainsSubstring("cut to the first 10 of 60 test examples"));
+}
+
+TEST_CASE("identity: $LRA_DATA that names a missing folder is an error", "[run]") {
+  const Scratch folder("identity-environment");
+  const Ended o = run_program({"train", "--task", "text", "--attention", "linear", "--preset",
+                               "tiny", "--out", folder / "run"},
+                              folder, [] { ::setenv("LRA_DATA", "/nowhere/data", 1); });
+  CHECK(o.code == 3);
+  CHECK_THAT(o.err, ContainsSubstring("$LRA_DATA: /nowhere/data: does not exist"));
+}
+
+TEST_CASE("identity: a folder of another run says what differs, and auto takes its precision",
+          "[run]") {
+  const Scratch folder("identity-spec");
+  const std::string out = folder / "run";
+  REQUIRE(run_program(short_training(out, {"--precision", "f32"}), folder).code == 0);
+  const Ended other = run_program(
+      short_training(out, {"--precision", "f32", "--set", "train.steps=9", "--seed", "3"}), folder);
+  CHECK(other.code == 2);
+  CHECK_THAT(other.err, ContainsSubstring("holds another run") &&
+                            ContainsSubstring("train.steps: 9 instead of 8") &&
+                            ContainsSubstring("seed: 3 instead of 0"));
+  // On any machine: what auto would choose here does not matter.
+  CHECK(run_program(short_training(out), folder).code == 0);
+  json spec = read_json(fs::path(out) / "spec.json");
+  spec["precision"] = "bf16";
+  write_json(fs::path(out) / "spec.json", spec);
+  fs::remove(fs::path(out) / "result.json");
+  const Ended bf16 = run_program(short_training(out), folder);
+  INFO(bf16.err);
+  if (bf16.code != 0) {
+    CHECK(bf16.code == 2);
+    CHECK_THAT(bf16.err, ContainsSubstring("begun with precision bf16"));
+  }
+}
+
+}  // namespace lra::testing
