@@ -1,0 +1,147 @@
+// From a suite of one's own to its table, leaderboard and report, through the program.
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "engine/base/file.h"
+#include "results/record/answers.h"
+#include "tests/catch.h"
+
+using lra::testing::ContainsSubstring;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Scratch {
+  Scratch() { fs::create_directories(path); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { fs::remove_all(path); }
+  fs::path path = fs::temp_directory_path() / fmt::format("lra-tables-{}", ::getpid());
+
+  // stdout of `lra ARGUMENTS`; its exit code must be the expected one.
+  [[nodiscard]] std::string lra(const std::string& arguments, int code = 0) const {
+    const std::string command =
+        fmt::format("cd '{}' && unset LRA_DATA && XDG_CACHE_HOME='{}' '{}' {} 2>stderr",
+                    path.string(), (path / "cache").string(), LRA_PROGRAM, arguments);
+    std::FILE* pipe = ::popen(command.c_str(), "r");
+    REQUIRE(pipe != nullptr);
+    std::string out;
+    for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) out += static_cast<char>(c);
+    const int status = ::pclose(pipe);
+    INFO(arguments);
+    INFO(stderr_text());
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == code);
+    return out;
+  }
+  [[nodiscard]] std::string stderr_text() const { return lra::read_file(path / "stderr"); }
+
+  void write_suite(int steps) const {
+    const json suite = {{"schema", "lra-suite/1"},
+                        {"name", "mine"},
+                        {"description", "A suite of one's own"},
+                        {"tasks", {"induction", "needle"}},
+                        {"attentions", {"softmax", "linear"}},
+                        {"preset", "probe"},
+                        {"seeds", {1}},
+                        {"settings",
+                         {{"train.steps", steps},
+                          {"train.batch_size", 4},
+                          {"data.train", 16},
+                          {"data.val", 8},
+                          {"data.test", 8},
+                          {"diagnostics.samples", 0}}}};
+    lra::write_file_atomic(path / "s.json", suite.dump());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("tables: a suite of one's own has a row an attention and a column a task", "[run]") {
+  const Scratch scratch;
+  const std::string run = "run s.json --out r --measure-seconds 0";
+  scratch.write_suite(2);
+  const std::string printed = scratch.lra(run);
+  CHECK_THAT(printed, ContainsSubstring("leaderboard.json"));
+  const json board = lra::read_json(scratch.path / "r" / "leaderboard.json");
+  CHECK(board.at("schema") == "lra-leaderboard/2");
+  REQUIRE(board.at("entries").size() == 2);
+  REQUIRE(board.at("columns").size() == 2);
+  for (const json& entry : board.at("entries")) {
+    CHECK(entry.at("settings").empty());
+    CHECK(entry.at("cells").size() == 2);
+  }
+  const json& settings = board.at("settings");
+  CHECK(std::find(settings.begin(), settings.end(), "train.steps=2") != settings.end());
+  const json& cell = board.at("entries")[0].at("cells").at("induction");
+  const std::string id = cell.at("runs")[0].at("run_id");
+  CHECK(cell.at("data_sha256").get<std::string>().size() == 64);
+
+  // The same from the records, wherever they lie.
+  CHECK(json::parse(scratch.lra("table r --format leaderboard")) == board);
+  fs::copy(scratch.path / "r", scratch.path / "elsewhere", fs::copy_options::recursive);
+  for (const char* format : {"md", "text", "csv", "tex", "html", "json", "leaderboard"}) {
+    CHECK(scratch.lra(fmt::format("table r --format {}", format)) ==
+          scratch.lra(fmt::format("table elsewhere --format {}", format)));
+  }
+  // Piped, the default is Markdown, which `lra run` wrote too.
+  CHECK(scratch.lra("table r") == lra::read_file(scratch.path / "r" / "table.md"));
+  CHECK_THAT(scratch.lra("table r --format csv"), ContainsSubstring(id));
+  const std::string linear = scratch.lra("table r --attention linear --baseline softmax");
+  CHECK_THAT(linear, ContainsSubstring("Linear") && !ContainsSubstring("| Transformer |"));
+  CHECK(linear == scratch.lra("table r --attention linear_transformer"));
+  static_cast<void>(scratch.lra("table r --attention linaer", 2));
+  CHECK_THAT(scratch.stderr_text(), ContainsSubstring("did you mean linear_transformer"));
+
+  // After a change of the suite its earlier runs are left out, unless they are asked for.
+  scratch.write_suite(3);
+  static_cast<void>(scratch.lra(run));
+  const json changed = lra::read_json(scratch.path / "r" / "leaderboard.json");
+  CHECK(changed.at("entries").size() == 2);
+  CHECK(json::parse(scratch.lra("table r --format leaderboard")) == changed);
+  CHECK_THAT(scratch.stderr_text(), ContainsSubstring("4 runs of earlier versions"));
+  CHECK(json::parse(scratch.lra("table r --all --format leaderboard")).at("entries").size() == 4);
+  const std::string page = lra::read_file(scratch.path / "r" / "report.html");
+  CHECK_THAT(page, ContainsSubstring("<h1>Suite mine</h1>") &&
+                       ContainsSubstring("A suite of one's own") &&
+                       ContainsSubstring("4 completed runs") &&
+                       ContainsSubstring("4 runs of earlier versions"));
+  CHECK_THAT(page, !ContainsSubstring("run-" + id));
+  static_cast<void>(scratch.lra("report r --all --out all.html"));
+  CHECK_THAT(lra::read_file(scratch.path / "all.html"),
+             ContainsSubstring("run-" + id) && ContainsSubstring("8 completed runs"));
+}
+
+TEST_CASE("tables: a record holds which test examples were answered right", "[run]") {
+  const Scratch scratch;
+  static_cast<void>(scratch.lra(
+      "train --task listops --attention linear --preset tiny --seed 1 --out r --set train.steps=2 "
+      "--set train.batch_size=4 --set data.train=16 --set data.val=8 --set data.test=9 "
+      "--set task.min_tokens=20 --set task.max_tokens=60 --set task.max_length=60 "
+      "--set diagnostics.samples=0"));
+  const json accuracy = lra::read_json(scratch.path / "r" / "result.json").at("accuracy");
+  const auto right = lra::results::decode_answers(accuracy.at("test_right").get<std::string>(), 9);
+  REQUIRE(right);
+  CHECK(static_cast<double>(std::count(right->begin(), right->end(), true)) / 9 ==
+        lra::testing::Approx(accuracy.at("test").get<double>()));
+}
+
+TEST_CASE("tables: the list of metrics says what each one means", "[run]") {
+  const Scratch scratch;
+  const json metrics = json::parse(scratch.lra("list metrics --json"));
+  CHECK(metrics.size() > 30);
+  for (const json& metric : metrics) {
+    INFO(metric.dump());
+    CHECK(metric.at("description").get<std::string>().size() > 15);
+  }
+  CHECK_THAT(scratch.lra("list metrics"), ContainsSubstring("peak_tensor_bytes"));
+}
