@@ -100,7 +100,7 @@ TEST_CASE("tables: a suite of one's own has a row an attention and a column a ta
   CHECK_THAT(linear, ContainsSubstring("Linear") && !ContainsSubstring("| Transformer |"));
   CHECK(linear == scratch.lra("table r --attention linear_transformer"));
   static_cast<void>(scratch.lra("table r --attention linaer", 2));
-  CHECK_THAT(scratch.stderr_text(), ContainsSubstring("did you mean linear_transformer"));
+  CHECK_THAT(scratch.stderr_text(), ContainsSubstring("unknown attention 'linaer'"));
 
   // After a change of the suite its earlier runs are left out, unless they are asked for.
   scratch.write_suite(3);
