@@ -24,14 +24,21 @@ namespace {
 using nlohmann::json;
 
 using BySeed = std::map<std::int64_t, const Record*>;
-// Configuration and task -> runs.
-using Group = std::pair<std::string, std::string>;
-struct GroupBefore {
-  bool operator()(const Group& a, const Group& b) const {
-    return a.first != b.first ? a.first < b.first : task_before(a.second, b.second);
+
+// What is compared as one: a configuration on a task; its runs on other data or another machine
+// are another group.
+struct Group {
+  std::string configuration, task, data, machine;
+  [[nodiscard]] bool same_question(const Group& other) const {
+    return configuration == other.configuration && task == other.task;
+  }
+  bool operator<(const Group& other) const {
+    if (configuration != other.configuration) return configuration < other.configuration;
+    if (task != other.task) return task_before(task, other.task);
+    return std::tie(data, machine) < std::tie(other.data, other.machine);
   }
 };
-using Groups = std::map<Group, BySeed, GroupBefore>;
+using Groups = std::map<Group, BySeed>;
 
 std::string configuration_of(const Record& record) {
   std::string text = record.attention.label;
@@ -39,32 +46,22 @@ std::string configuration_of(const Record& record) {
   return text + ", " + setting_of(record);
 }
 
-// Configuration and task -> digests of data.
-using DataOf = std::map<Group, std::set<std::string>>;
-
-DataOf data_of(const std::vector<Record>& records) {
-  DataOf data;
-  for (const auto& record : records) {
-    if (!record.task.data_sha256) continue;
-    data[{configuration_of(record), record.task.name}].insert(*record.task.data_sha256);
-  }
-  return data;
-}
-
-// Of several runs of one seed (of several machines) the first by machine and run id counts. A
-// configuration in `split` makes a group for each of its data.
-Groups group(const std::vector<Record>& records, const std::set<Group>& split) {
+// Of several runs of one seed in a group the first by run id counts. A run that failed before its
+// data were open goes with those of its machine that did not.
+Groups group(const std::vector<Record>& records) {
   Groups groups;
-  for (const auto& record : records) {
-    Group name{configuration_of(record), record.task.name};
-    if (split.count(name) > 0 && record.task.data_sha256) {
-      name.first += fmt::format(", data {}", record.task.data_sha256->substr(0, 12));
+  for (const bool opened : {true, false}) {
+    for (const auto& record : records) {
+      if (record.task.data_sha256.has_value() != opened) continue;
+      Group key{configuration_of(record), record.task.name, record.task.data_sha256.value_or(""),
+                machine_of(record.environment)};
+      const auto home = std::find_if(groups.begin(), groups.end(), [&](const auto& item) {
+        return item.first.same_question(key) && item.first.machine == key.machine;
+      });
+      if (!opened && home != groups.end()) key = home->first;
+      const Record*& slot = groups[key][record.seed];
+      if (slot == nullptr || record.run_id < slot->run_id) slot = &record;
     }
-    const Record*& slot = groups[name][record.seed];
-    const auto key = [](const Record& r) {
-      return std::tuple(machine_of(r.environment), std::string_view(r.run_id));
-    };
-    if (slot == nullptr || key(record) < key(*slot)) slot = &record;
   }
   return groups;
 }
@@ -74,24 +71,18 @@ bool completed(const Record* record) { return record->status == Status::complete
 class Comparer {
  public:
   Comparison run(const std::vector<Record>& before, const std::vector<Record>& after) {
-    std::set<Group> several;  // configurations that one side has on several data
-    for (const auto* side : {&before, &after}) {
-      for (const auto& [name, digests] : data_of(*side)) {
-        if (digests.size() > 1) several.insert(name);
-      }
-    }
-    const Groups old_groups = group(before, several);
-    const Groups new_groups = group(after, several);
-    for (const auto& [key, runs] : old_groups) {
-      const auto partner = new_groups.find(key);
-      if (partner == new_groups.end()) {
-        out_.only_before.push_back(name(key));
+    const Groups old_groups = group(before);
+    const Groups new_groups = group(after);
+    for (const auto& [key, partner] : partners(old_groups, new_groups)) {
+      if (!partner) {
+        out_.only_before.push_back(name(key, old_groups));
       } else {
-        compare_group(key, runs, partner->second);
+        compare_group(key, old_groups.at(key), new_groups.at(*partner));
+        compared_.insert(*partner);
       }
     }
     for (const auto& [key, runs] : new_groups) {
-      if (old_groups.count(key) == 0) out_.only_after.push_back(name(key));
+      if (compared_.count(key) == 0) out_.only_after.push_back(name(key, new_groups));
     }
     adjust();
     compare_environments(before, after);
@@ -99,8 +90,38 @@ class Comparer {
   }
 
  private:
+  // The group that each one is compared with: of the same data and machine, else of the same
+  // machine, else of the same data, else the first that is left.
+  static std::map<Group, std::optional<Group>> partners(const Groups& before, const Groups& after) {
+    std::map<Group, std::optional<Group>> pairs;
+    std::set<Group> taken;
+    for (const auto& [key, runs] : before) pairs[key];
+    for (const int round : {0, 1, 2, 3}) {
+      for (auto& [key, partner] : pairs) {
+        if (partner) continue;
+        const auto found = std::find_if(after.begin(), after.end(), [&](const auto& item) {
+          const Group& other = item.first;
+          return key.same_question(other) && taken.count(other) == 0 &&
+                 (round > 1 || key.machine == other.machine) &&
+                 (round == 1 || round == 3 || key.data == other.data);
+        });
+        if (found == after.end()) continue;
+        partner = found->first;
+        taken.insert(found->first);
+      }
+    }
+    return pairs;
+  }
+
   static std::string name(const Group& key) {
-    return fmt::format("{} on {}", key.first, key.second);
+    return fmt::format("{} on {}", key.configuration, key.task);
+  }
+  // With data and machine where the side has several groups of the name.
+  static std::string name(const Group& key, const Groups& side) {
+    const auto same = std::count_if(
+        side.begin(), side.end(), [&](const auto& item) { return item.first.same_question(key); });
+    return same < 2 ? name(key)
+                    : fmt::format("{}, data {}, {}", name(key), key.data.substr(0, 8), key.machine);
   }
 
   void compare_group(const Group& key, const BySeed& before, const BySeed& after) {
@@ -153,8 +174,8 @@ class Comparer {
       out_.not_compared.push_back(name(key) + ": accuracy, no common completed seed");
       return;
     }
-    Change change{key.first,
-                  key.second,
+    Change change{key.configuration,
+                  key.task,
                   "accuracy",
                   summarize(a)->mean,
                   summarize(b)->mean,
@@ -194,7 +215,7 @@ class Comparer {
       const Real before = metric.of(a);
       const Real after = metric.of(b);
       if (!before || !after || *before <= 0 || (!memory && !exclusive)) continue;
-      Change change{key.first, key.second, metric_name, *before, *after, 0, {}, "", false};
+      Change change{key.configuration, key.task, metric_name, *before, *after, 0, {}, "", false};
       if (metric.name == "train_step_ms") {
         const auto& x = *a.speed.train_step_ms;
         const auto& y = *b.speed.train_step_ms;
@@ -242,6 +263,7 @@ class Comparer {
   }
 
   Comparison out_;
+  std::set<Group> compared_;  // of the side after
 };
 
 std::string markdown(const Comparison& comparison, bool all) {

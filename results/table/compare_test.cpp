@@ -162,3 +162,33 @@ TEST_CASE("compare: as text and as JSON", "[unit]") {
   CHECK(json["changes"][0]["beyond_noise"] == true);
   CHECK_THROWS_AS(results::format_comparison(comparison, "xml"), lra::Error);
 }
+
+TEST_CASE("compare: runs on several data are compared with those on the same data", "[unit]") {
+  auto before = seeds({0.30});
+  auto after = seeds({0.40});
+  Record other = before[0];
+  other.task.data_sha256 = std::string(64, 'b');
+  other.accuracy.value.test = 0.40;
+  before.insert(before.begin(), other);
+  other.accuracy.value.test = 0.41;
+  after.push_back(other);
+  const auto comparison = compare_results(before, after);
+  CHECK(comparison.not_compared.empty());
+  CHECK(comparison.only_before.empty());
+  CHECK(std::count_if(comparison.changes.begin(), comparison.changes.end(), [](const auto& change) {
+          return change.metric == "accuracy" && change.beyond_noise;
+        }) == 1);
+  // A run that failed before its data were open is one of the others.
+  auto failed = seeds({0.3, 0.3});
+  failed[1].status = results::Status::failed;
+  failed[1].failure = "no data";
+  failed[1].task.data_sha256.reset();
+  const auto mended = compare_results(failed, seeds({0.3, 0.3}));
+  CHECK(mended.status.size() == 1);
+  CHECK(mended.only_before.empty());
+  // Data that one side alone has is named, not passed over.
+  after.pop_back();
+  const auto one = compare_results(before, after);
+  REQUIRE(one.only_before.size() == 1);
+  CHECK_THAT(one.only_before[0], ContainsSubstring("data bbbbbbbb"));
+}
