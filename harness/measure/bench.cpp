@@ -14,6 +14,7 @@
 #include "harness/workers/workers.h"
 #include "models/optimizer.h"
 #include "models/presets.h"
+#include "results/analysis/statistics.h"
 
 namespace lra::harness {
 namespace {
@@ -59,10 +60,7 @@ class RandomBatch final : public tasks::Dataset {
 };
 
 results::StepQuantiles quantiles(std::vector<double> times) {
-  std::sort(times.begin(), times.end());
-  const auto at = [&times](double q) {
-    return 1e3 * times[static_cast<std::size_t>(q * static_cast<double>(times.size() - 1) + 0.5)];
-  };
+  const auto at = [&times](double q) { return 1e3 * results::quantile(times, q); };
   return {at(0.5), at(0.1), at(0.25), at(0.75), at(0.9), static_cast<std::int64_t>(times.size())};
 }
 

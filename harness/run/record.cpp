@@ -125,10 +125,7 @@ void fill_speed(Record& record, const RecordInputs& in) {
 }  // namespace
 
 results::Quantiles quantiles_of(std::vector<double> times) {
-  std::sort(times.begin(), times.end());
-  const auto at = [&times](double q) {
-    return times[static_cast<std::size_t>(q * static_cast<double>(times.size() - 1) + 0.5)];
-  };
+  const auto at = [&times](double q) { return results::quantile(times, q); };
   return {at(0.5), at(0.1), at(0.9), static_cast<std::int64_t>(times.size())};
 }
 
