@@ -70,6 +70,7 @@ std::optional<TaskData> load(const CachePlace& place) {
     data.sha256 = card->at("sha256").get<std::string>();
     data.description = card->at("description").get<std::string>();
     data.extra = std::move(card);
+    data.cache = place.folder;
   } catch (const json::exception&) {
     return std::nullopt;
   } catch (const Error& error) {
@@ -120,16 +121,6 @@ class CacheSink final : public ExampleSink {
   std::array<Part, 3> parts_;
 };
 
-json shortcuts_json(const std::vector<Shortcut>& shortcuts) {
-  json result = json::array();
-  for (const auto& shortcut : shortcuts) {
-    result.push_back({{"name", shortcut.name},
-                      {"description", shortcut.description},
-                      {"test_accuracy", shortcut.accuracy}});
-  }
-  return result;
-}
-
 // Removes what a killed process left of this cache; the caller holds its lock.
 void remove_stale(const CachePlace& place) {
   std::error_code code;
@@ -150,11 +141,6 @@ void build(const Task& task, const Source& source, const OpenOptions& options,
   card["version"] = info.version;
   card["origin"] = name_of(reading.origin);
   card["description"] = reading.description;
-  TaskData data;
-  for (const Split split : kSplits) {
-    data.splits[split_index(split)] = map_cache(place.split(split), place.key);
-  }
-  card["baselines"] = shortcuts_json(task.shortcuts(data));
   write_json(place.card(), card);
 }
 
@@ -185,7 +171,6 @@ void limit(const Task& task, const OpenOptions& options, TaskData& data) {
   card["origin"] = name_of(data.origin);
   card["description"] = data.description;
   card["sha256"] = data.sha256;
-  card["baselines"] = shortcuts_json(task.shortcuts(data));
   data.extra = std::make_shared<const json>(std::move(card));
 }
 

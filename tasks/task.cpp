@@ -27,9 +27,9 @@ std::array<std::int64_t, 3> wanted_counts(const OpenOptions& options,
 
 void ExampleSink::fault(const std::string& message) { throw Error(ErrorKind::data, message); }
 
-std::vector<Shortcut> Task::shortcuts(const TaskData& data) const {
+std::vector<Predictor> Task::predictors() const {
   if (info().head == Head::token) return {};
-  return {majority_class(data)};
+  return {majority_class()};
 }
 
 FetchPlan Task::download() const {

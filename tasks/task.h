@@ -1,9 +1,10 @@
 #pragma once
 // What a task is to the rest of the project: named, typed examples in three splits, read from a
-// memory-mapped cache, with their origin, their digest and their trivial baselines.
+// memory-mapped cache, with their origin, their digest and the predictors to compare a model with.
 //
-// A task file says where its data are (find), how a record becomes an example (read) and what a
-// model must know (info); finding folders, caching, counting, checking and baselines are shared.
+// A task file says where its data are (find), how a record becomes an example (read), what a model
+// must know (info) and what can be scored without one (predictors); finding folders, caching,
+// counting, checking, and fitting and judging the predictors are shared.
 
 #include <array>
 #include <cstddef>
@@ -68,9 +69,10 @@ struct TaskData {
   std::string sha256;                           // digest over the splits' digests
   std::string description;                      // one line: what it is and where it was found
   std::shared_ptr<const nlohmann::json> extra;  // what details() adds; may be null
+  std::filesystem::path cache;                  // the folder of the cache; empty: not cached
 
-  // {task, version, origin, sha256, description, counts {train, val, test}, digests {...},
-  // baselines [...]} and what the task adds (seed, generator's parameters, ...).
+  // {task, version, origin, sha256, description, counts {train, val, test}, digests {...}} and what
+  // the task adds (seed, generator's parameters, ...).
   [[nodiscard]] nlohmann::json details() const;
   [[nodiscard]] const Dataset& split(Split which) const { return *splits[split_index(which)]; }
 };
@@ -148,12 +150,15 @@ struct Reading {
   std::shared_ptr<const nlohmann::json> extra;  // for details(); may be null
 };
 
-// A trivial predictor and what it says on the test split.
-struct Shortcut {
-  std::string name;
-  std::string description;
-  std::vector<std::int32_t> predictions;  // [test examples]; none where it is known by the rules
-  double accuracy = 0;                    // on the test split
+// A trivial or classical predictor: what a score must be compared with before it means anything.
+struct Predictor {
+  std::string name;  // of letters, digits and underscores; unique among all tasks, save for equals
+  std::string sees;  // one line: what it looks at and how it answers
+  // Fits on the train split and answers the test split: one label per example (per labelled
+  // position for a token-level task), in order and the same for any number of threads.
+  std::function<std::vector<std::int32_t>(const TaskData&)> answer;
+  std::optional<double> accuracy;  // where it follows from the task's rules; `answer` is then empty
+  bool looks = true;               // at the example; false: the answer is a constant or a guess
 };
 
 // A task with its options. Registered by LRA_TASK in a file of its own.
@@ -173,8 +178,9 @@ class Task {
   // of threads. Throws Error(data) for a fault of a whole file; calls sink.fault() for a record's.
   [[nodiscard]] virtual Reading read(const Source& source, const OpenOptions& options,
                                      ExampleSink& sink) const = 0;
-  // The task's trivial predictors, fitted on train, judged on test. Default: the majority class.
-  [[nodiscard]] virtual std::vector<Shortcut> shortcuts(const TaskData& data) const;
+  // The task's predictors without a model, from the simplest on; shortcuts.h fits and judges them.
+  // Default: the majority class.
+  [[nodiscard]] virtual std::vector<Predictor> predictors() const;
   // Writes generated data in the official file format (`lra data make`) and returns the data card
   // that it wrote beside them. Throws Error(usage) if the task has no generator of its own.
   // NOLINTNEXTLINE(modernize-use-nodiscard): the card is also a file.

@@ -419,8 +419,11 @@ TEST_CASE("train: a token-level task is scored by labels and by whole sequences"
   REQUIRE(record.accuracy.slices.size() == 1);
   CHECK(record.accuracy.slices[0].name == "exact");
   CHECK(record.accuracy.slices[0].count == 30);
-  REQUIRE(record.baselines.size() == 1);
+  REQUIRE(record.baselines.size() == 2);
   CHECK(record.baselines[0].accuracy == 0.25);
+  CHECK(record.baselines[0].count == 4 * 30);
+  CHECK(record.baselines[1].name == "solution");
+  CHECK(record.baselines[1].accuracy == 1);
 }
 
 TEST_CASE("run: a suite goes on after a failed run and is continued", "[run]") {

@@ -14,6 +14,7 @@
 #include "harness/cli/output.h"
 #include "tasks/check.h"
 #include "tasks/io/fetch.h"
+#include "tasks/shortcuts.h"
 
 namespace lra::harness::cli {
 namespace {
@@ -26,6 +27,7 @@ struct DataArguments {
   std::array<std::int64_t, 3> counts{-1, -1, -1};
   std::vector<std::string> settings;
   bool json = false;
+  bool baselines = false;   // of check
   std::string url, sha256;  // of fetch
   std::optional<std::int64_t> bytes;
   bool stream = false, keep_archive = false;
@@ -150,14 +152,49 @@ void print_check(const tasks::DataCheck& c) {
              c.complete ? "" : "; not read to the end");
 }
 
+// What can be scored without a trained model, fitted at the first call for these data.
+std::vector<tasks::Shortcut> fit_baselines(const tasks::Task& task,
+                                           const tasks::OpenOptions& options) {
+  return tasks::shortcuts(task, task.open(options),
+                          [](std::string_view name, std::int64_t number, std::int64_t count) {
+                            fmt::print(stderr, "baseline {}/{}: {}\n", number, count, name);
+                          });
+}
+
+void print_baselines(const std::vector<tasks::Shortcut>& baselines) {
+  std::size_t width = 0;
+  for (const auto& b : baselines) width = std::max(width, b.name.size());
+  fmt::print("  baselines, fitted on train, on {} labels of test:\n",
+             baselines.empty() ? 0 : baselines.front().count);
+  for (const auto& b : baselines) {
+    fmt::print("    {:<{}}  {:6.2f} %  {:6.1f} s  {}\n", b.name, width, 100 * b.accuracy, b.seconds,
+               b.description);
+  }
+}
+
+json baselines_json(const std::vector<tasks::Shortcut>& baselines) {
+  json list = json::array();
+  for (const auto& b : baselines) {
+    list.push_back({{"name", b.name},
+                    {"sees", b.description},
+                    {"test_accuracy", b.accuracy},
+                    {"count", b.count},
+                    {"seconds", b.seconds}});
+  }
+  return list;
+}
+
 int check(const DataArguments& a) {
   const auto task = make_task(a);
   const tasks::DataCheck result = tasks::check(*task, open_options(a));
-  if (a.json) {
-    fmt::print("{}\n", json_text(result.to_json(), 2));
-  } else {
-    print_check(result);
+  json text = result.to_json();
+  if (!a.json) print_check(result);
+  if (a.baselines && result.fault_count == 0) {
+    const auto baselines = fit_baselines(*task, open_options(a));
+    text["baselines"] = baselines_json(baselines);
+    if (!a.json) print_baselines(baselines);
   }
+  if (a.json) fmt::print("{}\n", json_text(text, 2));
   return result.fault_count > 0 ? exit_code(ErrorKind::data) : 0;
 }
 
@@ -221,6 +258,9 @@ void add_data(CLI::App& app, Action& action) {
   add_common(check_command, a);
   check_command->add_option("--data", a->data,
                             "data folder or archive (default: the place that lra train uses)");
+  check_command->add_flag("--baselines", a->baselines,
+                          "fit the trivial and classical predictors on train and print their "
+                          "accuracy on test; takes minutes at the first call, results are kept");
   check_command->callback([a, &action] { action = [a] { return check(*a); }; });
 }
 

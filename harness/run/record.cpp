@@ -73,27 +73,6 @@ void fill_accuracy(Record& record, const RunState& state, const RunSpec& spec,
   }
 }
 
-void fill_baselines(Record& record, const RecordInputs& in) {
-  const Evaluation& test = in.state.evaluations[2];
-  if (test.counted == 0) return;
-  for (const tasks::Shortcut& s : in.task.shortcuts(in.data)) {
-    results::Baseline baseline;
-    baseline.name = s.name;
-    baseline.title = s.description;
-    baseline.accuracy = s.accuracy;
-    baseline.count =
-        s.predictions.empty() ? test.counted : static_cast<std::int64_t>(s.predictions.size());
-    baseline.ladder = in.spec.task == "listops" && s.name != "majority";
-    if (!test.labels.empty() && s.predictions.size() == test.labels.size()) {
-      std::int64_t same = 0;
-      for (std::size_t i = 0; i < test.labels.size(); ++i)
-        same += s.predictions[i] == test.labels[i];
-      baseline.agreement = static_cast<double>(same) / static_cast<double>(test.labels.size());
-    }
-    record.baselines.push_back(std::move(baseline));
-  }
-}
-
 void fill_diagnostics(Record& record, const RunState& state) {
   if (state.diagnosis.empty()) return;
   json diagnosis = state.diagnosis;
@@ -154,7 +133,6 @@ Record make_record(const RecordInputs& in, results::Status status, const std::st
   record.training.tokens = in.state.total.tokens;
   if (status == results::Status::completed) {
     fill_accuracy(record, in.state, in.spec, info);
-    fill_baselines(record, in);
     fill_diagnostics(record, in.state);
   }
   fill_speed(record, in);
@@ -169,6 +147,21 @@ Record make_record(const RecordInputs& in, results::Status status, const std::st
   record.files.curve = "metrics.jsonl";
   if (status == results::Status::completed) record.files.model = "model.safetensors";
   return record;
+}
+
+void add_baselines(Record& record, std::span<const tasks::Shortcut> shortcuts,
+                   const Evaluation& test) {
+  if (test.counted == 0) return;
+  for (const tasks::Shortcut& s : shortcuts) {
+    results::Baseline baseline;
+    baseline.name = s.name;
+    baseline.title = s.description;
+    baseline.accuracy = s.accuracy;
+    baseline.count = s.count;
+    baseline.ladder = s.looks;
+    baseline.agreement = tasks::agreement(s, test.labels);
+    record.baselines.push_back(std::move(baseline));
+  }
 }
 
 Record make_failed_record(const RunSpec& spec, int threads, const std::string& failure) {

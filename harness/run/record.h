@@ -2,6 +2,7 @@
 // The result record of a run, from its counters.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "harness/run/state.h"
 #include "harness/workers/workers.h"
 #include "results/record/record.h"
+#include "tasks/shortcuts.h"
 
 namespace lra::harness {
 
@@ -23,6 +25,10 @@ struct RecordInputs {
 };
 [[nodiscard]] results::Record make_record(const RecordInputs& in, results::Status status,
                                           const std::string& failure);
+
+// Puts what the predictors without a model say on the test split beside what the run says.
+void add_baselines(results::Record& record, std::span<const tasks::Shortcut> shortcuts,
+                   const Evaluation& test);
 
 // A record for a run that could not start or broke off: what is known is the specification.
 [[nodiscard]] results::Record make_failed_record(const RunSpec& spec, int threads,

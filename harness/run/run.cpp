@@ -94,6 +94,7 @@ class Run {
   void diagnose_if_due();
   void final_evaluation();
   void tell(const Progress& progress) const;
+  std::vector<tasks::Shortcut> fit_shortcuts();
   void report(Progress::Phase phase);
   void log_training();
   [[nodiscard]] bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
@@ -350,6 +351,22 @@ void Run::final_evaluation() {
   state_.diagnosis_seconds += seconds_since(begin);
 }
 
+// The first run on its data fits the predictors without a model, the others read what they say.
+std::vector<tasks::Shortcut> Run::fit_shortcuts() {
+  std::vector<tasks::Shortcut> all;
+  workers_.execute([&] {
+    all = tasks::shortcuts(*training_->task, training_->data,
+                           [this](std::string_view name, std::int64_t number, std::int64_t count) {
+                             if (!options_.progress) return;
+                             Progress p;
+                             p.step = p.steps = spec_.train.steps;
+                             p.text = fmt::format("baseline {}/{}: {}", number, count, name);
+                             options_.progress(p);
+                           });
+  });
+  return all;
+}
+
 results::Record Run::execute() {
   require_same_run(spec_, options_.folder);  // before data are generated
   RunData opened = open_data();
@@ -380,6 +397,7 @@ results::Record Run::execute() {
       final_evaluation();
       save_model();
       record = make_record(inputs, results::Status::completed, "");
+      add_baselines(record, fit_shortcuts(), state_.evaluations[2]);
     }
   } catch (const Interrupted&) {
     interrupt();

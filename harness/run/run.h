@@ -21,7 +21,7 @@ struct Measurement;
 // What a run tells while it goes on.
 struct Progress {
   enum class Phase { data, training, evaluation, finished } phase = Phase::data;
-  std::string text;  // for the data phase
+  std::string text;  // for the data phase, and while baselines are fitted
   std::int64_t step = 0;
   std::int64_t steps = 0;
   double loss = 0;      // mean since the last report

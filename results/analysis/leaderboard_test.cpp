@@ -77,6 +77,19 @@ TEST_CASE("leaderboard: seeds are aggregated and paired with the baseline", "[un
   CHECK(linear.agreement.at("root_operator") == Approx(0.92));
 }
 
+TEST_CASE("leaderboard: predictors that only some records have are shown all the same", "[unit]") {
+  auto records = three_seeds();
+  for (auto& record : records) {
+    if (record.seed < 2) record.baselines.resize(1);
+  }
+  const auto board = build_leaderboard(records);
+  REQUIRE(board.baselines.size() == 1);
+  REQUIRE(board.baselines[0].baselines.size() == 2);
+  CHECK(board.baselines[0].baselines[0].name == "majority");
+  CHECK(board.baselines[0].baselines[1].name == "root_operator");
+  CHECK(!board.baselines[0].baselines[1].agreement);
+}
+
 TEST_CASE("leaderboard: the same records give the same bytes in any order", "[unit]") {
   auto records = three_seeds();
   records.push_back(failed_record(sample_record("text", "linear", 0), Status::diverged, "NaN"));

@@ -19,6 +19,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
+#include "tasks/image/baselines.h"
 #include "tasks/image/cifar.h"
 #include "tasks/image/stand_in.h"
 #include "tasks/io/archive.h"
@@ -171,6 +172,10 @@ class Image final : public Task {
     }
     source.identity = json_text(identity);
     return source;
+  }
+
+  [[nodiscard]] std::vector<Predictor> predictors() const override {
+    return image::predictors(offset());
   }
 
   [[nodiscard]] Reading read(const Source& source, const OpenOptions& options,

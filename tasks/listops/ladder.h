@@ -13,7 +13,7 @@ namespace lra::tasks::listops {
 // direct digits; the root operator with typical values for its sub-lists; the same one level
 // deeper. The last three need end brackets in the data: without (`brackets` false) they are left
 // out.
-[[nodiscard]] std::vector<Shortcut> ladder(const TaskData& data, bool brackets);
+[[nodiscard]] std::vector<Predictor> ladder(bool brackets);
 
 // The root operator applied to its direct digits, sub-lists ignored; its typical value if it has
 // no direct digit. A single digit is itself.

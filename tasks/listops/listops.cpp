@@ -116,8 +116,8 @@ class ListOps : public Task {
     return release_plan("listops", "listops-1000");
   }
 
-  [[nodiscard]] std::vector<Shortcut> shortcuts(const TaskData& data) const override {
-    return listops::ladder(data, brackets_ == "keep");
+  [[nodiscard]] std::vector<Predictor> predictors() const override {
+    return listops::ladder(brackets_ == "keep");
   }
 
   json make(const OpenOptions& options, const fs::path& out) const override;

@@ -21,6 +21,7 @@
 #include "tasks/io/fetch.h"
 #include "tasks/io/ordered.h"
 #include "tasks/locate.h"
+#include "tasks/pathfinder/baselines.h"
 #include "tasks/pathfinder/grey_png.h"
 #include "tasks/pathfinder/pictures.h"
 #include "tasks/release.h"
@@ -135,6 +136,10 @@ class Pathfinder : public Task {
     }
     source.identity = json_text(identity);
     return source;
+  }
+
+  [[nodiscard]] std::vector<Predictor> predictors() const override {
+    return pathfinder::predictors(setting(), offset());
   }
 
   [[nodiscard]] Reading read(const Source& source, const OpenOptions& options,

@@ -3,6 +3,8 @@
 // rules follow its description). N ordinary ids; a trigger stands at a random place and again at
 // the end, where the label is the id that followed it. Ids: ordinary 1..A, trigger A + 1.
 
+#include <algorithm>
+
 #include "engine/base/error.h"
 #include "tasks/probes/probe_task.h"
 
@@ -52,6 +54,15 @@ class Induction final : public probes::ProbeTask {
   }
 
   [[nodiscard]] double chance() const override { return 1 / static_cast<double>(A_); }
+
+  [[nodiscard]] std::int32_t solve(std::span<const Token> tokens,
+                                   std::size_t position) const override {
+    const auto trigger = std::find(tokens.begin(), tokens.end(), tokens[position]);
+    return trigger + 1 < tokens.end() ? trigger[1] : probes::kNoLabel;
+  }
+  [[nodiscard]] std::string solution_text() const override {
+    return "the id after the first trigger";
+  }
 
  private:
   std::int64_t A_ = 16;

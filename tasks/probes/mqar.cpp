@@ -5,6 +5,7 @@
 //   weights alpha j^(alpha - 1); the label at a queried key is its value.
 // Ids of the paper plus 1: filler 1, keys 2..V/2, values V/2+1..V.
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/base/error.h"
@@ -86,6 +87,15 @@ class Mqar final : public probes::ProbeTask {
 
   // Some value of this context.
   [[nodiscard]] double chance() const override { return 1 / static_cast<double>(K_); }
+
+  [[nodiscard]] std::int32_t solve(std::span<const Token> tokens,
+                                   std::size_t position) const override {
+    const auto key = std::find(tokens.begin(), tokens.end(), tokens[position]);
+    return key + 1 < tokens.end() ? key[1] : probes::kNoLabel;
+  }
+  [[nodiscard]] std::string solution_text() const override {
+    return "the id after the first occurrence of the key";
+  }
 
  private:
   [[nodiscard]] std::array<std::int64_t, 3> default_counts() const override {

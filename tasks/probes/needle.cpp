@@ -6,6 +6,7 @@
 // the same for all seeds. Ids: byte + 1.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 #include <string_view>
@@ -134,6 +135,21 @@ class Needle final : public probes::ProbeTask {
   }
 
   [[nodiscard]] double chance() const override { return 1.0 / kLetters; }
+
+  [[nodiscard]] std::int32_t solve(std::span<const Token> tokens,
+                                   std::size_t position) const override {
+    // The end is `?kk=v`, so that the key's two letters stand 4 and 3 places before it.
+    const std::size_t end = tokens.size();
+    const std::array<Token, 4> needle{id('#'), tokens[end - 4], tokens[end - 3], id('=')};
+    const auto found = std::search(tokens.begin(), tokens.end(), needle.begin(), needle.end());
+    const std::size_t letter = needle.size() + (position == end - 1 ? 1 : 0);
+    return tokens.end() - found > static_cast<std::ptrdiff_t>(letter)
+               ? found[static_cast<std::ptrdiff_t>(letter)]
+               : probes::kNoLabel;
+  }
+  [[nodiscard]] std::string solution_text() const override {
+    return "the letters after the needle that has the key";
+  }
 
  private:
   [[nodiscard]] static Token id(char c) {

@@ -71,11 +71,26 @@ Reading ProbeTask::read(const Source&, const OpenOptions& options, ExampleSink& 
   return reading;
 }
 
-std::vector<Shortcut> ProbeTask::shortcuts(const TaskData&) const {
-  return {{"chance",
-           "a guess that knows the form of the task and nothing of its content",
-           {},
-           chance()}};
+std::vector<Predictor> ProbeTask::predictors() const {
+  Predictor guess{"chance",
+                  "a guess that knows the form of the task and nothing of its content",
+                  {},
+                  {},
+                  false};
+  guess.accuracy = chance();
+  Predictor solution{"solution", "the task's rule: " + solution_text(), {}, {}, true};
+  solution.answer = [this](const TaskData& data) {
+    const Dataset& test = data.split(Split::test);
+    std::vector<std::int32_t> answers;
+    for (std::size_t i = 0; i < test.size(); ++i) {
+      const Example example = test[i];
+      for (std::size_t p = 0; p < example.token_labels.size(); ++p) {
+        if (example.token_labels[p] != kNoLabel) answers.push_back(solve(example.tokens, p));
+      }
+    }
+    return answers;
+  };
+  return {guess, solution};
 }
 
 std::vector<std::size_t> draw_weighted(RandomStream& random, std::vector<double> weights,

@@ -1,6 +1,9 @@
 #pragma once
 // What the synthetic probe tasks share: examples that are drawn one by one, labels at positions.
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,8 +28,8 @@ class ProbeTask : public Task {
   [[nodiscard]] Reading read(const Source& source, const OpenOptions& options,
                              ExampleSink& sink) const override;
 
-  // One: `chance`.
-  [[nodiscard]] std::vector<Shortcut> shortcuts(const TaskData& data) const override;
+  // Two: `chance`, and `solution`, the rule that solves the task. They live as long as the task.
+  [[nodiscard]] std::vector<Predictor> predictors() const override;
 
   // The values of all options: what the examples depend on besides the seed.
   [[nodiscard]] virtual std::string settings() const = 0;
@@ -35,6 +38,10 @@ class ProbeTask : public Task {
   virtual void check_options() const = 0;
   // Accuracy of a guess that knows the form of the task and nothing of its content.
   [[nodiscard]] virtual double chance() const = 0;
+  // The label at a labelled position, from the tokens alone; kNoLabel if the rule finds none.
+  [[nodiscard]] virtual std::int32_t solve(std::span<const Token> tokens,
+                                           std::size_t position) const = 0;
+  [[nodiscard]] virtual std::string solution_text() const = 0;  // that rule, in words
 
  protected:
   [[nodiscard]] virtual std::array<std::int64_t, 3> default_counts() const {

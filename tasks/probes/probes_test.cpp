@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tasks/probes/probe_task.h"
+#include "tasks/shortcuts.h"
 #include "tasks/test_support.h"
 
 namespace lra::tasks::testing {
@@ -147,6 +148,31 @@ TEST_CASE("needle: one needle has the key, its value is the label, places are un
   CHECK_THROWS_AS(create_task("needle", {{"length", 40}, {"distractors", 9}})->open({}), Error);
 }
 
+TEST_CASE("probe tasks: the solution holds for every form of a task", "[unit]") {
+  const std::vector<std::pair<const char*, json>> forms{
+      {"mqar", {{"passes", 3}, {"vocabulary", 256}}},
+      {"mqar", {{"noise", true}, {"vocabulary", 128}}},
+      {"induction", {{"alphabet", 2}, {"length", 20}}},
+      {"needle", {{"length", 200}, {"distractors", 20}}},
+      {"selective_copy", {{"noise", 50}, {"memory", 5}, {"reverse", true}}},
+      {"selective_copy", {{"noise", 50}, {"selective", false}}}};
+  for (const auto& [name, options] : forms) {
+    INFO(name << " " << options.dump());
+    const TempFolder cache;
+    const auto task = create_task(name, options);
+    OpenOptions open;
+    open.cache = cache.path();
+    open.counts = {5, 5, 50};
+    CHECK(shortcuts(*task, task->open(open))[1].accuracy == 1.0);
+    // A text in which the rule finds nothing has no answer.
+    const std::vector<Token> nothing(300, Token{1});
+    const auto& probe = dynamic_cast<const probes::ProbeTask&>(*task);
+    if (std::string(name) != "mqar" && std::string(name) != "induction") {
+      CHECK(probe.solve(nothing, 299) == probes::kNoLabel);
+    }
+  }
+}
+
 TEST_CASE("probe tasks: examples do not depend on how many are asked for, splits share none",
           "[unit]") {
   for (const char* name : {"mqar", "induction", "selective_copy", "needle"}) {
@@ -162,9 +188,13 @@ TEST_CASE("probe tasks: examples do not depend on how many are asked for, splits
     CHECK(few.origin == Origin::generated);
     const json details = few.details();
     CHECK(details.at("chance").get<double>() > 0);
-    const json& baseline = details.at("baselines").at(0);
-    CHECK(baseline.at("name") == "chance");
-    CHECK(baseline.at("test_accuracy") == details.at("chance"));
+    const auto baselines = shortcuts(*task, few);
+    REQUIRE(baselines.size() == 2);
+    CHECK(baselines[0].name == "chance");
+    CHECK(baselines[0].accuracy == details.at("chance"));
+    CHECK(baselines[1].name == "solution");
+    CHECK(baselines[1].accuracy == 1.0);
+    CHECK(baselines[1].count >= 10);
     std::set<std::vector<Token>> seen;
     for (const Split split : kSplits) {
       for (std::size_t i = 0; i < few.split(split).size(); ++i) {

@@ -72,6 +72,20 @@ class SelectiveCopy final : public probes::ProbeTask {
 
   [[nodiscard]] double chance() const override { return 1 / static_cast<double>(A_ - 2); }
 
+  [[nodiscard]] std::int32_t solve(std::span<const Token> tokens,
+                                   std::size_t position) const override {
+    // The markers are the last M places.
+    std::size_t number = position - static_cast<std::size_t>(L_ + M_);
+    if (reverse_) number = static_cast<std::size_t>(M_) - 1 - number;
+    for (const Token token : tokens.first(static_cast<std::size_t>(L_ + M_))) {
+      if (token != 1 && number-- == 0) return token;
+    }
+    return probes::kNoLabel;
+  }
+  [[nodiscard]] std::string solution_text() const override {
+    return "the letter of the marker's number among those that are not noise";
+  }
+
  private:
   std::int64_t L_ = 4096;
   std::int64_t M_ = 16;

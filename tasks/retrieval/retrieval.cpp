@@ -17,6 +17,7 @@
 #include "tasks/io/lines.h"
 #include "tasks/locate.h"
 #include "tasks/release.h"
+#include "tasks/retrieval/baselines.h"
 #include "tasks/retrieval/pairs.h"
 #include "tasks/retrieval/stand_in.h"
 #include "tasks/task.h"
@@ -97,6 +98,10 @@ class Retrieval final : public Task {
     }
     source.identity = json_text(identity);
     return source;
+  }
+
+  [[nodiscard]] std::vector<Predictor> predictors() const override {
+    return retrieval::predictors();
   }
 
   [[nodiscard]] Reading read(const Source& source, const OpenOptions& options,

@@ -19,6 +19,7 @@
 #include "tasks/io/fetch.h"
 #include "tasks/locate.h"
 #include "tasks/task.h"
+#include "tasks/text/baselines.h"
 #include "tasks/text/reviews.h"
 #include "tasks/text/stand_in.h"
 
@@ -104,6 +105,8 @@ class Text final : public Task {
     source.identity = json_text(identity);
     return source;
   }
+
+  [[nodiscard]] std::vector<Predictor> predictors() const override { return text::predictors(); }
 
   [[nodiscard]] Reading read(const Source& source, const OpenOptions& options,
                              ExampleSink& sink) const override {

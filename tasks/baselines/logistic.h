@@ -1,0 +1,53 @@
+#pragma once
+// Logistic regression of a class on many features: of two classes with one weight per feature, of K
+// with K (softmax). Mini-batches by AdaGrad (Duchi, Hazan, Singer 2011, "Adaptive Subgradient
+// Methods for Online Learning and Stochastic Optimization", JMLR 12), in f32.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace lra::tasks::baselines {
+
+// The features of one example that are not 0.
+struct Row {
+  std::vector<std::uint32_t> index;  // each at most once, any order
+  std::vector<float> value;          // as many
+};
+// Fills `row` (what is in it may be anything) with example i. Called from many threads.
+using Rows = std::function<void(std::size_t i, Row& row)>;
+
+struct LogisticOptions {
+  int epochs = 5;          // passes over the examples, each in an order of its own
+  std::size_t batch = 64;  // examples whose gradients are added up before a step
+  float rate = 0.1F;       // AdaGrad's: a weight's first step; it falls to 0 linearly
+  float penalty = 0;       // times half the squared weights, added per example; only of weights
+                           // whose features occur in the batch
+  std::uint64_t seed = 0;  // of the orders
+};
+
+class LogisticRegression {
+ public:
+  // Features are 0..features-1, classes 0..classes-1, classes >= 2.
+  LogisticRegression(std::size_t features, std::size_t classes);
+  // Starts at zero weights. labels[i] is example i's. The same bits for any number of threads.
+  void fit(const Rows& rows, std::span<const std::int32_t> labels, const LogisticOptions& options);
+  // The likeliest class of examples 0..count-1.
+  [[nodiscard]] std::vector<std::int32_t> predict(const Rows& rows, std::size_t count) const;
+  // Log-odds of one example: of class 1 over 0 for two classes, else one score per class.
+  [[nodiscard]] std::vector<float> scores(const Row& row) const;
+
+ private:
+  struct Member;  // of a batch
+  void forward(const Row& row, std::span<float> score) const;
+  void take_error(Member& member, std::int32_t label) const;
+  void step(std::span<const Member> batch, std::size_t part, float rate, float penalty);
+
+  std::size_t features_;
+  std::size_t outputs_;  // 1 for two classes, else the number of classes
+  std::vector<float> weights_, gradients_, squares_;  // [features + 1, outputs], the bias last
+};
+
+}  // namespace lra::tasks::baselines

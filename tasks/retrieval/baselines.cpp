@@ -1,0 +1,236 @@
+#include "tasks/retrieval/baselines.h"
+
+#include <oneapi/tbb/enumerable_thread_specific.h>
+#include <oneapi/tbb/parallel_for.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <utility>
+
+#include "tasks/baselines/logistic.h"
+#include "tasks/shortcuts.h"
+
+namespace lra::tasks::retrieval {
+namespace {
+
+using baselines::LogisticRegression;
+using baselines::Ngrams;
+using baselines::Row;
+
+constexpr std::size_t kBytes = 4000;
+constexpr std::size_t kFitted = 20000;  // pairs of train: few numbers are fitted
+constexpr std::size_t kGroups = 32;
+using Features = std::array<float, PairFeatures::kCount>;
+
+std::span<const Token> beginning(std::span<const Token> document) {
+  return document.first(std::min(document.size(), kBytes));
+}
+
+}  // namespace
+
+// The n-grams of one document at a time, for each order, and which feature the other one has.
+struct PairFeatures::Scratch {
+  struct Own {
+    explicit Own(unsigned bits) : first(std::size_t{1} << bits) {
+      for (const std::size_t n : kOrders) ngrams.emplace_back(baselines::NgramOptions{n, n, bits});
+    }
+    std::vector<Ngrams> ngrams;  // by order
+    std::vector<std::uint32_t>
+        first;  // [2^bits] number of the last pair whose first document has it
+    std::uint32_t pair = 0;
+  };
+  explicit Scratch(unsigned bits) : own([bits] { return Own(bits); }) {}
+  oneapi::tbb::enumerable_thread_specific<Own> own;
+};
+
+PairFeatures::PairFeatures(const Dataset& split, std::size_t most, unsigned bits)
+    : bits_(bits), scratch_(std::make_shared<Scratch>(bits)) {
+  const std::size_t pairs = std::min(split.size(), most);
+  std::array<std::vector<std::uint32_t>, kOrders.size()> documents;
+  for (auto& counts : documents) counts.resize(std::size_t{1} << bits_);
+  oneapi::tbb::parallel_for(std::size_t{0}, pairs, [&](std::size_t i) {
+    const Example pair = split[i];
+    auto& own = scratch_->own.local();
+    for (const auto document : {pair.tokens, pair.second}) {
+      for (std::size_t o = 0; o < kOrders.size(); ++o) {
+        for (const std::uint32_t feature : own.ngrams[o].present(beginning(document))) {
+          std::atomic_ref(documents[o][feature]).fetch_add(1, std::memory_order_relaxed);
+        }
+      }
+    }
+  });
+  for (std::size_t o = 0; o < kOrders.size(); ++o) {
+    weight_[o].resize(documents[o].size());
+    std::transform(
+        documents[o].begin(), documents[o].end(), weight_[o].begin(), [pairs](std::uint32_t count) {
+          const double rarity =
+              std::log((1 + 2 * static_cast<double>(pairs)) / (1 + static_cast<double>(count)));
+          return static_cast<float>(rarity * rarity);
+        });
+  }
+}
+
+std::array<float, PairFeatures::kCount> PairFeatures::of(const Example& pair) const {
+  auto& own = scratch_->own.local();
+  Features features{};
+  for (std::size_t o = 0; o < kOrders.size(); ++o) {
+    if (++own.pair == 0) {
+      std::fill(own.first.begin(), own.first.end(), 0U);
+      own.pair = 1;
+    }
+    double first = 0, second = 0, both = 0;  // squared norms and the product
+    std::size_t first_count = 0, second_count = 0, both_count = 0;
+    for (const std::uint32_t feature : own.ngrams[o].present(beginning(pair.tokens))) {
+      own.first[feature] = own.pair;
+      first += static_cast<double>(weight_[o][feature]);
+      ++first_count;
+    }
+    for (const std::uint32_t feature : own.ngrams[o].present(beginning(pair.second))) {
+      const auto weight = static_cast<double>(weight_[o][feature]);
+      second += weight;
+      ++second_count;
+      if (own.first[feature] != own.pair) continue;
+      both += weight;
+      ++both_count;
+    }
+    const std::size_t either = first_count + second_count - both_count;
+    if (either > 0) {
+      features[2 * o] = static_cast<float>(both_count) / static_cast<float>(either);
+    }
+    if (first > 0 && second > 0) {
+      features[2 * o + 1] = static_cast<float>(both / std::sqrt(first * second));
+    }
+  }
+  const double a = std::log1p(static_cast<double>(pair.tokens.size()));
+  const double b = std::log1p(static_cast<double>(pair.second.size()));
+  features[kCount - 2] = static_cast<float>(a + b);
+  features[kCount - 1] = static_cast<float>(std::abs(a - b));
+  return features;
+}
+
+namespace {
+
+// The features of the fitted pairs and of test, computed once for all predictors of one data set.
+struct Table {
+  std::vector<std::int32_t> labels;  // of the fitted pairs
+  std::vector<Features> fitted, test;
+};
+
+std::vector<Features> features_of(const PairFeatures& features, const Dataset& split,
+                                  std::size_t most) {
+  std::vector<Features> all(std::min(split.size(), most));
+  oneapi::tbb::parallel_for(std::size_t{0}, all.size(),
+                            [&](std::size_t i) { all[i] = features.of(split[i]); });
+  return all;
+}
+
+// The last data set's table; not for several threads at once.
+class Tables {
+ public:
+  std::shared_ptr<const Table> of(const TaskData& data) {
+    if (!table_ || sha256_ != data.sha256) {
+      const Dataset& train = fitting_split(data);
+      const Dataset& test = data.split(Split::test);
+      auto table = std::make_shared<Table>();
+      const PairFeatures features(train, kFitted);
+      table->labels = labels_of(train, kFitted);
+      table->fitted = features_of(features, train, kFitted);
+      table->test = features_of(features, test, test.size());
+      table_ = std::move(table);
+      sha256_ = data.sha256;
+    }
+    return table_;
+  }
+
+ private:
+  std::string sha256_;
+  std::shared_ptr<const Table> table_;
+};
+
+// The label that is more frequent in train on this side of the threshold that fits train best.
+std::vector<std::int32_t> threshold_answers(const Table& table, std::size_t feature) {
+  std::vector<std::pair<float, std::int32_t>> sorted;
+  for (std::size_t i = 0; i < table.fitted.size(); ++i) {
+    sorted.emplace_back(table.fitted[i][feature], table.labels[i]);
+  }
+  std::sort(sorted.begin(), sorted.end());
+  // right: examples that "1 from here on" gets right; its opposite gets the others right.
+  std::int64_t right = 0;
+  for (const auto& [value, label] : sorted) right += label == 1 ? 1 : 0;
+  const auto all = static_cast<std::int64_t>(sorted.size());
+  std::int64_t most = std::max(right, all - right);
+  float threshold = -1;  // below every value
+  bool above = right >= all - right;
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    right += sorted[i].second == 1 ? -1 : 1;
+    if (i + 1 < sorted.size() && sorted[i + 1].first == sorted[i].first) continue;
+    if (std::max(right, all - right) <= most) continue;
+    most = std::max(right, all - right);
+    threshold = sorted[i].first;
+    above = right >= all - right;
+  }
+  std::vector<std::int32_t> answers;
+  for (const Features& features : table.test) {
+    answers.push_back((features[feature] > threshold) == above ? 1 : 0);
+  }
+  return answers;
+}
+
+std::vector<std::int32_t> regress(const Table& table) {
+  // Each feature with mean 0 and standard deviation 1 over the fitted pairs.
+  Features mean{}, scale{};
+  for (std::size_t f = 0; f < mean.size(); ++f) {
+    double sum = 0, squares = 0;
+    for (const Features& features : table.fitted) {
+      sum += static_cast<double>(features[f]);
+      squares += static_cast<double>(features[f]) * static_cast<double>(features[f]);
+    }
+    const double count = std::max<double>(1, static_cast<double>(table.fitted.size()));
+    const double deviation = std::sqrt(std::max(0.0, squares / count - sum / count * sum / count));
+    mean[f] = static_cast<float>(sum / count);
+    scale[f] = deviation > 1e-6 ? static_cast<float>(1 / deviation) : 0;
+  }
+  const auto rows = [&](const std::vector<Features>& pairs) {
+    return [&](std::size_t i, Row& row) {
+      row.index.resize(mean.size());
+      row.value.resize(mean.size());
+      for (std::size_t f = 0; f < mean.size(); ++f) {
+        row.index[f] = static_cast<std::uint32_t>(f);
+        row.value[f] = (pairs[i][f] - mean[f]) * scale[f];
+      }
+    };
+  };
+  LogisticRegression model(mean.size(), 2);
+  model.fit(rows(table.fitted), table.labels, {.epochs = 20, .batch = 64, .rate = 0.3F});
+  return model.predict(rows(table.test), table.test.size());
+}
+
+}  // namespace
+
+std::vector<Predictor> predictors() {
+  constexpr std::size_t kLongest = PairFeatures::kOrders.size() - 1;
+  const auto tables = std::make_shared<Tables>();
+  const auto predictor = [&tables](const char* name, const char* sees, auto answer) {
+    Predictor result{name, sees, {}, {}, true};
+    result.answer = [tables, answer](const TaskData& data) { return answer(*tables->of(data)); };
+    return result;
+  };
+  std::vector<Predictor> all;
+  all.push_back(majority_class());
+  all.push_back(
+      predictor("ngram_overlap",
+                "a threshold on the share of byte 5-grams that the two documents have in common",
+                [](const Table& table) { return threshold_answers(table, 2 * kLongest); }));
+  all.push_back(predictor(
+      "ngram_cosine",
+      "a threshold on the cosine of the two documents' byte 5-grams, weighted by their rarity",
+      [](const Table& table) { return threshold_answers(table, 2 * kLongest + 1); }));
+  all.push_back(predictor(
+      "pair_logistic",
+      "logistic regression on overlaps and cosines of byte 3-, 4- and 5-grams and on the lengths",
+      [](const Table& table) { return regress(table); }));
+  return all;
+}
+
+}  // namespace lra::tasks::retrieval

@@ -1,0 +1,14 @@
+#pragma once
+// What can be scored on text without a trained model.
+
+#include <vector>
+
+#include "tasks/task.h"
+
+namespace lra::tasks::text {
+
+// The most frequent label; the same given the length; naive Bayes and logistic regression on which
+// byte n-grams occur in the first 4,000 bytes.
+[[nodiscard]] std::vector<Predictor> predictors();
+
+}  // namespace lra::tasks::text
