@@ -57,7 +57,7 @@ DiscFit fit_disc(std::span<const std::uint8_t> pixels, int size, Place centre,
 }
 
 // A point of the traced picture: the discs' centres first, then every lit pixel outside them.
-struct Point {
+struct Dot {
   double y = 0, x = 0;
 };
 
@@ -71,7 +71,7 @@ struct Hop {
 struct Reduced {
   static constexpr int kSide = 32;
   std::vector<double> value = std::vector<double>(kSide * kSide);
-  std::array<Point, 2> disc;
+  std::array<Dot, 2> disc;
   double radius = 0;
 
   Reduced(std::span<const std::uint8_t> pixels, int size, const Discs& discs, double disc_radius) {
@@ -89,14 +89,14 @@ struct Reduced {
     radius = disc_radius / cell + 0.4;  // its pixels are lit partly beyond the radius
   }
   [[nodiscard]] bool in_disc(int y, int x) const {
-    return std::any_of(disc.begin(), disc.end(), [&](const Point& centre) {
+    return std::any_of(disc.begin(), disc.end(), [&](const Dot& centre) {
       return std::hypot(y - centre.y, x - centre.x) < radius;
     });
   }
 };
 
 // The hops from each point.
-std::vector<std::vector<Hop>> hops_of(const std::vector<Point>& points, double disc_radius) {
+std::vector<std::vector<Hop>> hops_of(const std::vector<Dot>& points, double disc_radius) {
   constexpr double kReach = 3.3;     // pixels: over a bar's gap
   constexpr double kFirstReach = 3;  // beyond a disc's rim: the bar that starts at its centre is
                                      // mostly covered
@@ -209,7 +209,7 @@ double trace_cost(std::span<const std::uint8_t> pixels, int size, const Discs& d
                   double radius) {
   constexpr double kLit = 0.36;  // of a disc's brightness
   const Reduced picture(pixels, size, discs, radius);
-  std::vector<Point> points(picture.disc.begin(), picture.disc.end());
+  std::vector<Dot> points(picture.disc.begin(), picture.disc.end());
   for (int y = 0; y < Reduced::kSide; ++y) {
     for (int x = 0; x < Reduced::kSide; ++x) {
       if (picture.value[index_of(Reduced::kSide, y, x)] < kLit || picture.in_disc(y, x)) continue;
