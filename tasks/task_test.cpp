@@ -63,7 +63,8 @@ TEST_CASE("locate: outer, inner and own folder, the inner one first", "[unit]") 
       ContainsSubstring("/no/such: does not exist"));
 }
 
-TEST_CASE("locate: $LRA_DATA, then the user's cache, then nothing", "[unit]") {
+TEST_CASE("locate: $LRA_DATA, which has to be there, then the user's cache, then nothing",
+          "[unit]") {
   const TempFolder folder;
   const testing::Variable data("LRA_DATA", folder.path() / "env");
   const testing::Variable cache("XDG_CACHE_HOME", folder.path() / "user");
@@ -71,6 +72,9 @@ TEST_CASE("locate: $LRA_DATA, then the user's cache, then nothing", "[unit]") {
     return std::filesystem::exists(path / "data.txt");
   };
   const auto find = [&] { return locate({}, {"t"}, accept, "data.txt"); };
+  CHECK_THAT(error_of([&] { static_cast<void>(find()); }),
+             ContainsSubstring("$LRA_DATA: ") && ContainsSubstring("does not exist"));
+  folder.write("env/other.txt", "x");
   CHECK(!find());
   folder.write("user/lra/t/data.txt", "x");
   CHECK(find()->via == "the user's cache");

@@ -73,7 +73,7 @@ TEST_CASE("json schema: each rule names the path and what was expected", "[unit]
 
 TEST_CASE("json schema: a foreign field is named with near matches", "[unit]") {
   CHECK_THAT(first_fault(R"({"name": "ab", "sise": 3})"),
-             ContainsSubstring("/sise: unknown field 'sise'; did you mean list, size?"));
+             ContainsSubstring("/sise: unknown field 'sise'; did you mean size, list?"));
   const JsonSchema schema(kSchema, "test");
   CHECK_THROWS_WITH(
       schema.require(json::parse(R"({"name": "a", "size": 0})"), "file.json"),
