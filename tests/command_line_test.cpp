@@ -16,7 +16,7 @@ TEST_CASE("command line: a mistyped word is answered with near matches", "[run]"
       {{"chekc", "golden", "x"}, "did you mean check"},
       {{"data", "mkae", "listops"}, "did you mean make"},
       {{"train", "--task", "listops", "--attention", "linear", "--stes", "5"},
-       "unknown option '--stes'; did you mean --set"},
+       "unknown option '--stes'; did you mean --seed, --set"},
       {{"run", "quick", "--dryrun"}, "did you mean --dry-run"},
       {{"help", "trian"}, "did you mean train"},
       {{"list", "tasks", "more"}, "unknown argument 'more'"}};

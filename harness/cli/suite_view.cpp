@@ -224,9 +224,10 @@ std::string SuiteView::summary() const {
 std::string SuiteView::line_of(std::size_t run) const {
   const Line& line = lines_[run];
   return fmt::format("[{}/{}] {}  {}", run + 1, lines_.size(), line.label,
-                     !line.text.empty()    ? line.text
-                     : !line.known.empty() ? line.known
-                                           : "waiting");
+                     !line.text.empty()             ? line.text
+                     : !line.known.empty()          ? line.known
+                     : line.state == State::running ? "starting"
+                                                    : "waiting");
 }
 
 std::vector<std::string> SuiteView::block(std::size_t rows) const {
