@@ -75,8 +75,8 @@ TEST_CASE("command line: the manual page has every command and clean requests", 
   CHECK(page.out.find("\\-help\\-all") == page.out.rfind("\\-help\\-all"));
   write_file_atomic(folder / "lra.1", page.out);
   if (::system("command -v groff >/dev/null 2>&1") != 0) return;
-  const std::string check =
-      fmt::format("groff -man -ww -z -Tutf8 '{}' 2> '{}'", folder / "lra.1", folder / "warnings");
+  const std::string check = fmt::format("groff -man -ww -Wbreak -z -Tutf8 '{}' 2> '{}'",
+                                        folder / "lra.1", folder / "warnings");
   CHECK(::system(check.c_str()) == 0);
   CHECK(read_file(folder / "warnings").empty());
 }

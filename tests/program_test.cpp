@@ -689,5 +689,5 @@ TEST_CASE("run: a bench suite is measured in turns, continued, and told relative
   const Outcome plan = run({"run", folder / "b.json", "--dry-run"}, folder);
   CHECK(plan.code == 0);
   CHECK_THAT(plan.out, ContainsSubstring("softmax train") && ContainsSubstring("2 lengths") &&
-                           ContainsSubstring(" h "));
+                           ContainsSubstring(" days"));
 }
