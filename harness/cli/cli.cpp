@@ -33,6 +33,8 @@ CompletionWords completion_words() {
           {"SUITE", names("suites")}};
 }
 
+int parse_and_act(int argc, char** argv);
+
 // The command itself, and what the build makes of all commands.
 void add_meta(CLI::App& app, Action& action) {
   auto* help = app.add_subcommand("help", "show the help of a command");
@@ -54,8 +56,13 @@ void add_meta(CLI::App& app, Action& action) {
         }
         command = found.front();
       }
-      write_out(command->help());
-      return 0;
+      // As the command line itself says it: a parsed App would show the help of `help`.
+      std::vector<std::string> words{"lra"};
+      words.insert(words.end(), path->begin(), path->end());
+      words.emplace_back("--help");
+      std::vector<char*> line;
+      for (std::string& word : words) line.push_back(word.data());
+      return parse_and_act(static_cast<int>(line.size()), line.data());
     };
   });
   auto* completion = app.add_subcommand("completion", "print the completion script of a shell");

@@ -222,7 +222,7 @@ complete -o default -F _lra lra
 
 std::string manual(const CLI::App& app, const std::string& version) {
   std::string page = fmt::format(
-      ".TH LRA 1 \"\" \"lra {}\" \"User Commands\"\n.SH NAME\nlra \\- {}\n.SH SYNOPSIS\n"
+      ".TH LRA 1 \"\" \"lra {}\" \"User Commands\"\n.ad l\n.SH NAME\nlra \\- {}\n.SH SYNOPSIS\n"
       ".B lra\n.RI [ options ]\n.I COMMAND\n.RI [ arguments ]\n.SH OPTIONS\n",
       roff(version), roff(app.get_description()));
   for (const CLI::Option* option : options_of(app, false)) page += option_entry(*option);
