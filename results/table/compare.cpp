@@ -77,7 +77,13 @@ class Comparer {
       if (!partner) {
         out_.only_before.push_back(name(key, old_groups));
       } else {
+        const std::size_t first = out_.changes.size();
         compare_group(key, old_groups.at(key), new_groups.at(*partner));
+        if (groups_of(key, old_groups) > 1 || groups_of(key, new_groups) > 1) {
+          for (std::size_t i = first; i < out_.changes.size(); ++i) {
+            out_.changes[i].configuration += data_and_machine(key);
+          }
+        }
         compared_.insert(*partner);
       }
     }
@@ -118,10 +124,15 @@ class Comparer {
   }
   // With data and machine where the side has several groups of the name.
   static std::string name(const Group& key, const Groups& side) {
-    const auto same = std::count_if(
-        side.begin(), side.end(), [&](const auto& item) { return item.first.same_question(key); });
-    return same < 2 ? name(key)
-                    : fmt::format("{}, data {}, {}", name(key), key.data.substr(0, 8), key.machine);
+    return groups_of(key, side) < 2 ? name(key) : name(key) + data_and_machine(key);
+  }
+  static std::ptrdiff_t groups_of(const Group& key, const Groups& side) {
+    return std::count_if(side.begin(), side.end(),
+                         [&](const auto& item) { return item.first.same_question(key); });
+  }
+  static std::string data_and_machine(const Group& key) {
+    return fmt::format(", data {}, {}", key.data.empty() ? "not opened" : key.data.substr(0, 12),
+                       key.machine);
   }
 
   void compare_group(const Group& key, const BySeed& before, const BySeed& after) {
