@@ -96,12 +96,12 @@ class CacheSink final : public ExampleSink {
     parts_[split_index(split)].encoder->add(example);
   }
   // {counts, digests, sha256}; the files are in place afterwards. Throws Error(data), naming `what`
-  // was read, if a split is empty.
-  json finish(const std::string& what) {
+  // was read, if a split is empty of which some examples were `wanted`.
+  json finish(const std::string& what, const std::array<std::int64_t, 3>& wanted) {
     json result;
     for (const Split split : kSplits) {
       auto& part = parts_[split_index(split)];
-      if (part.encoder->size() == 0) {
+      if (part.encoder->size() == 0 && wanted[split_index(split)] != 0) {
         fail(ErrorKind::data, "{}: no examples for {}; expected at least one", what,
              split_name(split));
       }
@@ -136,7 +136,7 @@ void build(const Task& task, const Source& source, const OpenOptions& options,
   CacheSink sink(example_form(info.head), place);
   const Reading reading = task.read(source, options, sink);
   json card = reading.extra ? *reading.extra : json::object();
-  card.update(sink.finish(reading.description));
+  card.update(sink.finish(reading.description, options.counts));
   card["task"] = info.name;
   card["version"] = info.version;
   card["origin"] = name_of(reading.origin);

@@ -1,10 +1,12 @@
 #include "harness/run/checkpoint.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "engine/base/error.h"
@@ -17,6 +19,8 @@ namespace {
 using engine::Tensor;
 
 constexpr const char* kFormat = "lra-checkpoint/1";
+constexpr std::array<std::string_view, 6> kKeys{"format", "spec_sha256", "data_sha256",
+                                                "state",  "updates",     "metrics_bytes"};
 
 std::string text_of(const TensorFile& file, const char* key, const std::string& where) {
   const auto found = file.metadata.find(key);
@@ -37,6 +41,12 @@ std::int64_t count_of(const TensorFile& file, const char* key, const std::string
 }
 
 void require_owner(const TensorFile& file, const CheckpointOwner& owner, const std::string& where) {
+  // A damaged key would otherwise count as one that an earlier version did not write.
+  for (const auto& [key, value] : file.metadata) {
+    if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) {
+      fail(ErrorKind::data, "{}: unknown metadata '{}'", where, key);
+    }
+  }
   if (const std::string format = text_of(file, "format", where); format != kFormat) {
     fail(ErrorKind::data, "{}: checkpoint of another version; got {}, expected {}", where, format,
          kFormat);
@@ -71,6 +81,9 @@ std::string fault_of(const RunState& s, const Checkpoint& c, std::int64_t steps)
   }
   if (s.best_step < -1 || s.best_step > s.step) {
     return fmt::format("best_step; got {}, expected -1 to {}", s.best_step, s.step);
+  }
+  if (s.evaluated < 0 || s.evaluated > s.step) {
+    return fmt::format("evaluated; got {}, expected 0 to {}", s.evaluated, s.step);
   }
   if (s.diagnosed < -1 || s.diagnosed > s.step) {
     return fmt::format("diagnosed; got {}, expected -1 to {}", s.diagnosed, s.step);

@@ -57,14 +57,8 @@ bool is_there(const fs::path& file) {
 
 std::string differences(const RunSpec& got, const RunSpec& expected) {
   constexpr std::size_t kMost = 6;
-  const auto identity = [](const RunSpec& spec) {
-    json j = to_json(spec);
-    j.erase("deviations");
-    j.erase("diagnostics");
-    return j.flatten();
-  };
-  const json mine = identity(got);
-  const json theirs = identity(expected);
+  const json mine = identity_of(got).flatten();
+  const json theirs = identity_of(expected).flatten();
   std::vector<std::string> found;
   const auto value_of = [](const json& from, const std::string& key) {
     return from.contains(key) ? from[key].dump() : std::string("none");

@@ -232,12 +232,14 @@ void leave_out_added_options(json& j) {
 
 }  // namespace
 
-std::string spec_digest(const RunSpec& spec) {
+json identity_of(const RunSpec& spec) {
   json j = to_json(spec);
   leave_out_added_options(j);
   j.erase("deviations");
   j.erase("diagnostics");
-  return sha256_hex(json_text(j));
+  return j;
 }
+
+std::string spec_digest(const RunSpec& spec) { return sha256_hex(json_text(identity_of(spec))); }
 
 }  // namespace lra::harness

@@ -59,7 +59,10 @@ struct Request {
 [[nodiscard]] nlohmann::json to_json(const RunSpec& spec);
 // Throws Error(data) that names `where` and the field.
 [[nodiscard]] RunSpec spec_from_json(const nlohmann::json& json, const std::string& where);
-// SHA-256 of the specification; its first 16 digits are the run's id.
+// What makes the specification: to_json() without what changes no number of the run, and without
+// options that earlier versions of the program did not have, at the values that they implied.
+[[nodiscard]] nlohmann::json identity_of(const RunSpec& spec);
+// SHA-256 of identity_of(); its first 16 digits are the run's id.
 [[nodiscard]] std::string spec_digest(const RunSpec& spec);
 
 }  // namespace lra::harness
