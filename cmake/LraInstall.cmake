@@ -20,14 +20,20 @@ target_include_directories(lra_plugin INTERFACE $<INSTALL_INTERFACE:${CMAKE_INST
 target_link_libraries(lra_plugin INTERFACE fmt::fmt nlohmann_json::nlohmann_json)
 
 install(TARGETS ${libraries} ${programs} lra_plugin EXPORT lraTargets)
+# Headers for plugins only: those of the engine, of attention and of tasks without what is for tests,
+# for the folder itself (internal*.h), or says that it is not installed.
 set(headers "")
-foreach(library IN LISTS libraries)
-  get_target_property(folder ${library} SOURCE_DIR)
-  file(GLOB_RECURSE found CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${folder}/*.h)
+foreach(folder engine attention tasks)
+  file(GLOB_RECURSE found CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/${folder}/*.h)
   list(APPEND headers ${found})
 endforeach()
-list(REMOVE_DUPLICATES headers)
-list(FILTER headers EXCLUDE REGEX "/test_[^/]*$")
+list(FILTER headers EXCLUDE REGEX "/(test_|internal|fuzz\\.h|testing\\.h|onednn\\.h)|/testing/|/check/|_support\\.h$")
+foreach(header IN LISTS headers)
+  file(STRINGS ${PROJECT_SOURCE_DIR}/${header} private LIMIT_COUNT 1 REGEX "^//.* Not installed\\.")
+  if(private)
+    list(REMOVE_ITEM headers ${header})
+  endif()
+endforeach()
 foreach(header IN LISTS headers)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lra/${folder})
@@ -49,3 +55,20 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/lraConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/lraConfig.cmake ${PROJECT_BINARY_DIR}/lraConfigVersion.cmake
         DESTINATION ${package_folder})
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
+
+# `cpack -G DEB` makes a package for the Debian release that it is built on (tools/package.sh).
+set(CPACK_PACKAGE_NAME lra)
+set(CPACK_PACKAGE_VENDOR "The lra maintainers")
+set(CPACK_PACKAGE_CONTACT "The lra maintainers <lra@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Long-Range Arena on a CPU: attention variants trained and compared")
+set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# What plugins and programs on the libraries are built with.
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "g++, cmake, ninja-build, libfmt-dev, nlohmann-json3-dev")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libdnnl-dev, libtbb-dev, libssl-dev, libarchive-dev, libcurl4-openssl-dev, libpng-dev, libcli11-dev")
+include(CPack)

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# build_preset PRESET [TARGET...]: configures build/PRESET and builds the targets (default: all).
-# A failed configuration prints its log; ccache is used where it is installed. LRA_WERROR=ON in the
-# environment makes warnings errors. Sourced, from the root of the tree.
+# configure_preset PRESET: configures build/PRESET; a failure prints its log. ccache is used where it
+# is installed, and LRA_WERROR=ON in the environment makes warnings errors.
+# build_preset PRESET [TARGET...]: configures and builds the targets (default: all).
+# Sourced, from the root of the tree.
 
-build_preset() {
+configure_preset() {
   local preset=$1 log options=()
-  shift
   if command -v ccache >/dev/null; then
     # Relative to the tree: another checkout of the same sources finds the objects, too.
     export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
@@ -21,5 +21,11 @@ build_preset() {
     return 1
   fi
   rm -f "$log"
+}
+
+build_preset() {
+  local preset=$1
+  shift
+  configure_preset "$preset"
   cmake --build --preset "$preset" ${1+--target "$@"} --parallel "$(nproc)"
 }

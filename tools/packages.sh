@@ -29,6 +29,11 @@ check_packages=(
   clang-tidy            # the linter
   chromium              # opens the report: sorting, filtering, pictures, no error in its console
 )
+# Only tools/package.sh needs these.
+package_packages=(
+  dpkg-dev              # finds the libraries that the package depends on
+  file                  # tells CPack which files are programs
+)
 # Only tools/fuzz.sh needs these.
 fuzz_packages=(
   clang                 # libFuzzer's compiler
@@ -58,5 +63,7 @@ need_packages() {
   echo "== installing: ${missing[*]}"
   local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
   "${apt[@]}" update </dev/null
-  "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+  # A line per package: several minutes of silence look like a hang.
+  "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null |
+    sed -n 's/^Setting up \([^ ]*\).*/   \1/p'
 }

@@ -16,6 +16,6 @@ esac
 need_packages "${build_packages[@]}" "${test_packages[@]}"
 source tools/build.sh
 echo "== building lra (release; some minutes on two cores)"
-build_preset release lra
+build_preset release lra lra_pages
 echo "== build/release/bin/lra run quick --out $out"
 exec build/release/bin/lra run quick --out "$out"
