@@ -92,7 +92,11 @@ class Mala final : public Attention {
   engine::Rotation rotation_;
 };
 
-LRA_ATTENTION(mala, Mala, {.label = "MALA", .cite = "Fan2025, arXiv 2507.00698", .cross = true});
+LRA_ATTENTION(mala, Mala,
+              {.label = "MALA",
+               .cite = "Fan2025, arXiv 2507.00698",
+               .cross = true,
+               .permutation_equivariant = true});
 
 }  // namespace
 }  // namespace lra::attention

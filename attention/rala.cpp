@@ -109,7 +109,11 @@ Weights Rala::weights(const PlainInputs& in) const {
   return {q, k, row, true, !local_.on() && !gate_.on()};
 }
 
-LRA_ATTENTION(rala, Rala, {.label = "RALA", .cite = "Fan2024, arXiv 2411.07635", .cross = true});
+LRA_ATTENTION(rala, Rala,
+              {.label = "RALA",
+               .cite = "Fan2024, arXiv 2411.07635",
+               .cross = true,
+               .permutation_equivariant = true});
 
 }  // namespace
 }  // namespace lra::attention

@@ -290,7 +290,7 @@ TEST_CASE("cache: wanted sizes cut a split and mark the data", "[unit]") {
   const TaskData cut = task.open(options);
   CHECK(cut.split(Split::train).size() == 4);
   CHECK(cut.split(Split::val).size() == 10);
-  CHECK(cut.origin == Origin::official_cut);
+  CHECK(cut.origin == Origin::generated);
   CHECK(cut.sha256 != whole.sha256);
   CHECK(cut.details()["digests"]["test"] == whole.details()["digests"]["test"]);
   options.counts = {11, -1, -1};

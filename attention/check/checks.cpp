@@ -180,14 +180,14 @@ void check_padded_rows(const std::string& name, Findings& f) {
 }
 
 // How far the output of permuted tokens is from the permuted output.
-double permutation_error(const std::string& name, const json& options) {
-  const Probe probe(name, options, ProbeSetup::self(13, 13));
-  const auto permuted = [](const Tensor& tensor) {  // row i <- row 5 i mod 13
+double permutation_error(const std::string& name, const json& options, std::int64_t n) {
+  const Probe probe(name, options, ProbeSetup::self(n, n));
+  const auto permuted = [n](const Tensor& tensor) {  // row i <- row 5 i mod n
     Tensor result = tensor.clone();
     const std::int64_t columns = tensor.dim(-1);
-    const std::int64_t outer = tensor.numel() / columns / 13;
-    for (std::int64_t row = 0; row < outer * 13; ++row) {
-      const std::int64_t from = row / 13 * 13 + row % 13 * 5 % 13;
+    const std::int64_t outer = tensor.numel() / columns / n;
+    for (std::int64_t row = 0; row < outer * n; ++row) {
+      const std::int64_t from = row / n * n + row % n * 5 % n;
       std::copy_n(tensor.f32() + from * columns, columns, result.f32() + row * columns);
     }
     return result;
@@ -203,12 +203,20 @@ double permutation_error(const std::string& name, const json& options) {
 void check_permutation(const std::string& name, Findings& f) {
   ++f.settings;
   const json options = option_sets(name).front();
-  const double error = permutation_error(name, options);
+  const double error = permutation_error(name, options, 13);
   if (traits_of(name).permutation_equivariant) {
     f.at_most(error, tolerance_of(name),
               ".permutation_equivariant = true, but permuted tokens do not give the permuted "
               "output");
-  } else if (error <= tolerance_of(name)) {
+    return;
+  }
+  // A pattern of blocks is that of softmax while there are few: more tokens, any option may show
+  // it.
+  const auto moves = [&](const json& set) {
+    return permutation_error(name, set, 61) > tolerance_of(name);
+  };
+  const auto sets = option_sets(name);
+  if (std::none_of(sets.begin(), sets.end(), moves)) {
     f.fault(
         "permuted tokens give the permuted output (error {:.1e}), but its traits say "
         ".permutation_equivariant = false",
