@@ -142,6 +142,9 @@ def main():
     parser.add_argument("--at-least", type=float, default=0, metavar="PERCENT", help="share that must be seen")
     parser.add_argument("--out", type=pathlib.Path, help="file for one JSON object per mutation")
     options = parser.parse_args()
+    # Ends by way of `finally`: no compiler goes on alone, no mutation is left behind.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit("mutate: stopped"))
     top = options.folder.strip("/").split("/")[0]
     if top not in PROGRAMS or not (ROOT / options.folder).is_dir():
         parser.error(f"{options.folder}: not a folder with tests; expected one of {', '.join(PROGRAMS)} or a folder in it")
