@@ -131,7 +131,7 @@ function(lra_add_test name)
       set(spec "[${kind}]")
     endif()
     catch_discover_tests(${name} TEST_SPEC "${spec}" ${strict} TEST_PREFIX "${name}/" TEST_SUFFIX " (${kind})"
-                         PROPERTIES LABELS ${kind} TIMEOUT 600)
+                         PROPERTIES LABELS ${kind} TIMEOUT 1500)
   endforeach()
 endfunction()
 
