@@ -14,20 +14,17 @@
 #include "attention/attention.h"
 #include "attention/parts/depthwise.h"
 #include "attention/parts/positions.h"
-#include "engine/fused/rotary.h"
 
 namespace lra::attention {
 namespace {
-
-constexpr double kRotaryBase = 10000;
 
 double phi(double x) { return x > 0 ? x + 1 : std::exp(x); }
 
 class Mala final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.number("eps", eps_, 0, 1, "added to z where it divides")
-        .flag("rotary", rotary_, "rotary positions of phi(q), phi(k) in their product");
+    t.number("eps", eps_, 0, 1, "added to z where it divides");
+    rotary_.options(t, "rotary positions of phi(q), phi(k) in their product");
     local_.options(t);
     gate_.options(t);
   }
@@ -35,9 +32,7 @@ class Mala final : public Attention {
   void build(const ParameterBuilder& p, const Dimensions& d) override {
     local_.build(p, d, "attention/mala");
     gate_.build(p, d);
-    if (!rotary_) return;
-    rotation_ =
-        engine::rotation(d.max_length, d.head_dim, kRotaryBase, engine::RotaryPairs::interleaved);
+    rotary_.build(d);
   }
 
   [[nodiscard]] Value forward(const Heads& x, const Context&) const override {
@@ -46,12 +41,12 @@ class Mala final : public Attention {
     const Value q = elu_plus_one(x.q);                           // [H,N,D]
     const Value k = mask_rows(elu_plus_one(x.k), x.key_length);  // [H,M,D]
     const Value z =
-        matmul(q, sum(k, 1) * (s / n), {.transpose_b = true, .f32_result = true});  // [H,N,1]
-    const Value S = matmul(turned(k), x.v, {.transpose_a = true}) * (s / n);        // [H,D,Dv]
-    const Value vbar = sum(mask_rows(x.v, x.key_length), 1) / n;                    // [H,1,Dv]
-    const Value sharpness = pow(z + static_cast<float>(eps_), -1) + 1.0F;           // [H,N,1]
+        matmul(q, sum(k, 1) * (s / n), {.transpose_b = true, .f32_result = true});    // [H,N,1]
+    const Value S = matmul(rotary_.turned(k), x.v, {.transpose_a = true}) * (s / n);  // [H,D,Dv]
+    const Value vbar = sum(mask_rows(x.v, x.key_length), 1) / n;                      // [H,1,Dv]
+    const Value sharpness = pow(z + static_cast<float>(eps_), -1) + 1.0F;             // [H,N,1]
     const Value o =
-        matmul(turned(q), S) * sharpness - matmul(cast(z, vbar.dtype()), vbar);  // [H,N,Dv]
+        matmul(rotary_.turned(q), S) * sharpness - matmul(cast(z, vbar.dtype()), vbar);  // [H,N,Dv]
     return gate_.apply(local_.add(o, x), x);
   }
 
@@ -62,7 +57,7 @@ class Mala final : public Attention {
       double z = 0;
       for (std::int64_t j = 0; j < k.dim(1); ++j) z += s * dot(q, k, h, i, j) / n;
       return Row{each_key(k.dim(1), [&](std::int64_t j) {
-        return ((1 + 1 / (z + eps_)) * s * product(q, k, h, i, j) - z) / n;
+        return ((1 + 1 / (z + eps_)) * s * rotary_.product(q, k, h, i, j) - z) / n;
       })};
     };
     return {mapped(in.q, phi), mapped(in.k, phi), row, true, !local_.on() && !gate_.on()};
@@ -76,20 +71,10 @@ class Mala final : public Attention {
   }
 
  private:
-  [[nodiscard]] Value turned(const Value& x) const {
-    return rotary_ ? engine::rotate(x, rotation_) : x;
-  }
-
-  [[nodiscard]] double product(const Plain& q, const Plain& k, std::int64_t h, std::int64_t i,
-                               std::int64_t j) const {
-    return rotary_ ? rotary_dot(q, k, h, i, j, kRotaryBase) : dot(q, k, h, i, j);
-  }
-
   double eps_ = 1e-6;
-  bool rotary_ = false;
+  OptionalRotary rotary_;
   LocalMixing local_{"none", LocalMixing::Kernels::of_model};
   LinearGate gate_{false};
-  engine::Rotation rotation_;
 };
 
 LRA_ATTENTION(mala, Mala,

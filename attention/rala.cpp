@@ -14,20 +14,17 @@
 #include "attention/parts/depthwise.h"
 #include "attention/parts/masks.h"
 #include "attention/parts/positions.h"
-#include "engine/fused/rotary.h"
 
 namespace lra::attention {
 namespace {
-
-constexpr double kRotaryBase = 10000;
 
 double phi(double x) { return x > 0 ? x + 1 : std::exp(x); }
 
 class Rala final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.number("eps", eps_, 0, 1, "times the number of keys, added to the denominator")
-        .flag("rotary", rotary_, "rotary positions in the numerator");
+    t.number("eps", eps_, 0, 1, "times the number of keys, added to the denominator");
+    rotary_.options(t, "rotary positions in the numerator");
     local_.options(t);
     gate_.options(t);
   }
@@ -35,9 +32,7 @@ class Rala final : public Attention {
   void build(const ParameterBuilder& p, const Dimensions& d) override {
     local_.build(p, d, "attention/rala");
     gate_.build(p, d);
-    if (!rotary_) return;
-    rotation_ =
-        engine::rotation(d.max_length, d.head_dim, kRotaryBase, engine::RotaryPairs::interleaved);
+    rotary_.build(d);
   }
 
   [[nodiscard]] Value forward(const Heads& x, const Context&) const override {
@@ -48,12 +43,12 @@ class Rala final : public Attention {
     const Value qbar = sum(mask_rows(q, x.length), 1) * (s / static_cast<float>(x.length));
     const Value logits = matmul(qbar, k, {.transpose_b = true, .f32_result = true});  // [H,1,M]
     const Tensor real = admissible(1, k.dim(1), x.key_length, false);
-    const Value alpha = masked_softmax(logits, real) * n;           // [H,1,M]
-    const Value K = k * reshape(alpha, {k.dim(0), k.dim(1), 1});    // padded: 0
-    const Value S = matmul(turned(K), x.v, {.transpose_a = true});  // [H,D,Dv]
+    const Value alpha = masked_softmax(logits, real) * n;                   // [H,1,M]
+    const Value K = k * reshape(alpha, {k.dim(0), k.dim(1), 1});            // padded: 0
+    const Value S = matmul(rotary_.turned(K), x.v, {.transpose_a = true});  // [H,D,Dv]
     const Value denominator =
         matmul(q, sum(K, 1), {.transpose_b = true, .f32_result = true});  // [H,N,1]
-    const Value o = matmul(turned(q), S) / (denominator + static_cast<float>(eps_) * n);
+    const Value o = matmul(rotary_.turned(q), S) / (denominator + static_cast<float>(eps_) * n);
     return gate_.apply(local_.add(o, x), x);
   }
 
@@ -67,20 +62,10 @@ class Rala final : public Attention {
   }
 
  private:
-  [[nodiscard]] Value turned(const Value& x) const {
-    return rotary_ ? engine::rotate(x, rotation_) : x;
-  }
-
-  [[nodiscard]] double product(const Plain& q, const Plain& k, std::int64_t h, std::int64_t i,
-                               std::int64_t j) const {
-    return rotary_ ? rotary_dot(q, k, h, i, j, kRotaryBase) : dot(q, k, h, i, j);
-  }
-
   double eps_ = 1e-6;
-  bool rotary_ = false;
+  OptionalRotary rotary_;
   LocalMixing local_{"none", LocalMixing::Kernels::of_model};
   LinearGate gate_{false};
-  engine::Rotation rotation_;
 };
 
 Weights Rala::weights(const PlainInputs& in) const {
@@ -104,7 +89,8 @@ Weights Rala::weights(const PlainInputs& in) const {
   const auto row = [this](const Plain& a, const Plain& b, std::int64_t h, std::int64_t i) {
     double sum = eps_ * static_cast<double>(b.dim(1));
     for (std::int64_t j = 0; j < b.dim(1); ++j) sum += dot(a, b, h, i, j);
-    return Row{each_key(b.dim(1), [&](std::int64_t j) { return product(a, b, h, i, j) / sum; })};
+    return Row{
+        each_key(b.dim(1), [&](std::int64_t j) { return rotary_.product(a, b, h, i, j) / sum; })};
   };
   return {q, k, row, true, !local_.on() && !gate_.on()};
 }

@@ -8,6 +8,8 @@ namespace lra::attention {
 
 using engine::Tensor;
 
+constexpr double kRotaryBase = 10000;
+
 Angles angles(std::int64_t rows, std::int64_t length, double M) {
   struct Kept {
     std::int64_t rows = -1;
@@ -28,13 +30,20 @@ Angles angles(std::int64_t rows, std::int64_t length, double M) {
   return kept.angles;
 }
 
+void OptionalRotary::build(const Dimensions& d) {
+  if (!on_) return;
+  rotation_ =
+      engine::rotation(d.max_length, d.head_dim, kRotaryBase, engine::RotaryPairs::interleaved);
+}
+
 // The angles of two tokens' pairs differ by (i - j) theta.
-double rotary_dot(const Plain& q, const Plain& k, std::int64_t h, std::int64_t i, std::int64_t j,
-                  double base) {
+double OptionalRotary::product(const Plain& q, const Plain& k, std::int64_t h, std::int64_t i,
+                               std::int64_t j) const {
   double sum = dot(q, k, h, i, j);
+  if (!on_) return sum;
   for (std::int64_t m = 0; m < q.dim(2) / 2; ++m) {
     const double theta =
-        std::pow(base, -2 * static_cast<double>(m) / static_cast<double>(q.dim(2)));
+        std::pow(kRotaryBase, -2 * static_cast<double>(m) / static_cast<double>(q.dim(2)));
     const double angle = static_cast<double>(i - j) * theta;
     const double a = q(h, i, 2 * m);
     const double b = q(h, i, 2 * m + 1);

@@ -1,8 +1,8 @@
 #pragma once
 // Functions of a token's position.
 
-#include "attention/definition/plain.h"
-#include "engine/tensor/tensor.h"
+#include "attention/attention.h"
+#include "engine/fused/rotary.h"
 
 namespace lra::attention {
 
@@ -15,8 +15,24 @@ struct Angles {
 // the same.
 [[nodiscard]] Angles angles(std::int64_t rows, std::int64_t length, double M);
 
-// q_i . k_j in double with the features (2m, 2m + 1) of token t turned by t base^(-2m/D).
-[[nodiscard]] double rotary_dot(const Plain& q, const Plain& k, std::int64_t h, std::int64_t i,
-                                std::int64_t j, double base);
+// Rotary positions that an option switches on: the features (2m, 2m + 1) of token t are turned by
+// t 10000^(-2m/D).
+class OptionalRotary {
+ public:
+  // The option `rotary`.
+  void options(OptionTable& table, const char* help) { table.flag("rotary", on_, help); }
+  void build(const Dimensions& d);
+  // x [H, N, D], turned if the option is on.
+  [[nodiscard]] Value turned(const Value& x) const {
+    return on_ ? engine::rotate(x, rotation_) : x;
+  }
+  // q_i . k_j in double, of turned features if the option is on.
+  [[nodiscard]] double product(const Plain& q, const Plain& k, std::int64_t h, std::int64_t i,
+                               std::int64_t j) const;
+
+ private:
+  bool on_ = false;
+  engine::Rotation rotation_;
+};
 
 }  // namespace lra::attention
