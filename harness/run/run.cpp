@@ -118,8 +118,7 @@ class Run {
 RunData Run::open_data() {
   report(Progress::Phase::data);
   const auto progress = [this](const std::string& text) {
-    if (options_.stop != nullptr && options_.stop->load()) throw Interrupted();
-    if (!options_.progress) return;
+    if (stopped()) throw Interrupted();
     Progress p;
     p.text = text;
     tell(p);
@@ -357,11 +356,11 @@ std::vector<tasks::Shortcut> Run::fit_shortcuts() {
   workers_.execute([&] {
     all = tasks::shortcuts(*training_->task, training_->data,
                            [this](std::string_view name, std::int64_t number, std::int64_t count) {
-                             if (!options_.progress) return;
+                             if (stopped()) throw Interrupted();
                              Progress p;
                              p.step = p.steps = spec_.train.steps;
                              p.text = fmt::format("baseline {}/{}: {}", number, count, name);
-                             options_.progress(p);
+                             tell(p);
                            });
   });
   return all;

@@ -60,6 +60,16 @@ class SuiteExecution {
   }
   [[nodiscard]] bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
 
+  void tell(std::size_t run, const Progress& progress) {
+    const std::scoped_lock lock(mutex_);
+    notify([&] { observer_.on_progress(run, progress); });
+  }
+  void tell(std::size_t run, const std::string& text) {
+    Progress progress;
+    progress.text = text;
+    tell(run, progress);
+  }
+
   void keep(std::size_t run, Record record) {
     const std::scoped_lock lock(mutex_);
     notify([&] { observer_.on_record(run, record); });
@@ -77,11 +87,7 @@ class SuiteExecution {
     FindDataOptions find;
     find.data = options_.data;
     find.stop = options_.stop;
-    find.progress = [this](std::size_t run, const std::string& text) {
-      Progress progress;
-      progress.text = text;
-      notify([&] { observer_.on_progress(run, progress); });
-    };
+    find.progress = [this](std::size_t run, const std::string& text) { tell(run, text); };
     data_ = find_data(suite_, find);
     // Results on other data would be mixed with these: refused as a whole, before any work.
     for (std::size_t i = 0; i < suite_.runs.size(); ++i) {
@@ -179,11 +185,7 @@ class SuiteExecution {
       const std::size_t run = group[k];
       const RunSpec& spec = suite_.runs[run].spec;
       subjects[k].prepare = [&spec, &how](const Tell& tell) { return rehearse(spec, how, tell); };
-      subjects[k].progress = [this, run](const std::string& text) {
-        Progress progress;
-        progress.text = text;
-        notify([&] { observer_.on_progress(run, progress); });
-      };
+      subjects[k].progress = [this, run](const std::string& text) { tell(run, text); };
     }
     measure_side_by_side(subjects, {kMeasuredRounds, memory_, options_.stop});
     for (std::size_t k = 0; k < group.size(); ++k) {
@@ -265,19 +267,13 @@ class SuiteExecution {
     own.stop = options_.stop;
     own.shared = shared_;
     own.measurement = measurements_[run] ? &*measurements_[run] : nullptr;
-    own.progress = [this, run](const Progress& p) {
-      const std::scoped_lock lock(mutex_);
-      notify([&] { observer_.on_progress(run, p); });
-    };
+    own.progress = [this, run](const Progress& p) { tell(run, p); };
     try {
       Workers workers = Workers::in_this_arena();
       keep(run, run_training(suite_.runs[run].spec, own, workers));
     } catch (const Interrupted&) {  // before it could leave anything to continue from
     } catch (const Busy&) {
-      Progress progress;
-      progress.text = "another process works on it";
-      const std::scoped_lock lock(mutex_);
-      notify([&] { observer_.on_progress(run, progress); });
+      tell(run, "another process works on it");
     } catch (const Error& error) {
       keep_failure(run, error.what());
     } catch (const std::bad_alloc&) {
