@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <functional>
@@ -77,6 +78,18 @@ inline Ended wait_for(pid_t child, const Scratch& folder) {
 inline Ended run_program(const std::vector<std::string>& arguments, const Scratch& folder,
                          const std::function<void()>& prepare = {}) {
   return wait_for(start_program(arguments, folder, prepare), folder);
+}
+
+// The same in the folder itself, for a command as one types it: words between single blanks.
+inline Ended run_line(const std::string& line, const Scratch& folder) {
+  std::vector<std::string> arguments;
+  for (std::size_t begin = 0; begin <= line.size();) {
+    const std::size_t end = std::min(line.find(' ', begin), line.size());
+    arguments.push_back(line.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return run_program(arguments, folder,
+                     [&folder] { std::filesystem::current_path(folder.path()); });
 }
 
 // Waits until a condition holds, at most 20 s; false if it never did.

@@ -1,6 +1,5 @@
 // The program as its users see it: exit codes, messages, files, same bits, kill and resume.
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -19,59 +18,29 @@
 #include "engine/base/file.h"
 #include "results/record/record.h"
 #include "tests/catch.h"
+#include "tests/process.h"
 
 using lra::testing::ContainsSubstring;
+using lra::testing::Ended;
+using lra::testing::Scratch;
 namespace fs = std::filesystem;
 
 namespace {
 
-// A folder of this test, with a data cache of its own for all tests of the process.
-struct Folder {
-  explicit Folder(const std::string& name)
-      : path(fs::temp_directory_path() / fmt::format("lra-program-{}-{}", ::getpid(), name)) {
-    fs::create_directories(path);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path); }
-  [[nodiscard]] std::string operator/(const std::string& name) const { return path / name; }
-  fs::path path;
-};
-
-struct Outcome {
-  int code = -1;
-  std::string out, err;
-};
-
 // `largest_file`: bytes; a write beyond it fails as one on a full disk does (0: no limit).
-pid_t start(const std::vector<std::string>& arguments, const Folder& folder,
+pid_t start(const std::vector<std::string>& arguments, const Scratch& folder,
             rlim_t largest_file = 0) {
-  const pid_t child = ::fork();
-  if (child != 0) return child;
-  if (largest_file > 0) {
+  return lra::testing::start_program(arguments, folder, [largest_file] {
+    if (largest_file == 0) return;
     const rlimit limit{largest_file, largest_file};
     ::setrlimit(RLIMIT_FSIZE, &limit);
     ::signal(SIGXFSZ, SIG_IGN);
-  }
-  ::setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1);
-  ::unsetenv("LRA_DATA");
-  const int out = ::open((folder / "out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  const int err = ::open((folder / "err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  ::dup2(out, STDOUT_FILENO);
-  ::dup2(err, STDERR_FILENO);
-  std::vector<char*> argv{const_cast<char*>(LRA_PROGRAM)};
-  for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
-  argv.push_back(nullptr);
-  ::execv(LRA_PROGRAM, argv.data());
-  ::_exit(127);
+  });
 }
 
-Outcome run(const std::vector<std::string>& arguments, const Folder& folder,
-            rlim_t largest_file = 0) {
-  int status = 0;
-  ::waitpid(start(arguments, folder, largest_file), &status, 0);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status),
-          lra::read_file(folder / "out"), lra::read_file(folder / "err")};
+Ended run(const std::vector<std::string>& arguments, const Scratch& folder,
+          rlim_t largest_file = 0) {
+  return lra::testing::wait_for(start(arguments, folder, largest_file), folder);
 }
 
 // A training of a second or two.
@@ -88,7 +57,7 @@ std::vector<std::string> tiny(const std::string& out, std::vector<std::string> m
   return a;
 }
 
-std::string model_of(const Folder& folder, const std::string& run_name) {
+std::string model_of(const Scratch& folder, const std::string& run_name) {
   return lra::read_file(fs::path(folder / run_name) / "model.safetensors");
 }
 
@@ -96,9 +65,9 @@ std::string model_of(const Folder& folder, const std::string& run_name) {
 
 TEST_CASE("train: the same bits with 1, 2 and 4 threads, and a record that fits its schema",
           "[run]") {
-  const Folder folder("threads");
+  const Scratch folder("threads");
   for (const char* threads : {"1", "2", "4"}) {
-    const Outcome o =
+    const Ended o =
         run(tiny(folder / threads, {"--threads", threads, "--precision", "f32"}), folder);
     INFO(o.err);
     REQUIRE(o.code == 0);
@@ -114,7 +83,7 @@ TEST_CASE("train: the same bits with 1, 2 and 4 threads, and a record that fits 
 }
 
 TEST_CASE("train: killed at any moment and continued gives the same bits", "[run]") {
-  const Folder folder("kill");
+  const Scratch folder("kill");
   REQUIRE(run(tiny(folder / "whole"), folder).code == 0);
   for (const int milliseconds : {60, 120, 180, 240, 300, 360}) {
     const pid_t child = start(tiny(folder / "killed"), folder);
@@ -122,7 +91,7 @@ TEST_CASE("train: killed at any moment and continued gives the same bits", "[run
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
   }
-  const Outcome o = run(tiny(folder / "killed"), folder);
+  const Ended o = run(tiny(folder / "killed"), folder);
   INFO(o.err);
   REQUIRE(o.code == 0);
   CHECK(model_of(folder, "whole") == model_of(folder, "killed"));
@@ -132,7 +101,7 @@ TEST_CASE("train: killed at any moment and continued gives the same bits", "[run
 
 TEST_CASE("train: SIGINT leaves a checkpoint and an interrupted record and the command continues",
           "[run]") {
-  const Folder folder("stop");
+  const Scratch folder("stop");
   REQUIRE(run(tiny(folder / "whole"), folder).code == 0);
   const auto arguments = tiny(folder / "stopped");
   const pid_t child = start(arguments, folder);
@@ -150,8 +119,8 @@ TEST_CASE("train: SIGINT leaves a checkpoint and an interrupted record and the c
 }
 
 TEST_CASE("train: a diverging run is recorded and exits 4", "[run]") {
-  const Folder folder("diverge");
-  const Outcome o =
+  const Scratch folder("diverge");
+  const Ended o =
       run(tiny(folder / "x", {"--set", "train.lr=100", "--set", "train.schedule=constant", "--set",
                               "train.warmup_steps=0", "--set", "train.weight_decay=10"}),
           folder);
@@ -161,7 +130,7 @@ TEST_CASE("train: a diverging run is recorded and exits 4", "[run]") {
 
 TEST_CASE("diagnose: the same model with and without, and from the folder what the record says",
           "[run]") {
-  const Folder folder("diagnose");
+  const Scratch folder("diagnose");
   REQUIRE(run(tiny(folder / "with", {"--set", "diagnostics.every=5"}), folder).code == 0);
   REQUIRE(run(tiny(folder / "without", {"--set", "diagnostics.samples=0"}), folder).code == 0);
   CHECK(model_of(folder, "with") == model_of(folder, "without"));
@@ -187,7 +156,7 @@ TEST_CASE("diagnose: the same model with and without, and from the folder what t
     return run(more, folder);
   };
   const auto samples = std::to_string(record["diagnostics"]["samples"].get<int>());
-  const Outcome again = diagnose("with", {"--samples", samples, "--json"});
+  const Ended again = diagnose("with", {"--samples", samples, "--json"});
   INFO(again.err);
   REQUIRE(again.code == 0);
   for (const char* part : {"mean", "layers", "step", "matrix"}) {
@@ -198,14 +167,13 @@ TEST_CASE("diagnose: the same model with and without, and from the folder what t
   REQUIRE(diagnose("without", {"--samples", samples, "--save"}).code == 0);
   const auto saved = lra::read_json(fs::path(folder / "without") / "result.json");
   CHECK(saved["diagnostics"]["mean"] == record["diagnostics"]["mean"]);
-  const Outcome table =
-      run({"table", folder / "with", "--columns", "entropy,span,negative"}, folder);
+  const Ended table = run({"table", folder / "with", "--columns", "entropy,span,negative"}, folder);
   CHECK(table.code == 0);
   CHECK_THAT(table.out, ContainsSubstring("row entropy"));
 
   // A folder without a run, without weights, with weights of another version.
   const auto refused = [&](const std::string& message) {
-    const Outcome o = diagnose("with");
+    const Ended o = diagnose("with");
     INFO(o.err);
     CHECK(o.code == 3);
     CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
@@ -239,7 +207,7 @@ TEST_CASE("diagnose: the same model with and without, and from the folder what t
 }
 
 TEST_CASE("evaluate: the test accuracy again, other data of the task, longer sequences", "[run]") {
-  const Folder folder("evaluate");
+  const Scratch folder("evaluate");
   const auto train = [&](const std::string& name, const std::string& positions) {
     std::vector<std::string> words{"train",    "--task", "induction", "--attention", "cosformer",
                                    "--preset", "probe",  "--out",     folder / name};
@@ -248,7 +216,7 @@ TEST_CASE("evaluate: the test accuracy again, other data of the task, longer seq
       words.insert(words.end(), {"--set", setting});
     }
     words.insert(words.end(), {"--set", "model.positions=" + positions});
-    const Outcome o = run(words, folder);
+    const Ended o = run(words, folder);
     INFO(o.err);
     REQUIRE(o.code == 0);
   };
@@ -259,13 +227,13 @@ TEST_CASE("evaluate: the test accuracy again, other data of the task, longer seq
     return run(more, folder);
   };
   const auto record = lra::read_json(fs::path(folder / "none") / "result.json");
-  const Outcome once = evaluate("none", {"--json"});
+  const Ended once = evaluate("none", {"--json"});
   INFO(once.err);
   REQUIRE(once.code == 0);
   CHECK(nlohmann::json::parse(once.out)["accuracy"] == record["accuracy"]["test"]);
   CHECK(nlohmann::json::parse(once.out)["loss"] == record["loss"]["test"]);
 
-  const Outcome longer = evaluate("none", {"--lengths", "4,1,2", "--examples", "40", "--save"});
+  const Ended longer = evaluate("none", {"--lengths", "4,1,2", "--examples", "40", "--save"});
   INFO(longer.err);
   REQUIRE(longer.code == 0);
   const auto lengths = lra::read_json(fs::path(folder / "none") / "result.json")["lengths"];
@@ -276,7 +244,7 @@ TEST_CASE("evaluate: the test accuracy again, other data of the task, longer seq
     CHECK(lengths["points"][i]["count"] == 40);
   }
   // The points are those of the same task made at that length.
-  const Outcome made = evaluate("none", {"--set", "task.length=64", "--examples", "40", "--json"});
+  const Ended made = evaluate("none", {"--set", "task.length=64", "--examples", "40", "--json"});
   REQUIRE(made.code == 0);
   CHECK(nlohmann::json::parse(made.out)["accuracy"] == lengths["points"][2]["accuracy"]);
   CHECK_THAT(run({"table", folder / "none", "--columns", "lengths"}, folder).out,
@@ -290,7 +258,7 @@ TEST_CASE("evaluate: the test accuracy again, other data of the task, longer seq
              ContainsSubstring("embedding.positions"));
   CHECK(learned["area"].is_null());
   CHECK(evaluate("learned", {"--set", "task.length=8"}).code == 0);
-  const Outcome beyond = evaluate("learned", {"--set", "task.length=32"});
+  const Ended beyond = evaluate("learned", {"--set", "task.length=32"});
   CHECK(beyond.code == 2);
   CHECK_THAT(beyond.err, ContainsSubstring("embedding.positions"));
   CHECK(evaluate("none", {"--set", "model.layers=3"}).code == 2);
@@ -299,9 +267,9 @@ TEST_CASE("evaluate: the test accuracy again, other data of the task, longer seq
 }
 
 TEST_CASE("wrong use: exit 2 and one line with near matches", "[run]") {
-  const Folder folder("usage");
+  const Scratch folder("usage");
   const auto check = [&](const std::vector<std::string>& arguments, const std::string& message) {
-    const Outcome o = run(arguments, folder);
+    const Ended o = run(arguments, folder);
     INFO(o.err);
     CHECK(o.code == 2);
     CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
@@ -323,10 +291,10 @@ TEST_CASE("wrong use: exit 2 and one line with near matches", "[run]") {
 }
 
 TEST_CASE("list: every kind, and what a protocol sets for a task", "[run]") {
-  const Folder folder("list");
-  const Outcome text = run({"list"}, folder);
+  const Scratch folder("list");
+  const Ended text = run({"list"}, folder);
   REQUIRE(text.code == 0);
-  const Outcome o = run({"list", "--json"}, folder);
+  const Ended o = run({"list", "--json"}, folder);
   REQUIRE(o.code == 0);
   const auto all = nlohmann::json::parse(o.out);
   for (const char* kind : {"tasks", "attention", "presets", "protocols", "suites", "published"}) {
@@ -351,8 +319,8 @@ TEST_CASE("list: every kind, and what a protocol sets for a task", "[run]") {
 }
 
 TEST_CASE("data faults: exit 3 with file and line, nothing half-written", "[run]") {
-  const Folder folder("faults");
-  const fs::path data = folder.path / "data";
+  const Scratch folder("faults");
+  const fs::path data = folder.path() / "data";
   fs::create_directories(data);
   const std::string good = "Source\tTarget\r\n( ( ( [MAX 2 ) 9 ) ] )\t9\r\n";
   for (const char* split : {"train", "val", "test"}) {
@@ -362,17 +330,17 @@ TEST_CASE("data faults: exit 3 with file and line, nothing half-written", "[run]
     return run(tiny(out, {"--data", data.string()}), folder);
   };
   std::ofstream(data / "basic_val.tsv") << "Source\tTarget\n( ( ( [MAX 2 ) 9 ) ] )\t3\n";
-  const Outcome o = train(folder / "x");
+  const Ended o = train(folder / "x");
   INFO(o.err);
   CHECK(o.code == 3);
   CHECK_THAT(o.err, ContainsSubstring("basic_val.tsv:2"));
   CHECK_FALSE(fs::exists(fs::path(folder / "x") / "result.json"));
-  const Outcome unwritable = train("/proc/nowhere");
+  const Ended unwritable = train("/proc/nowhere");
   CHECK(unwritable.code == 3);
 }
 
 TEST_CASE("a full disk: exit 3, nothing half-written, and the command continues", "[run]") {
-  const Folder folder("full");
+  const Scratch folder("full");
   REQUIRE(run(tiny(folder / "whole"), folder).code == 0);
   const auto complete = [](const fs::path& place) {
     for (const auto& entry : fs::recursive_directory_iterator(place)) {
@@ -383,33 +351,33 @@ TEST_CASE("a full disk: exit 3, nothing half-written, and the command continues"
   };
   for (const rlim_t bytes : {rlim_t{100}, rlim_t{4000}, rlim_t{30000}}) {
     const std::string out = folder / fmt::format("full-{}", bytes);
-    const Outcome o = run(tiny(out), folder, bytes);
+    const Ended o = run(tiny(out), folder, bytes);
     INFO(bytes << " bytes: " << o.err);
     CHECK(o.code == 3);
     CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
     CHECK_FALSE(fs::exists(fs::path(out) / "result.json"));
-    CHECK(complete(folder.path));
+    CHECK(complete(folder.path()));
     REQUIRE(run(tiny(out), folder).code == 0);
     CHECK(model_of(folder, fmt::format("full-{}", bytes)) == model_of(folder, "whole"));
   }
   // The data cache of another seed does not fit.
   const std::vector<std::string> other{"--set", "data.seed=5"};
-  const Outcome o = run(tiny(folder / "cache-full", other), folder, 2000);
+  const Ended o = run(tiny(folder / "cache-full", other), folder, 2000);
   INFO(o.err);
   CHECK(o.code == 3);
-  CHECK(complete(folder.path));
+  CHECK(complete(folder.path()));
   CHECK(run(tiny(folder / "cache-full", other), folder).code == 0);
 }
 
 TEST_CASE("train: a token-level task is scored by labels and by whole sequences", "[run]") {
-  const Folder folder("tokens");
+  const Scratch folder("tokens");
   std::vector<std::string> arguments{"train",    "--task", "mqar",  "--attention", "linear",
                                      "--preset", "probe",  "--out", folder / "run"};
   for (const char* s : {"data.train=100", "data.val=20", "data.test=30", "train.steps=4",
                         "train.batch_size=8", "train.eval_every=4", "train.warmup_steps=1"}) {
     arguments.insert(arguments.end(), {"--set", s});
   }
-  const Outcome o = run(arguments, folder);
+  const Ended o = run(arguments, folder);
   INFO(o.err);
   REQUIRE(o.code == 0);
   const auto record = lra::results::from_json(
@@ -427,30 +395,30 @@ TEST_CASE("train: a token-level task is scored by labels and by whole sequences"
 }
 
 TEST_CASE("run: a suite goes on after a failed run and is continued", "[run]") {
-  const Folder folder("suite");
+  const Scratch folder("suite");
   std::ofstream(folder / "s.json") << R"({"schema": "lra-suite/1", "name": "s",
     "tasks": ["listops"], "attentions": ["linear", "softmax"], "preset": "tiny", "seeds": [1, 2],
     "settings": {"data.train": 100, "data.val": 10, "data.test": 10, "train.steps": 3,
                  "train.batch_size": 4, "task.min_tokens": 20, "task.max_tokens": 100}})";
   const std::vector<std::string> arguments{
       "run", folder / "s.json", "--out", folder / "results", "--measure-seconds", "0"};
-  const Outcome first = run(arguments, folder);
+  const Ended first = run(arguments, folder);
   INFO(first.err);
   REQUIRE(first.code == 0);
   CHECK_THAT(first.out, ContainsSubstring("Linear Trans."));
-  const Outcome second = run(arguments, folder);
+  const Ended second = run(arguments, folder);
   CHECK(second.code == 0);
   CHECK(second.out == first.out);
   std::ofstream(folder / "bad.json") << R"({"schema": "lra-suite/1", "tasks": ["listops"],
     "attentions": [{"nam": "linear"}]})";
-  const Outcome bad = run({"run", folder / "bad.json"}, folder);
+  const Ended bad = run({"run", folder / "bad.json"}, folder);
   CHECK(bad.code == 2);
   CHECK_THAT(bad.err, ContainsSubstring("/attentions/0"));
 }
 
 TEST_CASE("run: a suite that is killed at 20 moments ends with the leaderboard of an unbroken one",
           "[run]") {
-  const Folder folder("suite-kill");
+  const Scratch folder("suite-kill");
   std::ofstream(folder / "s.json") << R"({"schema": "lra-suite/1", "name": "s",
     "tasks": ["listops"], "attentions": ["linear", "cosformer"], "preset": "tiny", "seeds": [1, 2],
     "settings": {"data.train": 200, "data.val": 20, "data.test": 20, "train.steps": 30,
@@ -470,12 +438,12 @@ TEST_CASE("run: a suite that is killed at 20 moments ends with the leaderboard o
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
   }
-  const Outcome o = run(arguments("killed"), folder);
+  const Ended o = run(arguments("killed"), folder);
   INFO(o.err);
   REQUIRE(o.code == 0);
   std::size_t runs = 0;
-  for (const auto& entry : fs::directory_iterator(folder.path / "whole" / "runs")) {
-    const fs::path other = folder.path / "killed" / "runs" / entry.path().filename();
+  for (const auto& entry : fs::directory_iterator(folder.path() / "whole" / "runs")) {
+    const fs::path other = folder.path() / "killed" / "runs" / entry.path().filename();
     for (const char* file : {"model.safetensors", "metrics.jsonl"}) {
       CHECK(lra::read_file(entry.path() / file) == lra::read_file(other / file));
     }
@@ -490,7 +458,7 @@ TEST_CASE("run: a suite that is killed at 20 moments ends with the leaderboard o
 }
 
 TEST_CASE("run: a plan has estimates, events are lines of JSON", "[run]") {
-  const Folder folder("suite-lock");
+  const Scratch folder("suite-lock");
   std::ofstream(folder / "s.json") << R"({"schema": "lra-suite/1", "name": "s",
     "tasks": ["listops"], "attentions": ["linear"], "preset": "tiny",
     "settings": {"data.train": 100, "data.val": 10, "data.test": 10, "train.steps": 3,
@@ -504,7 +472,7 @@ TEST_CASE("run: a plan has estimates, events are lines of JSON", "[run]") {
                                            folder / "events",
                                            "--measure-seconds",
                                            "0.05"};
-  const Outcome plan = run({"run", folder / "s.json", "--dry-run"}, folder);
+  const Ended plan = run({"run", folder / "s.json", "--dry-run"}, folder);
   CHECK(plan.code == 0);
   CHECK_THAT(plan.out, ContainsSubstring("1 runs"));
   CHECK_THAT(plan.out, ContainsSubstring(" MB"));
@@ -564,18 +532,18 @@ void check_same_runs(const fs::path& one, const fs::path& two, std::size_t expec
 
 TEST_CASE("run: several runs at once give the bits of one after the other, measured by themselves",
           "[run]") {
-  const Folder folder("suite-threads");
+  const Scratch folder("suite-threads");
   write_suite(folder / "s.json", 20);
   for (const char* threads : {"1", "3"}) {
-    const Outcome o = run({"run", folder / "s.json", "--out", folder / threads, "--threads",
-                           threads, "--measure-seconds", "0.1"},
-                          folder);
+    const Ended o = run({"run", folder / "s.json", "--out", folder / threads, "--threads", threads,
+                         "--measure-seconds", "0.1"},
+                        folder);
     INFO(o.err);
     REQUIRE(o.code == 0);
     CHECK_THAT(o.err, ContainsSubstring("busy for"));
   }
   check_same_runs(folder / "1", folder / "3", 4);
-  for (const auto& entry : fs::directory_iterator(folder.path / "3" / "runs")) {
+  for (const auto& entry : fs::directory_iterator(folder.path() / "3" / "runs")) {
     const auto record = lra::results::from_json(lra::read_json(entry.path() / "result.json"), "");
     CHECK(record.speed.measured == "exclusive");
     REQUIRE(record.speed.train_step_ms);
@@ -591,13 +559,13 @@ TEST_CASE("run: several runs at once give the bits of one after the other, measu
 }
 
 TEST_CASE("run: unmeasured runs beside each other say that they shared the machine", "[run]") {
-  const Folder folder("suite-shared");
+  const Scratch folder("suite-shared");
   write_suite(folder / "s.json", 4);
   REQUIRE(run({"run", folder / "s.json", "--out", folder / "r", "--threads", "2",
                "--measure-seconds", "0"},
               folder)
               .code == 0);
-  for (const auto& entry : fs::directory_iterator(folder.path / "r" / "runs")) {
+  for (const auto& entry : fs::directory_iterator(folder.path() / "r" / "runs")) {
     const auto record = lra::results::from_json(lra::read_json(entry.path() / "result.json"), "");
     CHECK(record.speed.measured == "shared");
     CHECK_FALSE(record.memory.peak_rss_bytes);
@@ -605,7 +573,7 @@ TEST_CASE("run: unmeasured runs beside each other say that they shared the machi
 }
 
 TEST_CASE("run: SIGINT checkpoints every run that goes on, and the command continues", "[run]") {
-  const Folder folder("suite-stop");
+  const Scratch folder("suite-stop");
   write_suite(folder / "s.json", 40);
   const auto arguments = [&](const char* out) {
     return std::vector<std::string>{
@@ -616,8 +584,8 @@ TEST_CASE("run: SIGINT checkpoints every run that goes on, and the command conti
   const pid_t child = start(arguments("stopped"), folder);
   const auto begun = [&] {
     std::size_t count = 0;
-    if (!fs::exists(folder.path / "stopped" / "runs")) return count;
-    for (const auto& entry : fs::directory_iterator(folder.path / "stopped" / "runs")) {
+    if (!fs::exists(folder.path() / "stopped" / "runs")) return count;
+    for (const auto& entry : fs::directory_iterator(folder.path() / "stopped" / "runs")) {
       count += fs::exists(entry.path() / "metrics.jsonl") ? 1 : 0;
     }
     return count;
@@ -631,7 +599,7 @@ TEST_CASE("run: SIGINT checkpoints every run that goes on, and the command conti
   REQUIRE(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 130);
   std::size_t interrupted = 0;
-  for (const auto& entry : fs::directory_iterator(folder.path / "stopped" / "runs")) {
+  for (const auto& entry : fs::directory_iterator(folder.path() / "stopped" / "runs")) {
     if (!fs::exists(entry.path() / "result.json")) continue;
     if (lra::read_json(entry.path() / "result.json")["status"] != "interrupted") continue;
     CHECK(fs::exists(entry.path() / "checkpoint.safetensors"));
@@ -639,19 +607,19 @@ TEST_CASE("run: SIGINT checkpoints every run that goes on, and the command conti
   }
   CHECK(interrupted == 2);
   REQUIRE(run(arguments("stopped"), folder).code == 0);
-  check_same_runs(folder.path / "whole", folder.path / "stopped", 4);
+  check_same_runs(folder.path() / "whole", folder.path() / "stopped", 4);
 }
 
 TEST_CASE("run: what needs more memory than it may have is a record, the rest goes on", "[run]") {
-  const Folder folder("suite-memory");
+  const Scratch folder("suite-memory");
   write_suite(folder / "s.json", 4);
-  const Outcome o = run({"run", folder / "s.json", "--out", folder / "r", "--memory", "0.000001",
-                         "--measure-seconds", "0"},
-                        folder);
+  const Ended o = run({"run", folder / "s.json", "--out", folder / "r", "--memory", "0.000001",
+                       "--measure-seconds", "0"},
+                      folder);
   INFO(o.err);
   CHECK(o.code == 1);
   CHECK_THAT(o.err, ContainsSubstring("--memory"));
-  for (const auto& entry : fs::directory_iterator(folder.path / "r" / "runs")) {
+  for (const auto& entry : fs::directory_iterator(folder.path() / "r" / "runs")) {
     const auto record = lra::read_json(entry.path() / "result.json");
     CHECK(record.at("status") == "failed");
     CHECK_THAT(record.at("failure").get<std::string>(), ContainsSubstring("memory"));
@@ -660,7 +628,7 @@ TEST_CASE("run: what needs more memory than it may have is a record, the rest go
 
 TEST_CASE("run: a bench suite is measured in turns, continued, and told relative to softmax",
           "[run]") {
-  const Folder folder("suite-bench");
+  const Scratch folder("suite-bench");
   const auto suite = [&](const char* lengths) {
     std::ofstream(folder / "b.json") << fmt::format(
         R"({{"schema": "lra-suite/1", "name": "b", "attentions": ["softmax", "linear"],
@@ -670,10 +638,10 @@ TEST_CASE("run: a bench suite is measured in turns, continued, and told relative
   const std::vector<std::string> arguments{"run", folder / "b.json", "--out", folder / "r"};
   suite("64");
   REQUIRE(run(arguments, folder).code == 0);
-  const fs::path file = folder.path / "r" / "bench-linear_transformer-train.json";
+  const fs::path file = folder.path() / "r" / "bench-linear_transformer-train.json";
   const auto before = lra::read_json(file);
   suite("64, 128");
-  const Outcome o = run(arguments, folder);
+  const Ended o = run(arguments, folder);
   INFO(o.err);
   REQUIRE(o.code == 0);
   const auto after = lra::read_json(file);
@@ -683,10 +651,10 @@ TEST_CASE("run: a bench suite is measured in turns, continued, and told relative
   CHECK(after.at("measured") == "exclusive");
   CHECK_THAT(o.out, ContainsSubstring("Inference"));
   CHECK_THAT(o.out, ContainsSubstring("(1.00x)"));
-  CHECK(fs::exists(folder.path / "r" / "report.html"));
+  CHECK(fs::exists(folder.path() / "r" / "report.html"));
   // The plan tries short sequences alone: here 2^20 tokens of softmax would take minutes.
   suite("64, 1048576");
-  const Outcome plan = run({"run", folder / "b.json", "--dry-run"}, folder);
+  const Ended plan = run({"run", folder / "b.json", "--dry-run"}, folder);
   CHECK(plan.code == 0);
   CHECK_THAT(plan.out, ContainsSubstring("softmax train") && ContainsSubstring("2 lengths") &&
                            ContainsSubstring(" days"));

@@ -1,11 +1,8 @@
 // From a suite of one's own to its table, leaderboard and report, through the program.
 
 #include <fmt/format.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -13,6 +10,7 @@
 #include "engine/base/file.h"
 #include "results/record/answers.h"
 #include "tests/catch.h"
+#include "tests/process.h"
 
 using lra::testing::ContainsSubstring;
 using nlohmann::json;
@@ -20,30 +18,18 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Scratch {
-  Scratch() { fs::create_directories(path); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { fs::remove_all(path); }
-  fs::path path = fs::temp_directory_path() / fmt::format("lra-tables-{}", ::getpid());
+struct Scratch : lra::testing::Scratch {
+  Scratch() : lra::testing::Scratch("tables") {}
 
   // stdout of `lra ARGUMENTS`; its exit code must be the expected one.
   [[nodiscard]] std::string lra(const std::string& arguments, int code = 0) const {
-    const std::string command =
-        fmt::format("cd '{}' && unset LRA_DATA && XDG_CACHE_HOME='{}' '{}' {} 2>stderr",
-                    path.string(), (path / "cache").string(), LRA_PROGRAM, arguments);
-    std::FILE* pipe = ::popen(command.c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    std::string out;
-    for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) out += static_cast<char>(c);
-    const int status = ::pclose(pipe);
+    const lra::testing::Ended ended = lra::testing::run_line(arguments, *this);
     INFO(arguments);
-    INFO(stderr_text());
-    CHECK(WIFEXITED(status));
-    CHECK(WEXITSTATUS(status) == code);
-    return out;
+    INFO(ended.err);
+    CHECK(ended.code == code);
+    return ended.out;
   }
-  [[nodiscard]] std::string stderr_text() const { return lra::read_file(path / "stderr"); }
+  [[nodiscard]] std::string stderr_text() const { return lra::read_file(path() / "err"); }
 
   void write_suite(int steps) const {
     const json suite = {{"schema", "lra-suite/1"},
@@ -60,7 +46,7 @@ struct Scratch {
                           {"data.val", 8},
                           {"data.test", 8},
                           {"diagnostics.samples", 0}}}};
-    lra::write_file_atomic(path / "s.json", suite.dump());
+    lra::write_file_atomic(path() / "s.json", suite.dump());
   }
 };
 
@@ -72,7 +58,7 @@ TEST_CASE("tables: a suite of one's own has a row an attention and a column a ta
   scratch.write_suite(2);
   const std::string printed = scratch.lra(run);
   CHECK_THAT(printed, ContainsSubstring("leaderboard.json"));
-  const json board = lra::read_json(scratch.path / "r" / "leaderboard.json");
+  const json board = lra::read_json(scratch.path() / "r" / "leaderboard.json");
   CHECK(board.at("schema") == "lra-leaderboard/2");
   REQUIRE(board.at("entries").size() == 2);
   REQUIRE(board.at("columns").size() == 2);
@@ -88,13 +74,13 @@ TEST_CASE("tables: a suite of one's own has a row an attention and a column a ta
 
   // The same from the records, wherever they lie.
   CHECK(json::parse(scratch.lra("table r --format leaderboard")) == board);
-  fs::copy(scratch.path / "r", scratch.path / "elsewhere", fs::copy_options::recursive);
+  fs::copy(scratch.path() / "r", scratch.path() / "elsewhere", fs::copy_options::recursive);
   for (const char* format : {"md", "text", "csv", "tex", "html", "json", "leaderboard"}) {
     CHECK(scratch.lra(fmt::format("table r --format {}", format)) ==
           scratch.lra(fmt::format("table elsewhere --format {}", format)));
   }
   // Piped, the default is Markdown, which `lra run` wrote too.
-  CHECK(scratch.lra("table r") == lra::read_file(scratch.path / "r" / "table.md"));
+  CHECK(scratch.lra("table r") == lra::read_file(scratch.path() / "r" / "table.md"));
   CHECK_THAT(scratch.lra("table r --format csv"), ContainsSubstring(id));
   const std::string linear = scratch.lra("table r --attention linear --baseline softmax");
   CHECK_THAT(linear, ContainsSubstring("Linear") && !ContainsSubstring("| Transformer |"));
@@ -105,19 +91,19 @@ TEST_CASE("tables: a suite of one's own has a row an attention and a column a ta
   // After a change of the suite its earlier runs are left out, unless they are asked for.
   scratch.write_suite(3);
   static_cast<void>(scratch.lra(run));
-  const json changed = lra::read_json(scratch.path / "r" / "leaderboard.json");
+  const json changed = lra::read_json(scratch.path() / "r" / "leaderboard.json");
   CHECK(changed.at("entries").size() == 2);
   CHECK(json::parse(scratch.lra("table r --format leaderboard")) == changed);
   CHECK_THAT(scratch.stderr_text(), ContainsSubstring("4 runs of earlier versions"));
   CHECK(json::parse(scratch.lra("table r --all --format leaderboard")).at("entries").size() == 4);
-  const std::string page = lra::read_file(scratch.path / "r" / "report.html");
+  const std::string page = lra::read_file(scratch.path() / "r" / "report.html");
   CHECK_THAT(page, ContainsSubstring("<h1>Suite mine</h1>") &&
                        ContainsSubstring("A suite of one's own") &&
                        ContainsSubstring("4 completed runs") &&
                        ContainsSubstring("4 runs of earlier versions"));
   CHECK_THAT(page, !ContainsSubstring("run-" + id));
   static_cast<void>(scratch.lra("report r --all --out all.html"));
-  CHECK_THAT(lra::read_file(scratch.path / "all.html"),
+  CHECK_THAT(lra::read_file(scratch.path() / "all.html"),
              ContainsSubstring("run-" + id) && ContainsSubstring("8 completed runs"));
 }
 
@@ -128,7 +114,7 @@ TEST_CASE("tables: a record holds which test examples were answered right", "[ru
       "--set train.batch_size=4 --set data.train=16 --set data.val=8 --set data.test=9 "
       "--set task.min_tokens=20 --set task.max_tokens=60 --set task.max_length=60 "
       "--set diagnostics.samples=0"));
-  const json accuracy = lra::read_json(scratch.path / "r" / "result.json").at("accuracy");
+  const json accuracy = lra::read_json(scratch.path() / "r" / "result.json").at("accuracy");
   const auto right = lra::results::decode_answers(accuracy.at("test_right").get<std::string>(), 9);
   REQUIRE(right);
   CHECK(static_cast<double>(std::count(right->begin(), right->end(), true)) / 9 ==
