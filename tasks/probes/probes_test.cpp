@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -148,6 +149,86 @@ TEST_CASE("needle: one needle has the key, its value is the label, places are un
   CHECK_THROWS_AS(create_task("needle", {{"length", 40}, {"distractors", 9}})->open({}), Error);
 }
 
+TEST_CASE("parity: the label is the count of ones so far, bits are fair", "[unit]") {
+  int ones = 0;
+  for (const auto& e : drawn("parity", {{"length", 50}}, 200)) {
+    REQUIRE(e.tokens.size() == 50);
+    int seen = 0;
+    for (std::size_t p = 0; p < e.tokens.size(); ++p) {
+      REQUIRE((e.tokens[p] == 1 || e.tokens[p] == 2));
+      seen += e.tokens[p] == 2 ? 1 : 0;
+      CHECK(e.labels[p] == (seen % 2 == 1 ? 2 : 1));
+    }
+    ones += seen;
+  }
+  CHECK(std::abs(ones - 5000) < 250);  // five standard deviations of 10,000 bits
+  const auto last = drawn("parity", {{"length", 9}, {"every_position", false}}, 1).front();
+  CHECK(std::count(last.labels.begin(), last.labels.end(), probes::kNoLabel) == 8);
+  CHECK(last.labels.back() == 1 + std::count(last.tokens.begin(), last.tokens.end(), 2) % 2);
+}
+
+TEST_CASE("modular: sums of summands, and of steps forth and back", "[unit]") {
+  for (const bool steps : {false, true}) {
+    std::set<Token> tokens;
+    for (const auto& e : drawn("modular", {{"modulus", 7}, {"steps", steps}}, 50)) {
+      int sum = 0;
+      for (std::size_t p = 0; p < e.tokens.size(); ++p) {
+        const int element = e.tokens[p] - 1;
+        sum += steps && element == 2 ? -1 : element;
+        CHECK(e.labels[p] == 1 + (sum % 7 + 7) % 7);
+        tokens.insert(e.tokens[p]);
+      }
+    }
+    CHECK(tokens.size() == (steps ? 3 : 7));
+  }
+  CHECK_THROWS_AS(create_task("modular", {{"modulus", 2}, {"steps", true}})->find({}), Error);
+}
+
+// Against products of permutation matrices; permutations are found by counting through all tuples.
+TEST_CASE("s5 words: the labels are the products so far", "[unit]") {
+  using Matrix = std::array<std::array<int, 5>, 5>;  // [to][from]
+  std::vector<Matrix> all;
+  std::vector<std::size_t> swaps;
+  for (int code = 0; code < 5 * 5 * 5 * 5 * 5; ++code) {
+    Matrix m{};
+    std::set<int> images;
+    int fixed = 0;
+    for (int i = 4, rest = code; i >= 0; --i, rest /= 5) {
+      const int image = rest % 5;
+      images.insert(image);
+      fixed += image == i ? 1 : 0;
+      m[static_cast<std::size_t>(image)][static_cast<std::size_t>(i)] = 1;
+    }
+    if (images.size() != 5) continue;
+    if (fixed >= 3) swaps.push_back(all.size());
+    all.push_back(m);
+  }
+  REQUIRE(all.size() == 120);
+  REQUIRE(swaps.size() == 11);
+  const auto times = [](const Matrix& a, const Matrix& b) {
+    Matrix c{};
+    for (std::size_t i = 0; i < 5; ++i) {
+      for (std::size_t j = 0; j < 5; ++j) {
+        for (std::size_t k = 0; k < 5; ++k) c[i][j] += a[i][k] * b[k][j];
+      }
+    }
+    return c;
+  };
+  for (const bool only_swaps : {false, true}) {
+    std::set<Token> tokens;
+    for (const auto& e : drawn("s5_words", {{"length", 40}, {"swaps", only_swaps}}, 40)) {
+      Matrix state = all.front();
+      for (std::size_t p = 0; p < e.tokens.size(); ++p) {
+        const std::size_t element = e.tokens[p] - std::size_t{1};
+        state = times(all[only_swaps ? swaps.at(element) : element], state);
+        CHECK(all.at(static_cast<std::size_t>(e.labels[p] - 1)) == state);
+        tokens.insert(e.tokens[p]);
+      }
+    }
+    CHECK(tokens.size() == (only_swaps ? 11 : 120));
+  }
+}
+
 TEST_CASE("probe tasks: the solution holds for every form of a task", "[unit]") {
   const std::vector<std::pair<const char*, json>> forms{
       {"mqar", {{"passes", 3}, {"vocabulary", 256}}},
@@ -155,7 +236,10 @@ TEST_CASE("probe tasks: the solution holds for every form of a task", "[unit]") 
       {"induction", {{"alphabet", 2}, {"length", 20}}},
       {"needle", {{"length", 200}, {"distractors", 20}}},
       {"selective_copy", {{"noise", 50}, {"memory", 5}, {"reverse", true}}},
-      {"selective_copy", {{"noise", 50}, {"selective", false}}}};
+      {"selective_copy", {{"noise", 50}, {"selective", false}}},
+      {"parity", {{"every_position", false}}},
+      {"modular", {{"modulus", 3}, {"steps", true}}},
+      {"s5_words", {{"swaps", true}}}};
   for (const auto& [name, options] : forms) {
     INFO(name << " " << options.dump());
     const TempFolder cache;
@@ -167,7 +251,7 @@ TEST_CASE("probe tasks: the solution holds for every form of a task", "[unit]") 
     // A text in which the rule finds nothing has no answer.
     const std::vector<Token> nothing(300, Token{1});
     const auto& probe = dynamic_cast<const probes::ProbeTask&>(*task);
-    if (std::string(name) != "mqar" && std::string(name) != "induction") {
+    if (std::string(name) == "needle" || std::string(name) == "selective_copy") {
       CHECK(probe.solve(nothing, 299) == probes::kNoLabel);
     }
   }
@@ -175,7 +259,8 @@ TEST_CASE("probe tasks: the solution holds for every form of a task", "[unit]") 
 
 TEST_CASE("probe tasks: examples do not depend on how many are asked for, splits share none",
           "[unit]") {
-  for (const char* name : {"mqar", "induction", "selective_copy", "needle"}) {
+  for (const char* name :
+       {"mqar", "induction", "selective_copy", "needle", "parity", "modular", "s5_words"}) {
     INFO(name);
     const TempFolder cache;
     const auto task = create_task(name, nullptr);
