@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 // Bumped whenever a predictor of any task says something else on the same data.
-constexpr int kShortcutsVersion = 1;
+constexpr int kShortcutsVersion = 2;
 
 using LabelCounts = std::map<std::int32_t, std::int64_t>;
 

@@ -3,7 +3,6 @@
 #include <oneapi/tbb/parallel_for.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numeric>
 #include <utility>
@@ -14,43 +13,65 @@
 namespace lra::tasks::baselines {
 namespace {
 
-// Features are cut into so many ranges, whose weights are stepped independently of one another: a
-// weight sees the examples of a batch in their order, whichever thread takes its range.
-constexpr std::size_t kParts = 16;
+// Features are cut into at least so many ranges, whose weights are stepped independently of one
+// another: a weight sees the examples of a batch in their order, whichever thread takes its range.
+constexpr std::size_t kLeastParts = 16;
+// Of one output, a range's numbers stay in a core's cache meanwhile (192 kB); two bytes name a
+// feature.
+constexpr std::size_t kMostPerPart = std::size_t{1} << 14U;
+
+constexpr std::uint8_t kMarks = 255;  // batches until the marks begin anew
 
 }  // namespace
 
-// An example of a batch, its features ordered by part.
-struct LogisticRegression::Member {
-  Row row, drawn;
-  std::array<std::size_t, kParts + 1> starts{};  // of each part in the row
-  std::vector<float> error;                      // [outputs] derivative of the loss by the scores
+// The features of an example that are not 0, ordered by part.
+struct LogisticRegression::PartedRow {
+  std::vector<std::uint32_t> starts;  // [parts + 1] of each part in `offset`
+  std::vector<std::uint16_t> offset;  // of the feature in its part
+  std::vector<float> value;           // as many; empty if all are `equal`
+  float equal = 0;
 
-  // Fills row from drawn, in the order of the parts.
-  void order(std::size_t features) {
-    const auto part_of = [features](std::uint32_t index) {
-      return static_cast<std::size_t>(std::uint64_t{index} * kParts / features);
-    };
-    starts.fill(0);
-    for (const std::uint32_t index : drawn.index) ++starts[part_of(index) + 1];
+  [[nodiscard]] float value_of(std::size_t i) const { return value.empty() ? equal : value[i]; }
+
+  void assign(const Row& row, std::size_t parts, std::size_t part_size) {
+    starts.assign(parts + 1, 0);
+    bool all_equal = true;
+    for (std::size_t i = 0; i < row.index.size(); ++i) {
+      if (row.value[i] == 0) continue;
+      ++starts[row.index[i] / part_size + 1];
+      if (starts[0]++ == 0) equal = row.value[i];
+      all_equal = all_equal && row.value[i] == equal;
+    }
+    starts[0] = 0;
     std::partial_sum(starts.begin(), starts.end(), starts.begin());
-    auto next = starts;
-    row.index.resize(drawn.index.size());
-    row.value.resize(drawn.index.size());
-    for (std::size_t i = 0; i < drawn.index.size(); ++i) {
-      const std::size_t to = next[part_of(drawn.index[i])]++;
-      row.index[to] = drawn.index[i];
-      row.value[to] = drawn.value[i];
+    std::vector<std::uint32_t> next(starts.begin(), starts.end() - 1);
+    offset.resize(starts.back());
+    value.resize(all_equal ? 0 : starts.back());
+    for (std::size_t i = 0; i < row.index.size(); ++i) {
+      if (row.value[i] == 0) continue;
+      const std::uint32_t to = next[row.index[i] / part_size]++;
+      offset[to] = static_cast<std::uint16_t>(row.index[i] % part_size);
+      if (!all_equal) value[to] = row.value[i];
     }
   }
+};
+
+struct LogisticRegression::Batch {
+  std::vector<std::size_t> examples;   // their numbers
+  std::vector<const PartedRow*> rows;  // as many
+  std::vector<PartedRow> own;          // what `rows` point to where rows are not kept
+  std::vector<float> partial;          // [parts, examples, outputs] scores by one part's features
+  std::vector<float> error;            // [examples, outputs] derivative of the loss by the scores
+  std::uint8_t mark = 0;               // of its features in touched_
 };
 
 LogisticRegression::LogisticRegression(std::size_t features, std::size_t classes)
     : features_(features),
       outputs_(classes == 2 ? 1 : classes),
-      weights_((features + 1) * outputs_),
-      gradients_(weights_.size()),
-      squares_(weights_.size()) {
+      parts_(std::max(kLeastParts, (features + kMostPerPart - 1) / kMostPerPart)),
+      part_size_((features + parts_ - 1) / parts_),
+      numbers_((features + 1) * 3 * outputs_),
+      touched_(features + 1) {
   if (features == 0 || classes < 2) {
     fail(ErrorKind::config,
          "tasks/baselines: logistic regression; got {} features and {} classes, expected at least "
@@ -60,74 +81,103 @@ LogisticRegression::LogisticRegression(std::size_t features, std::size_t classes
 }
 
 void LogisticRegression::forward(const Row& row, std::span<float> score) const {
-  std::copy_n(&weights_[features_ * outputs_], outputs_, score.begin());
-  if (outputs_ == 1) {
-    float sum = score[0];
-    for (std::size_t i = 0; i < row.index.size(); ++i) sum += row.value[i] * weights_[row.index[i]];
-    score[0] = sum;
-    return;
-  }
+  std::copy_n(weights(features_), outputs_, score.begin());
   for (std::size_t i = 0; i < row.index.size(); ++i) {
-    const float* weight = &weights_[row.index[i] * outputs_];
+    const float* weight = weights(row.index[i]);
     const float value = row.value[i];
     for (std::size_t k = 0; k < outputs_; ++k) score[k] += value * weight[k];
   }
 }
 
-void LogisticRegression::take_error(Member& member, std::int32_t label) const {
-  auto& error = member.error;
-  error.resize(outputs_);
-  forward(member.row, error);
-  if (outputs_ == 1) {
-    error[0] = 1 / (1 + std::exp(-error[0])) - static_cast<float>(label);
-    return;
+void LogisticRegression::partial_scores(Batch& batch, std::size_t part) const {
+  const std::size_t size = batch.examples.size();
+  for (std::size_t m = 0; m < size; ++m) {
+    const PartedRow& row = *batch.rows[m];
+    float* score = &batch.partial[(part * size + m) * outputs_];
+    std::fill_n(score, outputs_, 0.0F);
+    for (std::size_t i = row.starts[part]; i < row.starts[part + 1]; ++i) {
+      const float* weight = weights(part * part_size_ + row.offset[i]);
+      const float value = row.value_of(i);
+      for (std::size_t k = 0; k < outputs_; ++k) score[k] += value * weight[k];
+    }
   }
-  const float largest = *std::max_element(error.begin(), error.end());
-  float sum = 0;
-  for (float& e : error) sum += e = std::exp(e - largest);
-  for (float& e : error) e /= sum;
-  error[static_cast<std::size_t>(label)] -= 1;
 }
 
-void LogisticRegression::step(std::span<const Member> batch, std::size_t part, float rate,
-                              float penalty) {
+void LogisticRegression::take_errors(Batch& batch, std::span<const std::int32_t> labels) const {
+  const std::size_t size = batch.examples.size();
+  for (std::size_t m = 0; m < size; ++m) {
+    const std::span<float> error(&batch.error[m * outputs_], outputs_);
+    std::copy_n(weights(features_), outputs_, error.begin());
+    for (std::size_t part = 0; part < parts_; ++part) {
+      const float* partial = &batch.partial[(part * size + m) * outputs_];
+      for (std::size_t k = 0; k < outputs_; ++k) error[k] += partial[k];
+    }
+    const std::int32_t label = labels[batch.examples[m]];
+    if (outputs_ == 1) {
+      error[0] = 1 / (1 + std::exp(-error[0])) - static_cast<float>(label);
+      continue;
+    }
+    const float largest = *std::max_element(error.begin(), error.end());
+    float sum = 0;
+    for (float& e : error) sum += e = std::exp(e - largest);
+    for (float& e : error) e /= sum;
+    error[static_cast<std::size_t>(label)] -= 1;
+  }
+}
+
+void LogisticRegression::update(std::size_t feature, float rate, float penalty) {
   constexpr float kTiny = 1e-8F;
-  const auto update = [&](std::size_t feature) {
-    for (std::size_t at = feature * outputs_; at < (feature + 1) * outputs_; ++at) {
-      if (gradients_[at] == 0) continue;
-      const float gradient = gradients_[at] + penalty * weights_[at];
-      gradients_[at] = 0;
-      squares_[at] += gradient * gradient;
-      weights_[at] -= rate * gradient / (std::sqrt(squares_[at]) + kTiny);
-    }
-  };
-  for (const Member& member : batch) {
-    for (std::size_t i = member.starts[part]; i < member.starts[part + 1]; ++i) {
-      float* gradient = &gradients_[member.row.index[i] * outputs_];
-      const float value = member.row.value[i];
-      for (std::size_t k = 0; k < outputs_; ++k) gradient[k] += value * member.error[k];
+  float* weight = numbers(feature);
+  float* gradients = weight + outputs_;
+  float* squares = gradients + outputs_;
+  for (std::size_t k = 0; k < outputs_; ++k) {
+    const float gradient = gradients[k] + penalty * weight[k];
+    gradients[k] = 0;
+    squares[k] += gradient * gradient;
+    weight[k] -= rate * gradient / (std::sqrt(squares[k]) + kTiny);
+  }
+}
+
+void LogisticRegression::step(const Batch& batch, std::size_t part, float rate, float penalty) {
+  thread_local std::vector<std::uint32_t> features;  // of the batch in this part, each once
+  features.clear();
+  for (std::size_t m = 0; m < batch.examples.size(); ++m) {
+    const PartedRow& row = *batch.rows[m];
+    const float* error = &batch.error[m * outputs_];
+    for (std::size_t i = row.starts[part]; i < row.starts[part + 1]; ++i) {
+      const std::size_t feature = part * part_size_ + row.offset[i];
+      if (touched_[feature] != batch.mark) {
+        touched_[feature] = batch.mark;
+        features.push_back(static_cast<std::uint32_t>(feature));
+      }
+      float* gradient = numbers(feature) + outputs_;
+      const float value = row.value_of(i);
+      for (std::size_t k = 0; k < outputs_; ++k) gradient[k] += value * error[k];
     }
   }
-  for (const Member& member : batch) {
-    for (std::size_t i = member.starts[part]; i < member.starts[part + 1]; ++i) {
-      update(member.row.index[i]);
-    }
+  for (const std::uint32_t feature : features) update(feature, rate, penalty);
+  if (part + 1 < parts_) return;
+  float* gradient = numbers(features_) + outputs_;
+  for (std::size_t m = 0; m < batch.examples.size(); ++m) {
+    for (std::size_t k = 0; k < outputs_; ++k) gradient[k] += batch.error[m * outputs_ + k];
   }
-  if (part + 1 < kParts) return;
-  for (const Member& member : batch) {
-    for (std::size_t k = 0; k < outputs_; ++k) {
-      gradients_[features_ * outputs_ + k] += member.error[k];
-    }
-  }
-  update(features_);
+  update(features_, rate, penalty);
 }
 
 void LogisticRegression::fit(const Rows& rows, std::span<const std::int32_t> labels,
                              const LogisticOptions& options) {
-  std::fill(weights_.begin(), weights_.end(), 0.0F);
-  std::fill(squares_.begin(), squares_.end(), 0.0F);
+  std::fill(numbers_.begin(), numbers_.end(), 0.0F);
+  std::fill(touched_.begin(), touched_.end(), std::uint8_t{0});
+  const auto fetch = [&](std::size_t example, PartedRow& row) {
+    thread_local Row drawn;
+    rows(example, drawn);
+    row.assign(drawn, parts_, part_size_);
+  };
+  std::vector<PartedRow> kept(options.keep ? labels.size() : 0);
+  oneapi::tbb::parallel_for(std::size_t{0}, kept.size(), [&](std::size_t i) { fetch(i, kept[i]); });
   std::vector<std::size_t> order(labels.size());
-  std::vector<Member> members(std::min(options.batch, labels.size()));
+  Batch batch;
+  if (!options.keep) batch.own.resize(std::min(options.batch, labels.size()));
   const std::size_t total = labels.size() * static_cast<std::size_t>(options.epochs);
   std::size_t done = 0;
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
@@ -139,15 +189,30 @@ void LogisticRegression::fit(const Rows& rows, std::span<const std::int32_t> lab
     }
     for (std::size_t first = 0; first < order.size(); first += options.batch) {
       const std::size_t size = std::min(options.batch, order.size() - first);
-      oneapi::tbb::parallel_for(std::size_t{0}, size, [&](std::size_t m) {
-        rows(order[first + m], members[m].drawn);
-        members[m].order(features_);
-        take_error(members[m], labels[order[first + m]]);
-      });
+      batch.examples.assign(&order[first], &order[first] + size);
+      batch.rows.resize(size);
+      batch.partial.resize(parts_ * size * outputs_);
+      batch.error.resize(size * outputs_);
+      if (batch.mark == kMarks) {
+        std::fill(touched_.begin(), touched_.end(), std::uint8_t{0});
+        batch.mark = 0;
+      }
+      ++batch.mark;
+      for (std::size_t m = 0; m < size && options.keep; ++m) {
+        batch.rows[m] = &kept[batch.examples[m]];
+      }
+      if (!options.keep) {
+        oneapi::tbb::parallel_for(std::size_t{0}, size, [&](std::size_t m) {
+          fetch(batch.examples[m], batch.own[m]);
+          batch.rows[m] = &batch.own[m];
+        });
+      }
+      oneapi::tbb::parallel_for(std::size_t{0}, parts_,
+                                [&](std::size_t part) { partial_scores(batch, part); });
+      take_errors(batch, labels);
       const float left = 1 - static_cast<float>(done) / static_cast<float>(total);
       const float penalty = options.penalty * static_cast<float>(size);
-      const std::span<const Member> batch(members.data(), size);
-      oneapi::tbb::parallel_for(std::size_t{0}, kParts, [&](std::size_t part) {
+      oneapi::tbb::parallel_for(std::size_t{0}, parts_, [&](std::size_t part) {
         step(batch, part, options.rate * left, penalty);
       });
       done += size;

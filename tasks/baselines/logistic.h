@@ -26,6 +26,9 @@ struct LogisticOptions {
   float penalty = 0;       // times half the squared weights, added per example; only of weights
                            // whose features occur in the batch
   std::uint64_t seed = 0;  // of the orders
+  // Asks for each row once and keeps all of them, at 2 bytes per feature where a row's values are
+  // equal, else 6; otherwise rows are asked for in every epoch.
+  bool keep = false;
 };
 
 class LogisticRegression {
@@ -40,14 +43,27 @@ class LogisticRegression {
   [[nodiscard]] std::vector<float> scores(const Row& row) const;
 
  private:
-  struct Member;  // of a batch
+  struct PartedRow;
+  struct Batch;
   void forward(const Row& row, std::span<float> score) const;
-  void take_error(Member& member, std::int32_t label) const;
-  void step(std::span<const Member> batch, std::size_t part, float rate, float penalty);
+  void partial_scores(Batch& batch, std::size_t part) const;
+  void take_errors(Batch& batch, std::span<const std::int32_t> labels) const;
+  void step(const Batch& batch, std::size_t part, float rate, float penalty);
+  void update(std::size_t feature, float rate, float penalty);
+
+  // One feature's numbers lie side by side: its weights, the gradients of a batch, the sums of
+  // squared gradients.
+  [[nodiscard]] float* numbers(std::size_t feature) { return &numbers_[feature * 3 * outputs_]; }
+  [[nodiscard]] const float* weights(std::size_t feature) const {
+    return &numbers_[feature * 3 * outputs_];
+  }
 
   std::size_t features_;
-  std::size_t outputs_;  // 1 for two classes, else the number of classes
-  std::vector<float> weights_, gradients_, squares_;  // [features + 1, outputs], the bias last
+  std::size_t outputs_;                // 1 for two classes, else the number of classes
+  std::size_t parts_;                  // ranges of features, stepped independently of one another
+  std::size_t part_size_;              // features of a part, at most 2^14
+  std::vector<float> numbers_;         // [features + 1, 3, outputs], the bias last
+  std::vector<std::uint8_t> touched_;  // [features] mark of the last batch that has the feature
 };
 
 }  // namespace lra::tasks::baselines

@@ -23,8 +23,8 @@ Ngrams::Ngrams(const NgramOptions& options)
     : options_(options), seen_(std::size_t{1} << options.bits) {}
 
 std::span<const std::uint32_t> Ngrams::present(std::span<const Token> tokens) {
-  if (text_ == std::numeric_limits<std::uint32_t>::max()) {
-    std::fill(seen_.begin(), seen_.end(), 0U);
+  if (text_ == std::numeric_limits<std::uint8_t>::max()) {
+    std::fill(seen_.begin(), seen_.end(), std::uint8_t{0});
     text_ = 0;
   }
   ++text_;

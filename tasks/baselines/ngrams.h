@@ -28,8 +28,8 @@ class Ngrams {
 
  private:
   NgramOptions options_;
-  std::vector<std::uint32_t> seen_;  // [2^bits] number of the last text that had the feature
-  std::uint32_t text_ = 0;
+  std::vector<std::uint8_t> seen_;  // [2^bits] mark of the last text that had the feature
+  std::uint8_t text_ = 0;           // its mark
   std::vector<std::uint32_t> features_;
 };
 

@@ -76,7 +76,7 @@ std::vector<Predictor> predictors() {
       true};
   regression.answer = [](const TaskData& data) {
     return answers<baselines::LogisticRegression>(
-        data, baselines::LogisticOptions{.epochs = 5, .batch = 32, .rate = 0.2F});
+        data, baselines::LogisticOptions{.epochs = 5, .batch = 32, .rate = 0.2F, .keep = true});
   };
   all.push_back(std::move(regression));
   return all;
