@@ -107,6 +107,7 @@ int parse_and_act(int argc, char** argv) {
   add_data(app, action);
   add_train(app, action);
   add_run(app, action);
+  add_tune(app, action);
   add_bench(app, action);
   add_table(app, action);
   add_report(app, action);

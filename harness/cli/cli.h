@@ -31,6 +31,7 @@ void add_report(CLI::App& app, Action& action);
 void add_new(CLI::App& app, Action& action);
 void add_study(CLI::App& app, Action& action);
 void add_table(CLI::App& app, Action& action);
+void add_tune(CLI::App& app, Action& action);
 
 // Task options of `--set task.NAME=VALUE` or `--set NAME=VALUE`. Throws Error(usage).
 [[nodiscard]] nlohmann::json task_settings(const std::vector<std::string>& settings);

@@ -132,7 +132,7 @@ void add_train(CLI::App& app, Action& action) {
       ->add_option(
           "--set", a->request.settings,
           "setting to change: model.*, train.*, task.*, attention.*, data.{seed,train,val,test}, "
-          "diagnostics.{every,samples,rows,share}, lanes (repeatable)")
+          "diagnostics.{every,samples,rows,share}, lanes, evaluate=validation (repeatable)")
       ->type_name("KEY=VALUE");
   command->add_option("--checkpoint-seconds", a->checkpoint_seconds, "seconds between checkpoints")
       ->check(CLI::NonNegativeNumber)

@@ -32,6 +32,7 @@ void fill_identity(Record& record, const RunSpec& spec) {
   record.attention.name = spec.attention;
   record.attention.label = attention::registry().at(spec.attention).traits.label;
   record.attention.options = {spec.attention_options.dump()};
+  if (spec.validation_only) record.evaluated = "validation";
   record.preset = spec.preset;
   record.protocol = spec.protocol;
   record.deviations = spec.deviations;

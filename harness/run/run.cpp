@@ -131,6 +131,10 @@ void Run::prepare(tasks::TaskData data) {
     require_whole_batch(protocol_, split, static_cast<std::int64_t>(data.split(split).size()),
                         spec_.train.batch_size);
   }
+  if (spec_.validation_only && data.split(tasks::Split::val).size() == 0) {
+    fail(ErrorKind::data, "{}: got no validation split, which evaluate=validation needs",
+         spec_.task);
+  }
   training_.emplace(spec_, std::move(data), workers_);
   state_.lanes = static_cast<std::int64_t>(training_->lanes.size());
   const std::int64_t sequences = spec_.train.steps * spec_.train.batch_size;
@@ -323,7 +327,7 @@ void Run::final_evaluation() {
   }
   for (const tasks::Split split : tasks::kSplits) {
     const auto& data = training_->data.split(split);
-    if (data.size() == 0) continue;
+    if (data.size() == 0 || (spec_.validation_only && split != tasks::Split::val)) continue;
     // The training split is measured on as many examples as the test split has; the others on all
     // that the protocol counts.
     auto indices = sample_of(data.size(), 0, kEvaluation);
@@ -396,7 +400,9 @@ results::Record Run::execute() {
       final_evaluation();
       save_model();
       record = make_record(inputs, results::Status::completed, "");
-      add_baselines(record, fit_shortcuts(), state_.evaluations[2]);
+      if (!spec_.validation_only) {
+        add_baselines(record, fit_shortcuts(), state_.evaluations[2]);
+      }
     }
   } catch (const Interrupted&) {
     interrupt();
@@ -405,6 +411,7 @@ results::Record Run::execute() {
     record = make_record(inputs, results::Status::diverged, error.what());
   }
   if (options_.measurement != nullptr) options_.measurement->fill(record);
+  if (options_.search != nullptr) record.search = *options_.search;
   write_json(file("result.json"), results::to_json(record));
   if (record.status != results::Status::interrupted) {
     std::error_code code;  // a checkpoint that stays is passed over

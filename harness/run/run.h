@@ -44,6 +44,7 @@ struct RunOptions {
   bool shared = false;                          // other runs go on beside this one
   // Speed and memory for the record, measured apart; null: what the run measures of itself.
   const Measurement* measurement = nullptr;
+  const results::SearchPart* search = nullptr;  // that chose the settings, for the record
 };
 
 // Runs, or continues from the folder's checkpoint; a folder with a completed or diverged result of

@@ -42,8 +42,8 @@ Settings parse_settings(const std::vector<std::string>& settings) {
     const std::size_t dot = key.find('.');
     const std::string part = key.substr(0, dot);
     const std::string name = dot == std::string::npos ? "" : key.substr(dot + 1);
-    if (key == "lanes") {
-      result.run["lanes"] = value;
+    if (key == "lanes" || key == "evaluate") {
+      result.run[key] = value;
     } else if (part == "model") {
       result.model[name] = value;
     } else if (part == "train") {
@@ -57,10 +57,11 @@ Settings parse_settings(const std::vector<std::string>& settings) {
     } else if (part == "diagnostics") {
       result.diagnostics[name] = value;
     } else {
-      throw Error(ErrorKind::usage,
-                  "--set: " + unknown_name_message("setting", key,
-                                                   {"model.*", "train.*", "task.*", "attention.*",
-                                                    "data.*", "diagnostics.*", "lanes"}));
+      throw Error(
+          ErrorKind::usage,
+          "--set: " + unknown_name_message("setting", key,
+                                           {"model.*", "train.*", "task.*", "attention.*", "data.*",
+                                            "diagnostics.*", "lanes", "evaluate"}));
     }
   }
   return result;
@@ -151,8 +152,12 @@ RunSpec resolve(const Request& request) {
     spec.counts_wished[i] = spec.counts[i] >= 0 && !settings.data.contains(kSplitNames[i]);
   }
   OptionTable run;
-  run.integer("lanes", spec.lanes, 1, 256, "gradient lanes");
+  std::string evaluate = "all";
+  run.integer("lanes", spec.lanes, 1, 256, "gradient lanes")
+      .choice("evaluate", evaluate, {"all", "validation"},
+              "splits evaluated at the end; validation: a trial, which never sees test");
   run.assign(settings.run, "--set");
+  spec.validation_only = evaluate == "validation";
   add_deviations("model", values_of(base_model), values_of(spec.model), spec.deviations);
   add_deviations("train", values_of(base_train), values_of(spec.train), spec.deviations);
   add_deviations("task", task_values(request.task, preset_task), spec.task_options,
@@ -167,22 +172,24 @@ RunSpec resolve(const Request& request) {
 }
 
 json to_json(const RunSpec& spec) {
-  return {{"schema", "lra-spec/1"},
-          {"task", spec.task},
-          {"task_options", spec.task_options},
-          {"task_version", tasks::create_task(spec.task, spec.task_options)->info().version},
-          {"data", {{"seed", spec.data_seed}, {"counts", spec.counts}}},
-          {"attention", spec.attention},
-          {"attention_options", spec.attention_options},
-          {"preset", spec.preset},
-          {"protocol", spec.protocol},
-          {"model", values_of(spec.model)},
-          {"train", values_of(spec.train)},
-          {"seed", spec.seed},
-          {"precision", spec.precision},
-          {"lanes", spec.lanes},
-          {"diagnostics", values_of(spec.diagnostics)},
-          {"deviations", spec.deviations}};
+  json j = {{"schema", "lra-spec/1"},
+            {"task", spec.task},
+            {"task_options", spec.task_options},
+            {"task_version", tasks::create_task(spec.task, spec.task_options)->info().version},
+            {"data", {{"seed", spec.data_seed}, {"counts", spec.counts}}},
+            {"attention", spec.attention},
+            {"attention_options", spec.attention_options},
+            {"preset", spec.preset},
+            {"protocol", spec.protocol},
+            {"model", values_of(spec.model)},
+            {"train", values_of(spec.train)},
+            {"seed", spec.seed},
+            {"precision", spec.precision},
+            {"lanes", spec.lanes},
+            {"diagnostics", values_of(spec.diagnostics)},
+            {"deviations", spec.deviations}};
+  if (spec.validation_only) j["evaluate"] = "validation";
+  return j;
 }
 
 RunSpec spec_from_json(const json& j, const std::string& where) {
@@ -207,6 +214,7 @@ RunSpec spec_from_json(const json& j, const std::string& where) {
     j.at("lanes").get_to(spec.lanes);
     if (j.contains("diagnostics")) assign(spec.diagnostics, j["diagnostics"], where);
     j.at("deviations").get_to(spec.deviations);
+    spec.validation_only = j.value("evaluate", "all") == "validation";
     return spec;
   } catch (const json::exception& error) {
     fail(ErrorKind::data, "{}: not a run specification: {}", where, error.what());

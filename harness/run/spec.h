@@ -27,9 +27,11 @@ struct RunSpec {
   models::ModelConfig model;
   models::TrainConfig train;
   std::int64_t seed = 0;
-  std::string precision = "f32";        // resolved: f32 or bf16
-  bool precision_auto = false;          // resolved from "auto"; no part of the digest
-  std::int64_t lanes = 0;               // 0: by the number of parameters
+  std::string precision = "f32";  // resolved: f32 or bf16
+  bool precision_auto = false;    // resolved from "auto"; no part of the digest
+  std::int64_t lanes = 0;         // 0: by the number of parameters
+  // A trial of a search: evaluated on validation alone, neither on test nor on train.
+  bool validation_only = false;
   diagnose::Settings diagnostics;       // no part of the digest: they change no other number
   std::vector<std::string> deviations;  // from the preset and the protocol
 };
@@ -44,7 +46,7 @@ struct Request {
   std::string precision = "auto";
   std::vector<std::string> settings;  // KEY=VALUE with KEY one of model.*, train.*, task.*,
                                       // attention.*, data.{seed,train,val,test},
-                                      // diagnostics.*, lanes
+                                      // diagnostics.*, lanes, evaluate
 };
 
 // Fills in preset and defaults. Throws Error(usage, config) for unknown names and values.

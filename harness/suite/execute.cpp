@@ -267,6 +267,7 @@ class SuiteExecution {
     own.stop = options_.stop;
     own.shared = shared_;
     own.measurement = measurements_[run] ? &*measurements_[run] : nullptr;
+    own.search = suite_.runs[run].search ? &*suite_.runs[run].search : nullptr;
     own.progress = [this, run](const Progress& p) { tell(run, p); };
     try {
       Workers workers = Workers::in_this_arena();

@@ -1,5 +1,6 @@
 #include "harness/suite/suite.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <utility>
@@ -87,11 +88,39 @@ std::string name_of_run(const RunSpec& spec) {
                      spec_digest(spec).substr(0, 8));
 }
 
-SuiteRun make_run(Request request, std::int64_t seed) {
-  request.seed = seed;
-  RunSpec spec = resolve(request);
-  std::string name = name_of_run(spec);
-  return {std::move(request), std::move(spec), std::move(name)};
+// What `lra tune` chose for one task and attention of a file.
+struct Chosen {
+  std::vector<std::string> settings;
+  results::SearchPart search;
+};
+
+// By the entries' places in the file's lists. An entry of `tuned` repeats those of its task and
+// attention, so that none changes unnoticed.
+std::map<std::pair<std::size_t, std::size_t>, Chosen> parse_tuned(const json& file,
+                                                                  const std::string& where) {
+  std::map<std::pair<std::size_t, std::size_t>, Chosen> all;
+  const json tuned = file.value("tuned", json::array());
+  for (std::size_t i = 0; i < tuned.size(); ++i) {
+    const auto place = [&](const char* member, const char* list) {
+      const json& entries = file.value(list, json::array());
+      const auto found = std::find(entries.begin(), entries.end(), tuned[i].at(member));
+      if (found == entries.end()) {
+        fail(ErrorKind::config, "{}: /tuned/{}/{}: got {}, expected an entry of /{} as it is there",
+             where, i, member, tuned[i].at(member).dump(), list);
+      }
+      return static_cast<std::size_t>(found - entries.begin());
+    };
+    Chosen chosen;
+    add_settings(tuned[i], "settings", "", chosen.settings);
+    chosen.search = results::search_from_json(tuned[i].at("search"),
+                                              fmt::format("{}: /tuned/{}/search", where, i));
+    const auto key = std::pair(place("task", "tasks"), place("attention", "attentions"));
+    if (!all.emplace(key, std::move(chosen)).second) {
+      fail(ErrorKind::config, "{}: /tuned/{}: got a second entry of one task and attention", where,
+           i);
+    }
+  }
+  return all;
 }
 
 // Refuses a second entry that makes the same run, for example one with a default spelled out.
@@ -137,6 +166,15 @@ SuiteBench make_bench(const json& file, const std::vector<Named>& attentions,
 
 }  // namespace
 
+SuiteRun make_run(Request request, std::int64_t seed) {
+  request.seed = seed;
+  SuiteRun run;
+  run.spec = resolve(request);
+  run.name = name_of_run(run.spec);
+  run.request = std::move(request);
+  return run;
+}
+
 std::vector<std::string> suite_names() {
   std::vector<std::string> names;
   for (const auto& file : embedded::suite_files()) {
@@ -155,7 +193,11 @@ json suite_file(const std::string& name) {
 }
 
 Suite load_suite(const std::string& name, const std::vector<std::string>& settings) {
-  const json file = suite_file(name);
+  return make_suite(suite_file(name), name, settings);
+}
+
+Suite make_suite(const json& file, const std::string& name,
+                 const std::vector<std::string>& settings) {
   check_schema(file, "suite " + name);
   const std::string own_name =
       name.ends_with(kExtension) ? std::filesystem::path(name).stem().string() : name;
@@ -163,13 +205,20 @@ Suite load_suite(const std::string& name, const std::vector<std::string>& settin
   const auto tasks = parse_list(file, "tasks", "task.");
   const auto attentions = expand(parse_list(file, "attentions", "attention."));
   const auto seeds = file.value("seeds", std::vector<std::int64_t>{0});
+  const auto tuned = parse_tuned(file, "suite " + name);
   Duplicates duplicates(name);
   for (std::size_t s = 0; s < seeds.size(); ++s) {
     for (std::size_t t = 0; t < tasks.size(); ++t) {
       for (std::size_t a = 0; a < attentions.size(); ++a) {
-        suite.runs.push_back(
-            make_run(make_request(file, tasks[t].name, attentions[a], tasks[t].settings, settings),
-                     seeds[s]));
+        const auto chosen = tuned.find({t, a});
+        std::vector<std::string> last =
+            chosen == tuned.end() ? std::vector<std::string>() : chosen->second.settings;
+        last.insert(last.end(), settings.begin(), settings.end());
+        SuiteRun& run = suite.runs.emplace_back(make_run(
+            make_request(file, tasks[t].name, attentions[a], tasks[t].settings, last), seeds[s]));
+        run.task = t;
+        run.attention = a;
+        if (chosen != tuned.end()) run.search = chosen->second.search;
         duplicates.add(suite.runs.back().name + spec_digest(suite.runs.back().spec), "run",
                        fmt::format("/seeds/{} ({}) /tasks/{} ({}) /attentions/{} ({})", s, seeds[s],
                                    t, tasks[t].name, a, attentions[a].name));

@@ -12,13 +12,16 @@
 
 #include "harness/measure/bench.h"
 #include "harness/run/spec.h"
+#include "results/record/record.h"
 
 namespace lra::harness {
 
 struct SuiteRun {
   Request request;
   RunSpec spec;
-  std::string name;  // of its folder: TASK-ATTENTION-sSEED-ID
+  std::string name;                           // of its folder: TASK-ATTENTION-sSEED-ID
+  std::size_t task = 0, attention = 0;        // its entries in the file's lists
+  std::optional<results::SearchPart> search;  // that chose its settings
 };
 
 struct SuiteBench {
@@ -40,9 +43,14 @@ struct Suite {
 // entries that make one and the same run.
 [[nodiscard]] Suite load_suite(const std::string& name, const std::vector<std::string>& settings);
 [[nodiscard]] nlohmann::json suite_file(const std::string& name);
+// The same of a file's content; `name` is for messages.
+[[nodiscard]] Suite make_suite(const nlohmann::json& file, const std::string& name,
+                               const std::vector<std::string>& settings);
 // Gives each run with `--precision auto` that an earlier call on another machine has begun in
 // `out` that call's precision. Throws as as_begun().
 void adopt_begun(Suite& suite, const std::filesystem::path& out);
+// Resolves what a run asks for and names its folder.
+[[nodiscard]] SuiteRun make_run(Request request, std::int64_t seed);
 // The JSON Schema of suite files.
 [[nodiscard]] std::string_view suite_schema();
 

@@ -348,6 +348,7 @@ Cell build_cell(const Pointers& runs, BoardColumn& column) {
     if (run->division.name == Division::free_for_all) cell.division = Division::free_for_all;
     for (const auto& reason : run->division.reasons) add_unique(cell.division_reasons, reason);
     if (run->verdict) add_unique(cell.verdicts, *run->verdict);
+    if (run->search) add_unique(cell.searches, describe(*run->search));
   }
   if (completed.empty()) return cell;
   if (!column.test_count) {

@@ -69,6 +69,7 @@ struct Cell {
   std::optional<Interval> wilson95;  // of a single run's test accuracy
   std::map<std::string, double> agreement;  // baseline name -> mean agreement
   std::vector<std::string> verdicts;
+  std::vector<std::string> searches;  // describe() of the searches behind its settings
   std::optional<Versus> versus;
 
   [[nodiscard]] const Summary* metric(std::string_view name) const;  // nullptr: missing

@@ -74,6 +74,7 @@ json cell_json(const Cell& cell, const BoardColumn& column, const std::string& m
               {"agreement", cell.agreement},
               {"verdicts", cell.verdicts},
               {"versus", versus_json(cell.versus)}};
+  if (!cell.searches.empty()) out["searches"] = cell.searches;
   if (timings) out["measured"] = cell.measured.empty() ? json(nullptr) : json(cell.measured);
   return out;
 }

@@ -255,4 +255,21 @@ double student_t_quantile(double p, double degrees) {
   return low + (high - low) / 2;
 }
 
+std::vector<double> expected_best_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const auto n = static_cast<double>(values.size());
+  std::vector<double> best;
+  best.reserve(values.size());
+  for (std::size_t k = 1; k <= values.size(); ++k) {
+    double sum = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto at = static_cast<double>(i);
+      const auto power = static_cast<double>(k);
+      sum += values[i] * (std::pow((at + 1) / n, power) - std::pow(at / n, power));
+    }
+    best.push_back(sum);
+  }
+  return best;
+}
+
 }  // namespace lra::results

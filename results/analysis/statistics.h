@@ -81,4 +81,10 @@ struct PowerLaw {
 // The t that |T| exceeds with probability `p` in (0, 1): 12.706 for p = 0.05 and one degree.
 [[nodiscard]] double student_t_quantile(double p, double degrees);
 
+// Expected maximum of k values drawn with replacement from these n, for k = 1..n (Dodge,
+// Gururangan, Card, Schwartz, Smith 2019, "Show Your Work: Improved Reporting of Experimental
+// Results", arXiv 1909.03004, eq. 7): with v_1 <= ... <= v_n,
+// sum over i of v_i ((i/n)^k - ((i - 1)/n)^k).
+[[nodiscard]] std::vector<double> expected_best_of(std::vector<double> values);
+
 }  // namespace lra::results

@@ -163,3 +163,26 @@ TEST_CASE("statistics: correlations and power laws", "[unit]") {
   CHECK_FALSE(results::fit_power_law(Values{1, 2}, Values{0, 1}).has_value());
   CHECK_FALSE(results::fit_power_law(Values{2, 2}, Values{1, 1}).has_value());
 }
+
+TEST_CASE("statistics: the expected best of k is the mean over all draws", "[unit]") {
+  const Values values{0.31, 0.5, 0.17, 0.5, 0.42};
+  const auto best = results::expected_best_of(values);
+  REQUIRE(best.size() == values.size());
+  for (std::size_t k = 1; k <= values.size(); ++k) {
+    // Every sequence of k of the values, as digits of a number to the base n.
+    std::size_t sequences = 1;
+    for (std::size_t i = 0; i < k; ++i) sequences *= values.size();
+    double sum = 0;
+    for (std::size_t s = 0; s < sequences; ++s) {
+      double most = 0;
+      std::size_t digits = s;
+      for (std::size_t i = 0; i < k; ++i, digits /= values.size()) {
+        most = std::max(most, values[digits % values.size()]);
+      }
+      sum += most;
+    }
+    CHECK(best[k - 1] == Approx(sum / static_cast<double>(sequences)).epsilon(1e-12));
+  }
+  CHECK(results::expected_best_of(Values{}).empty());
+  CHECK(results::expected_best_of(Values{0.25}) == Values{0.25});
+}

@@ -138,6 +138,10 @@ LoadedRecords load_records(const std::vector<fs::path>& places, OnFault on_fault
   loaded.faults = read_each(files, on_fault, [&](const fs::path& file) {
     Record record = parse_record(read_file(file), file.string());
     record.file = file;
+    if (!record.evaluated.empty()) {
+      ++loaded.trials;
+      return;
+    }
     const auto [first, fresh] =
         seen.emplace(std::tuple(record.run_id, machine_of(record.environment),
                                 record.task.data_sha256.value_or("")),
@@ -148,6 +152,12 @@ LoadedRecords load_records(const std::vector<fs::path>& places, OnFault on_fault
     }
     loaded.records.push_back(std::move(record));
   });
+  if (loaded.trials == files.size()) {
+    fail(ErrorKind::data,
+         "results: got {} trials of a search under {}, which are not evaluated on test, expected "
+         "runs; try lra run on the suite that lra tune wrote",
+         loaded.trials, places.front().string());
+  }
   return loaded;
 }
 

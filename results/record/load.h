@@ -32,16 +32,18 @@ struct LoadedRecords {
   std::vector<FileFault> faults;  // of skipped files; empty under OnFault::refuse
   std::size_t files = 0;          // result files found
   std::size_t left_out = 0;       // of them, runs that their suite no longer names
+  std::size_t trials = 0;         // of them, trials of searches, which have no test accuracy
   // "skipped 2 of 14 result files:" and a line each; empty if none was skipped.
   [[nodiscard]] std::string fault_summary() const;
 };
 
-// Reads every result.json under each place (a file, or a folder searched through). The same file
+// Reads every result.json under each place (a file, or a folder searched through); trials of
+// searches are counted and left out. The same file
 // reached twice counts once. Two files with the same run id and data from the same machine are a
 // fault of the second (by path); from different machines, or on other data, they are two
 // measurements.
-// Throws Error(data) for a place that holds no result file, and under OnFault::refuse for the first
-// fault, with the file's path and what is wrong in it.
+// Throws Error(data) for a place that holds no result file or trials alone, and under
+// OnFault::refuse for the first fault, with the file's path and what is wrong in it.
 [[nodiscard]] LoadedRecords load_records(const std::vector<std::filesystem::path>& places,
                                          OnFault on_fault, Members members = Members::all);
 

@@ -64,6 +64,16 @@ const std::array kMetrics{
     Metric{"training_tokens", "budget", "training tokens", "M", kNeither, false, kMega, -1,
            "tokens seen in training, repetitions counted and padding not",
            [](const Record& r) { return real(r.training.tokens); }},
+    Metric{"search_trials", "trials", "trials of the search", "", kNeither, false, 1, 0,
+           "trials of the search (lra tune) that chose the settings; none: no search",
+           [](const Record& r) {
+             return r.search ? Real(static_cast<double>(r.search->trials.size())) : Real();
+           }},
+    Metric{"search_tokens", "", "tokens of the search", "M", kNeither, false, kMega, -1,
+           "tokens that all trials of the search were trained on",
+           [](const Record& r) {
+             return r.search ? Real(static_cast<double>(r.search->tokens)) : Real();
+           }},
     Metric{"parameters", "params", "parameters", "", kNeither, false, 1, 0,
            "trained numbers of the model", [](const Record& r) { return real(r.parameters); }},
     Metric{"train_flops_per_token", "flops", "training FLOPs/token", "M", kLower, false, kMega, -1,

@@ -120,6 +120,28 @@ void describe(V& v, AccuracyPart& accuracy) {
 }
 
 template <class V>
+void describe(V& v, SearchRung& rung) {
+  v("steps", rung.steps);
+  v("trials", rung.trials);
+}
+
+template <class V>
+void describe(V& v, SearchTrial& trial) {
+  v("settings", trial.settings);
+  v("rungs", trial.rungs);
+  v("first", trial.first);
+  v("last", trial.last);
+}
+
+template <class V>
+void describe(V& v, SearchPart& search) {
+  v("seed", search.seed);
+  v("tokens", search.tokens);
+  v.list("rungs", search.rungs);
+  v.list("trials", search.trials);
+}
+
+template <class V>
 void describe(V& v, SpeedPart& speed) {
   v("train_steps_per_second", speed.train_steps_per_second);
   v("train_examples_per_second", speed.train_examples_per_second);
@@ -168,6 +190,8 @@ void describe(V& v, Record& record) {
   v("failure", record.failure);
   v("task", record.task);
   v("attention", record.attention);
+  v.part("search", record.search, record.search.has_value());
+  v.part("evaluated", record.evaluated, !record.evaluated.empty());
   v("preset", record.preset);
   v.object("protocol", [&] {
     v("name", record.protocol);
@@ -235,8 +259,16 @@ void check_consistent(const Record& record, std::string_view where) {
                                   record.run_id, record.spec_sha256.substr(0, 16)));
   }
   const bool completed = record.status == Status::completed;
-  if (completed && !record.accuracy.value.test) {
+  const bool trial = !record.evaluated.empty();
+  if (completed && !trial && !record.accuracy.value.test) {
     reject("/accuracy/test", "got null, expected a number in a completed run");
+  }
+  if (completed && trial && !record.accuracy.value.val) {
+    reject("/accuracy/val", "got null, expected a number in a completed trial");
+  }
+  if (trial && (record.accuracy.value.test || record.accuracy.value.train)) {
+    reject("/accuracy/test",
+           "got a number, expected null in a trial evaluated on validation alone");
   }
   if (completed && (!record.task.origin || !record.task.data_sha256)) {
     reject("/task/data", "got null origin or digest, expected both in a completed run");
@@ -318,6 +350,37 @@ Record from_json(const json& value, std::string_view where) {
 
 Record parse_record(std::string_view text, std::string_view where) {
   return from_json(parse_json(text, std::string(where)), where);
+}
+
+json to_json(const SearchPart& search) {
+  FieldWriter writer;
+  describe(writer, const_cast<SearchPart&>(search));
+  return std::move(writer.result);
+}
+
+SearchPart search_from_json(const json& value, std::string_view where) {
+  // The definition of the record's schema, as a schema of its own.
+  static const JsonSchema schema = [] {
+    json all = parse_json(schema_text("result"), "result.schema.json");
+    json own = all["properties"]["search"];
+    own["definitions"] = all["definitions"];
+    return JsonSchema(own.dump(), "result.schema.json");
+  }();
+  schema.require(value, where);
+  SearchPart search;
+  FieldReader reader(value);
+  describe(reader, search);
+  return search;
+}
+
+std::string describe(const SearchPart& search) {
+  std::string steps;
+  for (std::size_t i = 0; i < search.rungs.size(); ++i) {
+    const bool last = i + 1 == search.rungs.size();
+    steps += fmt::format("{}{}", i == 0 ? "" : last ? " and " : ", ", search.rungs[i].steps);
+  }
+  return fmt::format("best validation of {} trials of {} steps, {:.3g} M tokens",
+                     search.trials.size(), steps, 1e-6 * static_cast<double>(search.tokens));
 }
 
 void set_run_id(Record& record, std::string_view spec_json) {

@@ -139,6 +139,28 @@ struct Baseline {
   bool ladder = false;
 };
 
+// A trial of a search for settings, with the attention and task of the run that shows it.
+struct SearchTrial {
+  JsonText settings;       // what it changed
+  std::int64_t rungs = 0;  // that it took part in
+  Real first;              // validation accuracy after the first rung; none: diverged or failed
+  Real last;               // likewise after its last one
+};
+
+// The steps that the trials of one rung had, and how many took part.
+struct SearchRung {
+  std::int64_t steps = 0;
+  std::int64_t trials = 0;
+};
+
+// The search (`lra tune`) that chose a run's settings by validation accuracy.
+struct SearchPart {
+  std::int64_t seed = 0;    // of the draw from the grid
+  std::int64_t tokens = 0;  // that all trials were trained on, repetitions counted
+  std::vector<SearchRung> rungs;
+  std::vector<SearchTrial> trials;  // in the order in which they were drawn
+};
+
 struct SpeedPart {
   Real train_steps_per_second;
   Real train_examples_per_second;
@@ -196,6 +218,9 @@ struct Record {
   std::optional<std::string> failure;  // why it is not completed
   TaskPart task;
   AttentionPart attention;
+  std::optional<SearchPart> search;  // empty: its settings were not searched for
+  // "validation" for a trial of a search, which is not evaluated on train and test; else empty.
+  std::string evaluated;
   std::string preset;
   std::string protocol;
   std::vector<std::string> deviations;  // from the protocol, e.g. "steps: 300 instead of 5000"
@@ -236,6 +261,14 @@ struct Record {
 
 // Sets the run id of a specification: spec_sha256 and its first 16 digits.
 void set_run_id(Record& record, std::string_view spec_json);
+
+// A search as JSON, and back; the JSON is that of the record's member `search`. search_from_json
+// throws Error(data) "where: /path: what" for JSON of another form.
+[[nodiscard]] nlohmann::json to_json(const SearchPart& search);
+[[nodiscard]] SearchPart search_from_json(const nlohmann::json& value, std::string_view where);
+
+// "best validation of 8 trials of 125, 250 and 500 steps, 1.2 M tokens".
+[[nodiscard]] std::string describe(const SearchPart& search);
 
 // Sets `diagnostics` and `diagnosis`.
 void set_diagnostics(Record& record, const nlohmann::json& diagnostics);

@@ -41,7 +41,7 @@ void collect_paths(const json& value, const std::string& path, std::set<std::str
   if (value.is_array()) {
     for (const auto& item : value) collect_paths(item, path + "/*", out);
   }
-  if (!value.is_object() || path.ends_with("/options")) return;
+  if (!value.is_object() || path.ends_with("/options") || path.ends_with("/settings")) return;
   if (path.starts_with("/diagnostics/mean") || path.starts_with("/diagnostics/layers")) return;
   for (const auto& [key, child] : value.items()) {
     out.insert(path + "/" + key);
@@ -125,10 +125,42 @@ TEST_CASE("record: JSON and back is the same record", "[unit]") {
 TEST_CASE("record: the schema names exactly the fields that are written", "[unit]") {
   std::set<std::string> written;
   std::set<std::string> named;
-  collect_paths(results::to_json(sample_record()), "", written);
+  Record full = sample_record();
+  full.search = results::testing::sample_search();
+  collect_paths(results::to_json(full), "", written);
+  written.insert("/evaluated");  // of trials, which lack other fields
   const json schema = json::parse(results::schema_text("result"));
   schema_paths(schema, schema, "", named);
   CHECK(written == named);
+}
+
+TEST_CASE("record: a search and a trial survive, a trial never has a test accuracy", "[unit]") {
+  Record searched = sample_record();
+  searched.search = results::testing::sample_search();
+  const json written = results::to_json(searched);
+  const Record read = results::from_json(written, "f");
+  CHECK(results::to_json(read) == written);
+  REQUIRE(read.search);
+  CHECK(read.search->trials[1].first == 0.31);
+  CHECK_FALSE(read.search->trials[2].last);
+  CHECK(results::describe(*read.search) ==
+        "best validation of 3 trials of 100 and 200 steps, 1.5 M tokens");
+  CHECK(results::search_from_json(written.at("search"), "f").rungs[1].trials == 2);
+  CHECK_THROWS_WITH(results::search_from_json({{"seed", 1}}, "f"), ContainsSubstring("f: "));
+  // Runs without a search have the bytes that they had before there were any.
+  CHECK_FALSE(results::to_json(sample_record()).contains("search"));
+  CHECK_FALSE(results::to_json(sample_record()).contains("evaluated"));
+
+  const Record trial = results::testing::trial_record(sample_record());
+  CHECK(results::from_json(results::to_json(trial), "f").evaluated == "validation");
+  Record seen = sample_record();
+  seen.evaluated = "validation";
+  CHECK_THROWS_WITH(results::from_json(results::to_json(seen), "f"),
+                    ContainsSubstring("/accuracy/test: got a number, expected null in a trial"));
+  Record blind = trial;
+  blind.accuracy.value.val.reset();
+  CHECK_THROWS_WITH(results::from_json(results::to_json(blind), "f"),
+                    ContainsSubstring("/accuracy/val: got null"));
 }
 
 TEST_CASE("record: faults name file, path and what was expected", "[unit]") {
@@ -235,6 +267,22 @@ TEST_CASE("load: faulty files are named, and skipped with a count or refused", "
   fs::create_directories(folder.path / "empty");
   CHECK_THROWS_WITH(results::load_records({folder.path / "empty"}, OnFault::skip),
                     ContainsSubstring("no result.json under"));
+}
+
+TEST_CASE("load: trials of a search are counted and left out, and alone they are no results",
+          "[unit]") {
+  const TemporaryFolder folder;
+  const auto put = [&](const char* run, const Record& record) {
+    lra::write_file_atomic(folder.path / run / "result.json", results::to_json(record).dump());
+  };
+  put("a", results::testing::trial_record(sample_record()));
+  CHECK_THROWS_WITH(results::load_records({folder.path}, OnFault::skip),
+                    ContainsSubstring("got 1 trials of a search"));
+  put("b", sample_record("text"));
+  const auto loaded = results::load_records({folder.path}, OnFault::refuse);
+  CHECK(loaded.trials == 1);
+  REQUIRE(loaded.records.size() == 1);
+  CHECK(loaded.records[0].task.name == "text");
 }
 
 TEST_CASE("record: stored answers must be those of the accuracy", "[unit]") {

@@ -70,6 +70,26 @@ inline Record sample_record(const std::string& task = "listops",
   return r;
 }
 
+// A search of three trials in two rungs.
+inline SearchPart sample_search() {
+  return {7,
+          1500000,
+          {{100, 3}, {200, 2}},
+          {{{R"({"train.lr":0.001})"}, 2, 0.3, 0.35},
+           {{R"({"train.lr":0.01})"}, 2, 0.31, 0.33},
+           {{R"({"train.lr":0.1})"}, 1, std::nullopt, std::nullopt}}};
+}
+
+// The same run as a trial of a search: evaluated on validation alone.
+inline Record trial_record(Record r) {
+  r.evaluated = "validation";
+  r.accuracy.value.train.reset();
+  r.accuracy.value.test.reset();
+  r.accuracy.test_wilson95.reset();
+  r.accuracy.test_right.clear();
+  return r;
+}
+
 // The same run, ended early: no accuracy, no speed.
 inline Record failed_record(Record r, Status status, const std::string& reason) {
   r.status = status;

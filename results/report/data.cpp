@@ -197,6 +197,30 @@ json lengths_json(const std::vector<const Record*>& records, const Places& place
   return out;
 }
 
+// Expected best validation accuracy of k trials after the first rung's steps, which every trial
+// had, of each search; runs of several seeds share one.
+json searches_json(const std::vector<const Record*>& records, const Places& places) {
+  json out = json::array();
+  for (const auto* record : records) {
+    if (!record->search) continue;
+    const Place& place = places.at(key_of(*record));
+    std::vector<double> values;
+    for (const auto& trial : record->search->trials) values.push_back(trial.first.value_or(0));
+    json points = json::array();
+    for (const double best : expected_best_of(std::move(values))) {
+      points.push_back({{"k", points.size() + 1}, {"accuracy", 100 * best}});
+    }
+    json search = {{"task", place.column},
+                   {"model", record->attention.label},
+                   {"label", place.label},
+                   {"text", describe(*record->search)},
+                   {"steps", record->search->rungs.front().steps},
+                   {"points", std::move(points)}};
+    if (std::find(out.begin(), out.end(), search) == out.end()) out.push_back(std::move(search));
+  }
+  return out;
+}
+
 std::string ahead_text(const std::optional<EfficiencyLength>& ahead, bool is_baseline) {
   if (is_baseline) return "baseline";
   if (!ahead) return "—";
@@ -339,6 +363,7 @@ json report_data(const std::vector<Record>& records, const std::vector<BenchReco
           {"faults", std::move(faults)},
           {"scaling", std::move(scaling)},
           {"studies", studies_json(studies)},
+          {"searches", searches_json(order, places)},
           {"lengths", lengths_json(order, places)}};
 }
 

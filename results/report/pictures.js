@@ -253,6 +253,18 @@ function lraPictures(d3, data) {
       (svg, hidden) => lines(svg, series(hidden), {title, logX: true, least: 6,
         xTitle: "length of the sequences (log scale)", yTitle: "test accuracy (%)"}));
   });
+  data.tasks.filter(({task}) => data.searches.some((s) => s.task === task)).forEach(({task, title}) => {
+    const series = (hidden) => data.searches.filter((s) => s.task === task && !hidden.has(s.model))
+      .map((s) => ({model: s.model, label: s.label, points: s.points.map((p) => ({x: p.k, y: p.accuracy,
+        tip: `${s.label}, best of ${p.k} (${s.text}): ${p.accuracy.toFixed(2)} %`}))}));
+    const steps = [...new Set(data.searches.filter((s) => s.task === task).map((s) => s.steps))];
+    add(`search-${task}`, "searches",
+      `${title}: expected best validation accuracy of k trials of ${steps.join(" or ")} steps, by ` +
+      "Σ vᵢ ((i/n)ᵏ − ((i−1)/n)ᵏ) over the n sorted accuracies of all trials (Dodge et al. 2019); a trial " +
+      "that diverged or failed counts as 0.",
+      (svg, hidden) => lines(svg, series(hidden), {title, least: 6,
+        xTitle: "k, trials", yTitle: "expected best validation accuracy (%)"}));
+  });
   data.tasks.filter(({task}) => data.curves.some((c) => c.task === task)).forEach(({task, title}) => {
     const series = (split, key, hidden) => data.curves
       .filter((c) => c.task === task && !hidden.has(c.model))

@@ -312,6 +312,10 @@ class Builder {
     if (cell.division == Division::free_for_all && !own.empty()) {
       add_mark(marks, note(fmt::format("free-for-all: {}", fmt::join(own, "; "))));
     }
+    for (const auto& search : cell.searches) {
+      add_mark(marks, note("settings chosen by a search: " + search));
+      searched_ = true;
+    }
     std::set<std::int64_t> seeds;
     std::set<std::string> versions;
     for (const auto& run : cell.runs) {
@@ -530,6 +534,11 @@ class Builder {
       legend.emplace_back(
           "Average of six tasks: the five and Path-X; none without a number for each.");
     }
+    if (searched_) {
+      legend.emplace_back(
+          "Searches saw train and validation alone; where none is noted, settings were not "
+          "searched for.");
+    }
     if (!versus_rows_.empty()) {
       const auto labels = entry_labels(board_.entries);
       std::set<std::string> rows;
@@ -560,6 +569,7 @@ class Builder {
   Table table_;
   std::string reference_machine_;
   std::optional<Published> delta_;
+  bool searched_ = false;              // a cell's settings were chosen by a search
   std::set<std::size_t> versus_rows_;  // entries that the differences are to
   std::vector<std::string> left_out_;
 };

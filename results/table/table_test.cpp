@@ -1,5 +1,6 @@
 #include "results/table/table.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -300,6 +301,35 @@ TEST_CASE(
   CHECK(alone.columns[1].id == "accuracy:text:published");
   CHECK_FALSE(alone.rows.back().cells[0].value.has_value());
   CHECK(alone.rows.back().cells[1].value.has_value());
+}
+
+TEST_CASE("table: an accuracy whose settings were searched for names the search's price",
+          "[unit]") {
+  Record searched = sample_record("listops", "softmax");
+  searched.search = results::testing::sample_search();
+  const std::vector<Record> records{searched, sample_record("listops", "linear_transformer"),
+                                    sample_record("text", "softmax")};
+  TableOptions options;
+  options.columns = {"listops", "text", "trials:listops"};
+  const auto table = results::build_table(records, options);
+  const std::string text = results::format_table(table, "md");
+  const std::string note =
+      "settings chosen by a search: best validation of 3 trials of 100 and 200 steps, 1.5 M tokens";
+  REQUIRE(std::count(table.notes.begin(), table.notes.end(), note) == 1);
+  CHECK_THAT(text, ContainsSubstring("where none is noted, settings were not searched for"));
+  const auto mark = static_cast<std::size_t>(
+      std::find(table.notes.begin(), table.notes.end(), note) - table.notes.begin());
+  for (const auto& row : table.rows) {
+    if (row.kind != results::TableRow::Kind::measured) continue;
+    const auto marked = [mark](const results::TableCell& cell) {
+      return std::find(cell.marks.begin(), cell.marks.end(), mark) != cell.marks.end();
+    };
+    CHECK(marked(row.cells[0]) == (row.label.starts_with("softmax")));
+    CHECK_FALSE(marked(row.cells[1]));
+    CHECK(row.cells[2].value.has_value() == row.label.starts_with("softmax"));
+  }
+  const std::vector<Record> plain{sample_record("listops", "softmax")};
+  CHECK_THAT(results::render_table(plain, TableOptions{}), !ContainsSubstring("search"));
 }
 
 TEST_CASE("table: cells name the runs behind them", "[unit]") {

@@ -1,0 +1,177 @@
+// lra tune: a search for settings, the same for every attention, and the suite that it chooses.
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <map>
+
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "harness/cli/cli.h"
+#include "harness/cli/events.h"
+#include "harness/cli/output.h"
+#include "harness/cli/signals.h"
+#include "harness/cli/suite_view.h"
+#include "harness/tune/process.h"
+#include "harness/tune/search.h"
+
+namespace lra::harness::cli {
+namespace {
+
+struct TuneArguments {
+  std::string suite, out, data, events;
+  std::vector<std::string> settings;
+  SearchOptions search;
+  int threads = 0;
+  double checkpoint_seconds = 30, memory_gb = 0;
+  bool dry_run = false, keep_going = false;
+};
+
+int print_plan(const Search& search, const SearchOptions& options) {
+  const Suite first = search.rung(0);
+  say("{} runs in the first of {} rungs; all trials take {:.2f} times the steps of one run with "
+      "every attention\n",
+      first.runs.size(), options.rungs, search.price());
+  for (const SuiteRun& run : first.runs) {
+    std::string last;
+    for (const std::string& setting : run.request.settings) last += " " + setting;
+    say("  {:<48} {} steps:{}\n", run.name, run.spec.train.steps, last);
+  }
+  return 0;
+}
+
+// Runs a rung to its end, in a process of its own.
+int run_rung(const Suite& suite, const TuneArguments& a, const std::filesystem::path& out,
+             const std::atomic<bool>& stop) {
+  try {
+    EventStream events(a.events);
+    SuiteOptions options;
+    options.out = out;
+    options.data = a.data;
+    options.threads = a.threads;
+    options.memory_bytes = static_cast<std::int64_t>(a.memory_gb * 1e9);
+    options.checkpoint_seconds = a.checkpoint_seconds;
+    options.measure_seconds = 0;
+    options.stop = &stop;
+    SuiteView view(suite, events, stop);
+    const SuiteOutcome outcome = run_suite(suite, options, view);
+    events.end(outcome.ended(), outcome.stopped());
+    if (!outcome.stopped()) return 0;
+    note("lra: {}: stopped after {} of {} runs; the same command continues\n", suite.name,
+         outcome.ended(), suite.runs.size());
+    return kInterrupted;
+  } catch (const Error& error) {
+    note("lra: {}\n", error.what());
+    return exit_code(error.kind());
+  } catch (const std::exception& error) {
+    note("lra: internal error: {}\n", error.what());
+    return exit_code(ErrorKind::backend);
+  }
+}
+
+// The suite file: what the search chose, for `lra run`.
+void finish(const Search& search, const std::filesystem::path& out) {
+  const std::string text = search.markdown();
+  const nlohmann::json tuned = search.tuned_suite();
+  const auto file = out / (tuned.at("name").get<std::string>() + ".json");
+  write_file_atomic(out / "trials.md", text);
+  write_json(file, tuned);
+  say("{}trials     {}\nsuite      {}\n", text, (out / "trials.md").string(), file.string());
+}
+
+int run(const TuneArguments& a) {
+  Search search(suite_file(a.suite), a.suite, a.settings, a.search);
+  if (a.dry_run) return print_plan(search, a.search);
+  const std::string name = std::filesystem::path(a.suite).stem().string();
+  const std::filesystem::path out = a.out.empty() ? "runs/" + name + "-tune" : a.out;
+  std::map<std::string, std::string> failed;
+  for (std::size_t rung = 0; rung < search.rungs(); ++rung) {
+    Suite suite = search.rung(rung);
+    std::map<std::string, std::string> folders;  // of the runs, as an earlier call has begun them
+    std::vector<std::string> names;
+    for (const SuiteRun& each : suite.runs) names.push_back(each.name);
+    adopt_begun(suite, out);
+    for (std::size_t i = 0; i < names.size(); ++i) folders[names[i]] = suite.runs[i].name;
+    const int code =
+        in_child([&](const std::atomic<bool>& stop) { return run_rung(suite, a, out, stop); },
+                 stop_on_signals);
+    if (code != 0) return code;
+    if (stop_was_asked() && rung + 1 < search.rungs()) {
+      note("lra: stopped after rung {}; the same command continues\n", rung + 1);
+      return kInterrupted;
+    }
+    failed.merge(search.judge(rung, [&](const std::string& run) {
+      const auto file = out / "runs" / folders.at(run) / "result.json";
+      return results::parse_record(read_file(file), file.string());
+    }));
+  }
+  if (!failed.empty()) {
+    note("lra: {} trials failed\n", failed.size());
+    for (const auto& [run, reason] : failed) note("  {}: {}\n", run, reason);
+    if (!a.keep_going) {
+      note("lra: no suite is written; --keep-going ranks them last\n");
+      return 1;
+    }
+  }
+  finish(search, out);
+  return 0;
+}
+
+}  // namespace
+
+void add_tune(CLI::App& app, Action& action) {
+  auto* command = app.add_subcommand(
+      "tune", "search for settings of a suite, the same search for every attention");
+  auto a = std::make_shared<TuneArguments>();
+  command->add_option("SUITE", a->suite, "suite name (lra list suites) or JSON file")
+      ->type_name("SUITE")
+      ->required();
+  command->add_option("--trials", a->search.trials, "trials of each attention on each task")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command
+      ->add_option("--share", a->search.share,
+                   "share of the suite's steps that a trial of the last rung has")
+      ->check(CLI::Range(1e-6, 1.0))
+      ->capture_default_str();
+  command
+      ->add_option("--rungs", a->search.rungs,
+                   "rungs: each has twice the steps of the one before and half its trials, the "
+                   "best ones; 1 stops no trial early")
+      ->check(CLI::Range(1, 16))
+      ->capture_default_str();
+  command->add_option("--seed", a->search.seed, "seed of the draw from the grid")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--out", a->out, "output folder (default: runs/SUITE-tune)");
+  command->add_option("--data", a->data,
+                      "folder with the official data (default: $LRA_DATA, then the user's cache)");
+  command->add_option("--set", a->settings,
+                      "setting to change in every run, as in lra train (repeatable)");
+  command->add_option("--threads", a->threads, "threads, and runs at once; 0 means all cores")
+      ->check(CLI::Range(0, 4096));
+  command
+      ->add_option("--memory", a->memory_gb,
+                   "memory limit of all runs together in GB; 0 means the free memory")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--checkpoint-seconds", a->checkpoint_seconds, "seconds between checkpoints")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--events", a->events, "file to which progress is appended as JSON lines");
+  command->add_flag("--dry-run", a->dry_run, "print the trials of the first rung, and stop");
+  command->add_flag("--keep-going", a->keep_going,
+                    "rank trials that failed last, as those that diverged, and write the suite");
+  command->footer(
+      "The grid is the suite's \"tune\": {\"train.lr\": [0.0003, 0.001], ...}; without it:\n"
+      "train.lr 0.0001, 0.0003, 0.001, 0.003; warmup_share (of the steps) 0.02, 0.1, 0.3;\n"
+      "model.embedding_std 0.02, 0.2, 0.7; model.dropout 0, 0.1. Trials are evaluated on\n"
+      "validation alone; the test split is never looked at. The chosen settings are written as\n"
+      "OUT/SUITE-tuned.json for lra run, the trials as OUT/trials.md.\n"
+      "Exit codes: 0 done; 1 a trial failed; 2 wrong use or suite; 3 data or files;\n"
+      "130 stopped by a signal: the same command continues.");
+  command->callback([a, &action] { action = [a] { return run(*a); }; });
+}
+
+}  // namespace lra::harness::cli
