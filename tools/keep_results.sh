@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Copies the finished runs of a folder of the built-in suite NAME into results/measured/NAME and
+# prints its tables anew: result.json and metrics.jsonl of each run that completed, the suite,
+# leaderboard.json, table.md. What is there already stays, unless its run has changed.
+#   tools/keep_results.sh NAME FOLDER [LRA]      e.g. tools/keep_results.sh arena runs/arena
+#   tools/keep_results.sh --check [LRA]          committed tables equal what the records give
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# The tables of a folder of records: NAME of the file, arguments of `lra`.
+tables() {
+  printf '%s\n' "table.md table --format md" "leaderboard.json table --format leaderboard"
+}
+
+if [ "${1-}" = --check ]; then
+  lra=${2:-build/release/bin/lra}
+  failed=0
+  scratch=$(mktemp -d)
+  trap 'rm -rf "$scratch"' EXIT
+  for folder in results/measured/*/; do
+    [ -f "$folder/table.md" ] || continue
+    while read -r file command arguments; do
+      # shellcheck disable=SC2086
+      "$lra" "$command" "$folder" $arguments >"$scratch/$file"
+      if ! cmp -s "$folder/$file" "$scratch/$file"; then
+        diff -u --label "$folder$file" "$folder/$file" --label "what its records give" \
+          "$scratch/$file" >&2 || true
+        failed=1
+      fi
+    done < <(tables)
+  done
+  exit $failed
+fi
+
+name=$1
+from=$2
+lra=${3:-build/release/bin/lra}
+to=results/measured/$name
+mkdir -p "$to/runs"
+for run in "$from"/runs/*/; do
+  id=$(basename "$run")
+  [ -f "$run/result.json" ] || continue
+  grep -q '"status": "completed"' "$run/result.json" || continue
+  mkdir -p "$to/runs/$id"
+  for file in result.json metrics.jsonl; do
+    cmp -s "$run/$file" "$to/runs/$id/$file" || cp "$run/$file" "$to/runs/$id/$file"
+  done
+done
+cp "harness/suites/$name.json" "$to/suite.json"
+if ls "$to"/runs/*/result.json >/dev/null 2>&1; then
+  while read -r file command arguments; do
+    # shellcheck disable=SC2086
+    "$lra" "$command" "$to" $arguments >"$to/$file"
+  done < <(tables)
+fi
+echo "$to: $(find "$to/runs" -name result.json | wc -l) runs"
