@@ -2,6 +2,7 @@
 // All differentiable operations.
 
 #include "engine/fused/block_attention.h"
+#include "engine/fused/delta_scan.h"
 #include "engine/fused/diagonal_scan.h"
 #include "engine/fused/exp_product.h"
 #include "engine/fused/fourier.h"

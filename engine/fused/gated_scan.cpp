@@ -8,42 +8,13 @@
 #include "engine/compute/lanes.h"
 #include "engine/compute/profile.h"
 #include "engine/compute/simd.h"
+#include "engine/fused/scan_rows.h"
 #include "engine/ops/internal.h"
 
 namespace lra::engine {
 namespace {
 
-constexpr std::int64_t kChunk = 64;    // rows that are in the first-level cache with the state
-constexpr std::int64_t kPadding = 16;  // columns in the cache are padded to a multiple of this
-
-std::int64_t padded(std::int64_t columns) { return (columns + kPadding - 1) / kPadding * kPadding; }
-
-// The rows of one head, [N, C], as they are in memory.
-struct Matrix {
-  const Tensor* tensor = nullptr;
-  std::int64_t head = 0;
-
-  [[nodiscard]] std::int64_t columns() const { return tensor->dim(2); }
-  [[nodiscard]] std::int64_t offset(std::int64_t row) const {
-    return (head * tensor->dim(1) + row) * columns();
-  }
-  // Row `row` in f32.
-  void read(std::int64_t row, float* to) const {
-    if (tensor->dtype() == DType::bf16) {
-      const BFloat16* from = tensor->bf16() + offset(row);
-      for (std::int64_t c = 0; c < columns(); ++c) to[c] = to_float(from[c]);
-    } else {
-      std::copy_n(tensor->f32() + offset(row), columns(), to);
-    }
-  }
-  void write(std::int64_t row, const float* from) const {
-    if (tensor->dtype() == DType::bf16) {
-      std::transform(from, from + columns(), tensor->bf16() + offset(row), to_bfloat16);
-    } else {
-      std::copy_n(from, columns(), tensor->f32() + offset(row));
-    }
-  }
-};
+constexpr std::int64_t kChunk = 64;  // rows that are in the first-level cache with the state
 
 // Steps in the order of the recurrence, rows of `left` and `right` floats:
 //   S = diag(decay) S + left right^T, read before or after the sum.
@@ -149,27 +120,20 @@ LRA_SIMD void exponentials(float* g, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) g[i] = fast::exp(g[i]);
 }
 
-// The order of a recurrence over rows 0..n-1.
-struct Order {
-  std::int64_t n = 0;
-  bool backward = false;  // from the last row to the first
-  [[nodiscard]] std::int64_t row(std::int64_t step) const { return backward ? n - 1 - step : step; }
-};
-
 // What a recurrence takes: decay e^g of the step's row, or of the row that the step before had.
 struct Recurrence {
-  Matrix g, left, right, reader;
+  HeadRows g, left, right, reader;
   bool inclusive = true;
   bool late_decay = false;
 };
 
 // S^T reader (`transposed`: S reader) of each step, written to `to` in the row of the step.
-void scan(const Recurrence& r, const Order& order, bool transposed, const Matrix& to) {
+void scan(const Recurrence& r, const ScanOrder& order, bool transposed, const HeadRows& to) {
   Steps x;
   x.D = r.left.columns();
   x.Dv = r.right.columns();
-  x.P = padded(x.D);
-  x.Pv = padded(x.Dv);
+  x.P = padded_columns(x.D);
+  x.Pv = padded_columns(x.Dv);
   x.inclusive = r.inclusive;
   const auto buffer = [](std::int64_t size) {
     return std::vector<float>(static_cast<std::size_t>(size), 0.0F);
@@ -208,8 +172,8 @@ void scan(const Recurrence& r, const Order& order, bool transposed, const Matrix
 
 // dg_t = sum of q dq - k dk over row t and those that come after it: g_t weighs the products of
 // queries from t on with keys before t, and what keys from t on add cancels. Summed in double.
-void sum_gates(const Matrix& q, const Matrix& dq, const Matrix& k, const Matrix& dk,
-               const Order& order, const Tensor& dg, std::int64_t head) {
+void sum_gates(const HeadRows& q, const HeadRows& dq, const HeadRows& k, const HeadRows& dk,
+               const ScanOrder& order, const Tensor& dg, std::int64_t head) {
   const std::int64_t D = q.columns();
   std::vector<double> sum(static_cast<std::size_t>(D), 0.0);
   std::vector<float> row(static_cast<std::size_t>(4 * D));
@@ -243,7 +207,7 @@ Value gated_scan(const Value& q, const Value& k, const Value& v, const Value& g,
   const Tensor tk = k.tensor();
   const Tensor tv = v.tensor();
   const Tensor tg = g.tensor();
-  const Order order{n, reverse};
+  const ScanOrder order{n, reverse};
   Tensor o = Tensor::zeros(tv.shape(), tv.dtype());
   {
     const profile::Scope scope("scan");
@@ -256,14 +220,14 @@ Value gated_scan(const Value& q, const Value& k, const Value& v, const Value& g,
       [=, gq = q.gradient(), gk = k.gradient(), gv = v.gradient(),
        gg = g.gradient()](const Tensor& dy) {
         const profile::Scope scope("scan");
-        const Order back{order.n, !order.backward};
+        const ScanOrder back{order.n, !order.backward};
         const Tensor dq = Tensor::zeros(tq.shape());  // f32: dg is made of their differences
         const Tensor dk = Tensor::zeros(tk.shape());
         Tensor dv = Tensor::zeros(tv.shape(), tv.dtype());
         Tensor dg = Tensor::zeros(tg.shape());
         for (std::int64_t h = 0; h < tq.dim(0); ++h) {
-          const Matrix gates{&tg, h};
-          const Matrix own{&dy, h};
+          const HeadRows gates{&tg, h};
+          const HeadRows own{&dy, h};
           scan({gates, {&tk, h}, {&tv, h}, own, !reverse}, order, true, {&dq, h});
           scan({gates, {&tq, h}, own, {&tv, h}, !reverse, true}, back, true, {&dk, h});
           scan({gates, {&tq, h}, own, {&tk, h}, !reverse, true}, back, false, {&dv, h});
