@@ -10,6 +10,20 @@ Value AffineMap::part(const Value& x, std::int64_t begin, std::int64_t count) co
   return linear(x, transpose(slice(W.value(), 0, begin, count)), slice(b.value(), 0, begin, count));
 }
 
+Value map_rows(const Value& x, const Parameter& W) {
+  return linear(x, engine::transpose(W.value()), {});
+}
+
+Plain plain_map(const Plain& x, const Plain& W) {
+  Plain y({x.dim(0), W.dim(0)});
+  for (std::int64_t t = 0; t < x.dim(0); ++t) {
+    for (std::int64_t o = 0; o < W.dim(0); ++o) {
+      for (std::int64_t e = 0; e < x.dim(1); ++e) y(t, o) += x(t, e) * W(o, e);
+    }
+  }
+  return y;
+}
+
 AffineMap add_affine_map(const ParameterBuilder& p, const std::string& name, std::int64_t in,
                          std::int64_t out, engine::Initialiser weights) {
   return {p.add("W" + name, {out, in}, std::move(weights)),

@@ -16,6 +16,10 @@ struct AffineMap {
   [[nodiscard]] Value part(const Value& x, std::int64_t begin, std::int64_t count) const;
 };
 
+// y = x W^T, without a bias: W [out, in].
+[[nodiscard]] Value map_rows(const Value& x, const Parameter& W);
+[[nodiscard]] Plain plain_map(const Plain& x, const Plain& W);
+
 // Parameters W<name> and b<name>; b is 0 at first.
 [[nodiscard]] AffineMap add_affine_map(const ParameterBuilder& p, const std::string& name,
                                        std::int64_t in, std::int64_t out,

@@ -4,28 +4,15 @@
 #include <cmath>
 #include <utility>
 
+#include "attention/parts/affine_maps.h"
+#include "attention/parts/decays.h"
 #include "attention/parts/depthwise.h"
 #include "engine/fused/gated_scan.h"
 
 namespace lra::attention {
 namespace {
 
-constexpr double kSmallestStep = 1e-3;  // dt at first, log-uniform
-constexpr double kLargestStep = 1e-1;
-
-double plain_softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
 double plain_silu(double x) { return x / (1 + std::exp(-x)); }
-
-// y [t, o] = sum_e x [t, e] W [o, e].
-Plain plain_map(const Plain& x, const Plain& W) {
-  Plain y({x.dim(0), W.dim(0)});
-  for (std::int64_t t = 0; t < x.dim(0); ++t) {
-    for (std::int64_t o = 0; o < W.dim(0); ++o) {
-      for (std::int64_t e = 0; e < x.dim(1); ++e) y(t, o) += x(t, e) * W(o, e);
-    }
-  }
-  return y;
-}
 
 }  // namespace
 
@@ -67,20 +54,8 @@ void StateSpaceDual::build(const ParameterBuilder& p, const Dimensions& d, Mixer
   Win_ = p.add("Win", {I_ + C + directions() * H_, E_}, engine::init::torch_linear(E_));
   conv_w_ = p.add("conv_w", {C, taps_}, convolution);
   conv_b_ = p.add("conv_b", {C}, convolution);
-  const auto step = [](RandomStream& random, std::span<float> to) {
-    for (float& x : to) {
-      const double dt =
-          kSmallestStep * std::pow(kLargestStep / kSmallestStep, double{random.uniform()});
-      x = static_cast<float>(dt + std::log(-std::expm1(-dt)));  // softplus(x) = dt
-    }
-  };
-  const auto rate = [low = A_low_, high = A_high_](RandomStream& random, std::span<float> to) {
-    for (float& x : to) {
-      x = static_cast<float>(std::log(low + (high - low) * double{random.uniform()}));
-    }
-  };
-  dt_bias_ = p.add("dt_bias", {H_}, step, {.decay = false});
-  A_log_ = p.add("A_log", {H_}, rate, {.decay = false});
+  dt_bias_ = p.add("dt_bias", {H_}, step_biases(), {.decay = false});
+  A_log_ = p.add("A_log", {H_}, log_rates(A_low_, A_high_), {.decay = false});
   D_ = p.add("D", {H_}, engine::init::constant(1), {.decay = false});
   if (mixer == Mixer::quasiseparable) WD_ = p.add("WD", {H_, I_}, engine::init::torch_linear(I_));
   norm_w_ = p.add("norm_w", {I_}, engine::init::constant(1));
