@@ -100,9 +100,11 @@ GoldenResult run_case(const GoldenFile& file, const std::string& variant, const 
     }
   }
   try {
-    const auto block = block_runners().find(variant);
-    const GoldenComputed computed = block != block_runners().end()
-                                        ? block->second(c, precision)
+    const bool core = c.hyper.value("level", json()) == "core";
+    const auto& runners = core ? core_runners() : block_runners();
+    const auto runner = runners.find(variant);
+    const GoldenComputed computed = runner != runners.end()
+                                        ? runner->second(c, precision)
                                         : run_attention_case(file, c, variant, precision);
     if (computed.not_offered.empty()) {
       compare(c, computed, result);

@@ -78,6 +78,12 @@ Sizes read_sizes(const GoldenCase& c) {
   return s;
 }
 
+// A case of a whole block, with projections Wq, Wk, Wv, Wo [out, in] around the heads of the
+// variant. HGRN2's key and value are Wf and Wi.
+bool around_heads(const GoldenCase& c, const attention::Traits& traits) {
+  return traits.input == attention::Input::heads && c.hyper.value("level", json()) == "block";
+}
+
 // Entries of an optional case's hyper that no required case of the file has.
 std::vector<std::string> special_entries(const GoldenFile& file, const GoldenCase& c) {
   std::vector<std::string> special;
@@ -129,7 +135,11 @@ class AttentionCase {
       if (e.kind() != ErrorKind::config) throw;
       result.not_offered = e.what();
     }
-    const std::vector<std::string> special = special_entries(file_, case_);
+    std::vector<std::string> special = special_entries(file_, case_);
+    if (around_heads(case_, traits_)) {
+      std::erase(special, "level");
+      std::erase(special, "heads");
+    }
     std::size_t understood = 0;
     for (const std::string& key : special) {
       json rest = case_.hyper;
@@ -267,6 +277,10 @@ class AttentionCase {
     std::map<std::string, Value> leaves;
     for (const auto& [name, input] : case_.inputs) {
       if (!is_token_input(name) && parameters_.find(name) != nullptr) continue;
+      if (is_projection(name)) {
+        leaves[name] = tape.leaf(input.tensor(type_));
+        continue;
+      }
       if (input.shape[0] != sizes_.B) {
         fail(ErrorKind::data, "golden: input {} has shape {}, expected {} sequences", name,
              input.shape.text(), sizes_.B);
@@ -287,9 +301,35 @@ class AttentionCase {
       out = attention::mix(*attention_, heads.x, context);
     } else {
       out = attention::attend(*attention_, heads, context);
+      if (around_heads(case_, traits_)) {
+        out = engine::linear(engine::merge_heads(out), engine::transpose(leaves.at("Wo")), {});
+      }
     }
     tape.backward(take_outputs(b, out, carried, context.length == 0, result));
     take_gradients(b, leaves, sums, result);
+  }
+
+  // A weight of a block around heads: one for all sequences, and no parameter of the variant.
+  [[nodiscard]] bool is_projection(const std::string& name) const {
+    constexpr std::array<const char*, 6> kNames{"Wq", "Wk", "Wv", "Wo", "Wf", "Wi"};
+    return around_heads(case_, traits_) && parameters_.find(name) == nullptr &&
+           std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+  }
+
+  // The heads that projections of a block make of its input.
+  void project(const std::map<std::string, Value>& leaves, attention::Heads& heads) const {
+    const auto projected = [&](const char* name, const char* other) {
+      const auto found = leaves.find(leaves.count(name) != 0 ? name : other);
+      if (found == leaves.end() || found->second.rank() != 2) {
+        fail(ErrorKind::data, "golden: input {} [out, in] of a block is missing", name);
+      }
+      const Value y = engine::linear(heads.x, engine::transpose(found->second), {});
+      return engine::split_heads(y, 1, sizes_.heads).front();
+    };
+    heads.q = projected("Wq", "Wq");
+    heads.k = projected("Wk", "Wf");
+    heads.v = projected("Wv", "Wi");
+    if (leaves.count("Wo") == 0) fail(ErrorKind::data, "golden: input Wo of a block is missing");
   }
 
   [[nodiscard]] attention::Heads make_heads(const std::map<std::string, Value>& leaves) const {
@@ -308,7 +348,7 @@ class AttentionCase {
         heads.k = rows(leaf);
       } else if (name == "v") {
         heads.v = rows(leaf);
-      } else {
+      } else if (!is_projection(name)) {
         heads.given[name] = leaf;
       }
     }
@@ -316,6 +356,7 @@ class AttentionCase {
       if (!heads.x.defined()) fail(ErrorKind::data, "golden: input x is missing");
       return heads;
     }
+    if (around_heads(case_, traits_)) project(leaves, heads);
     if (!heads.v.defined()) fail(ErrorKind::data, "golden: input v is missing");
     // Some variants look at the values alone.
     if (!heads.q.defined()) heads.q = Value(Tensor::zeros(heads.v.shape(), type_));
@@ -366,7 +407,8 @@ class AttentionCase {
     for (auto& [name, target] : result.gradients) {
       if (const auto leaf = leaves.find(name); leaf != leaves.end()) {
         const Tensor& gradient = leaf->second.gradient()->value();
-        if (gradient.defined()) add_values(gradient, target, b * gradient.numel());
+        const std::int64_t begin = is_projection(name) ? 0 : b * gradient.numel();
+        if (gradient.defined()) add_values(gradient, target, begin);
         continue;
       }
       const auto* entry = parameters_.find(name);

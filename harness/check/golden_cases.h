@@ -30,4 +30,8 @@ void add_values(const engine::Tensor& from, GoldenTensor& to, std::int64_t begin
 using BlockRunner = GoldenComputed (*)(const GoldenCase& c, engine::DType type);
 [[nodiscard]] const std::map<std::string, BlockRunner, std::less<>>& block_runners();
 
+// Cases of the level `core`, which are of the operation inside a variant that takes the block's
+// input, by variant.
+[[nodiscard]] const std::map<std::string, BlockRunner, std::less<>>& core_runners();
+
 }  // namespace lra::harness
