@@ -13,19 +13,8 @@ std::int64_t root_of(std::int64_t square) {
   return root * root == square ? root : -1;
 }
 
-// sum_t w_t x_(i + t - before) over all rows of x; wt [G or 1, T, C].
-Value along_line(const Value& x, const Value& wt, std::int64_t before) {
-  const std::int64_t T = wt.dim(1);
-  const Value padded = pad(x, 1, before, T - 1 - before);
-  Value y;
-  for (std::int64_t t = 0; t < T; ++t) {
-    const Value term = slice(padded, 1, t, x.dim(1)) * slice(wt, 1, t, 1);
-    y = t == 0 ? term : y + term;
-  }
-  return y;
-}
-
-// The same over the rows and columns of x [G, R, side, C], K x K taps.
+// sum_t w_t x_(i + t) over the rows and columns of x [G, R, side, C], K x K taps around each; wt [G
+// or 1, K K, C].
 Value over_image(const Value& x, const Value& wt, std::int64_t K) {
   const Value padded = pad(pad(x, 1, K / 2, K / 2), 2, K / 2, K / 2);
   Value y;
@@ -51,8 +40,10 @@ Value depthwise(const Value& v, const Value& w, const Window& window) {
   const std::int64_t n = std::max<std::int64_t>(window.length - first, 0);
   const Value wt = engine::transpose(w);  // [G,T,C]
   if (window.side == 0) {
-    const Value x = slice(mask_rows(v, window.length), 1, first, N - first);
-    return pad(along_line(x, wt, window.before < 0 ? T / 2 : window.before), 1, first, 0);
+    const std::int64_t before = window.before < 0 ? T / 2 : window.before;
+    if (first == 0) return engine::convolve_features(v, wt, n, before);
+    return pad(engine::convolve_features(slice(v, 1, first, N - first), wt, n, before), 1, first,
+               0);
   }
   if (n == 0) return Value(Tensor::zeros(v.shape(), v.dtype()));
   const std::int64_t rows = (n + window.side - 1) / window.side;

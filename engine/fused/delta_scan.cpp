@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/compute/fast_math.h"
+#include "engine/compute/kernels/kernels.h"
 #include "engine/compute/kernels/small_products.h"
 #include "engine/compute/lanes.h"
 #include "engine/compute/profile.h"
@@ -49,16 +50,20 @@ class Block {
  public:
   Block() = default;
   Block(std::int64_t rows, std::int64_t columns)
-      : tensor_(Tensor::zeros({rows, columns})), columns_(columns) {}
-  [[nodiscard]] float* data() const { return tensor_.f32(); }
-  [[nodiscard]] float* row(std::int64_t i) const { return data() + i * columns_; }
-  [[nodiscard]] std::int64_t rows() const { return tensor_.dim(0); }
+      : tensor_(Tensor::zeros({rows, columns})),
+        data_(tensor_.f32()),
+        rows_(rows),
+        columns_(columns) {}
+  [[nodiscard]] float* data() const { return data_; }
+  [[nodiscard]] float* row(std::int64_t i) const { return data_ + i * columns_; }
+  [[nodiscard]] std::int64_t rows() const { return rows_; }
   [[nodiscard]] std::int64_t columns() const { return columns_; }
-  [[nodiscard]] std::int64_t size() const { return tensor_.numel(); }
+  [[nodiscard]] std::int64_t size() const { return rows_ * columns_; }
 
  private:
   Tensor tensor_;
-  std::int64_t columns_ = 0;
+  float* data_ = nullptr;
+  std::int64_t rows_ = 0, columns_ = 0;
 };
 
 // c = a b.
@@ -96,9 +101,33 @@ LRA_SIMD void decay_products(const float* __restrict decay, float* __restrict up
   }
 }
 
-// y = a b, element by element.
+// y = a b, a + b, a - b, element by element; y may be a or b.
 LRA_SIMD void scale_by(const float* a, const float* b, float* y, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) y[i] = a[i] * b[i];
+}
+LRA_SIMD void add_up(const float* a, const float* b, float* y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = a[i] + b[i];
+}
+LRA_SIMD void subtract(const float* a, const float* b, float* y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = a[i] - b[i];
+}
+LRA_SIMD void negate(const float* x, float* y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = -x[i];
+}
+// Copies rows of C, of which those in memory and those in the cache follow at other distances.
+LRA_SIMD void copy_rows(const float* from, std::int64_t from_step, float* to, std::int64_t to_step,
+                        std::int64_t count, std::int64_t C) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float* x = from + i * from_step;
+    float* y = to + i * to_step;
+    std::int64_t c = 0;
+    for (; c + 8 <= C; c += 8) {
+      Lanes eight;
+      load(x + c, eight);
+      store(eight, y + c);
+    }
+    for (; c < C; ++c) y[c] = x[c];
+  }
 }
 
 // Rows of S [rows, P] times the entries of `by`.
@@ -448,8 +477,10 @@ class Chunk {
       pairs(k_, A2_, Q2_, w);
       multiply(A2_, v_, rest_, true, Part::lower);
     }
-    for (std::int64_t i = 0; i < rest_.size(); ++i) {
-      rest_.data()[i] = (two_ ? 0.0F : v_.data()[i]) - rest_.data()[i];
+    if (two_) {
+      negate(rest_.data(), rest_.data(), rest_.size());
+    } else {
+      subtract(v_.data(), rest_.data(), rest_.data(), rest_.size());
     }
     substitute(A_.data(), beta_.data(), rest_.data(), u_.data(), u_.columns());
   }
@@ -484,7 +515,7 @@ class Chunk {
       multiply_transposed(Q2_, w.dO, w.dv, true, Part::upper);
       multiply_transposed(A2_, w.z, w.dv, true, Part::upper);
     } else {
-      for (std::int64_t i = 0; i < w.dv.size(); ++i) w.dv.data()[i] = -w.z.data()[i];
+      negate(w.z.data(), w.dv.data(), w.dv.size());
     }
     multiply(w.dO, w.S_t, w.dq);
     multiply(w.z, w.S_t, w.dread);
@@ -510,12 +541,24 @@ class Chunk {
   }
   void read_rows(const Tensor& from, const Block& to) const {
     const HeadRows rows{&from, head_};
-    for (std::int64_t i = 0; i < count_; ++i) rows.read(row(i), to.row(i));
+    if (from.dtype() == DType::f32) {
+      const std::int64_t C = rows.columns();
+      copy_rows(from.f32() + rows.offset(row(0)), in_.reverse ? -C : C, to.data(), to.columns(),
+                count_, C);
+    } else {
+      for (std::int64_t i = 0; i < count_; ++i) rows.read(row(i), to.row(i));
+    }
     std::fill(to.row(count_), to.data() + to.size(), 0.0F);
   }
   void write_rows(const Block& from, const Tensor& to) const {
     const HeadRows rows{&to, head_};
-    for (std::int64_t i = 0; i < count_; ++i) rows.write(row(i), from.row(i));
+    if (to.dtype() == DType::f32) {
+      const std::int64_t C = rows.columns();
+      copy_rows(from.data(), from.columns(), to.f32() + rows.offset(row(0)), in_.reverse ? -C : C,
+                count_, C);
+    } else {
+      for (std::int64_t i = 0; i < count_; ++i) rows.write(row(i), from.row(i));
+    }
   }
 
   // e^{G_i - G_j} of a gate that all features share.
@@ -577,9 +620,7 @@ class Chunk {
           dot_of(w.du.row(i), rest_.row(i), rest_.columns());
     }
     if (!to.k.defined()) return;
-    for (std::int64_t i = 0; i < w.dk.size(); ++i) {
-      w.dk.data()[i] = w.dread.data()[i] + w.derase.data()[i];
-    }
+    add_up(w.dread.data(), w.derase.data(), w.dk.data(), w.dk.size());
     write_rows(w.dk, to.k);
   }
 
@@ -669,9 +710,16 @@ void scan_backward(const Operands& in, const Tensor& kept, const Tensor& dy, con
   }
 }
 
+// Like x, with zeros in the rows from n on; the others are to be written.
+Tensor with_zeros_behind(const Tensor& x, std::int64_t n) {
+  Tensor y(x.shape(), x.dtype());
+  kernels::zero_rows(y, n);
+  return y;
+}
+
 Value scan(const Operands& in, const std::vector<const Value*>& inputs) {
-  Tensor o = Tensor::zeros(in.v.shape(), in.v.dtype());
-  if (in.n == 0) return Value(std::move(o));
+  if (in.n == 0) return Value(Tensor::zeros(in.v.shape(), in.v.dtype()));
+  Tensor o = with_zeros_behind(in.v, in.n);
   const bool recorded = std::any_of(inputs.begin(), inputs.end(),
                                     [](const Value* x) { return x->gradient() != nullptr; });
   Tensor kept;
@@ -685,7 +733,7 @@ Value scan(const Operands& in, const std::vector<const Value*>& inputs) {
   return Tape::record(std::move(o), {inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], &last},
                       [in, kept, gradients](const Tensor& dy) {
                         const auto place = [&](std::size_t i, const Tensor& x) {
-                          return gradients[i] ? Tensor::zeros(x.shape(), x.dtype()) : Tensor();
+                          return gradients[i] ? with_zeros_behind(x, in.n) : Tensor();
                         };
                         const bool two = in.two_keys();
                         Gradients to{place(0, in.q),

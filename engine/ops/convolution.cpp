@@ -29,4 +29,31 @@ Value convolve_tokens(const Value& x, const Value& w) {
       });
 }
 
+Value convolve_features(const Value& x, const Value& w, std::int64_t n, std::int64_t before) {
+  if (x.rank() != 3 || w.rank() != 3 || (w.dim(0) != x.dim(0) && w.dim(0) != 1) ||
+      w.dim(2) != x.dim(2) || n < 0 || n > x.dim(1)) {
+    fail(ErrorKind::shape,
+         "convolve_features: got x {}, w {}, {} rows; expected [G, N, C], [G or 1, T, C], rows up "
+         "to N",
+         x.shape().text(), w.shape().text(), n);
+  }
+  const Tensor tx = x.tensor();
+  const Tensor tw = ops::cast(w.tensor(), DType::f32);
+  const auto convolve = [=](const Tensor& from, bool reverse) {
+    const Tensor to(from.shape(), DType::f32);
+    kernels::zero_rows(to, n);
+    kernels::convolve_features(ops::cast(from, DType::f32), tw, n, before, reverse, to);
+    return ops::cast(to, from.dtype());
+  };
+  return Tape::record(convolve(tx, false), {&x, &w},
+                      [=, gx = x.gradient(), gw = w.gradient()](const Tensor& dy) {
+                        if (gx) gx->add(convolve(dy, true));
+                        if (!gw) return;
+                        const Tensor dw(tw.shape(), DType::f32);
+                        kernels::correlate_features(ops::cast(dy, DType::f32),
+                                                    ops::cast(tx, DType::f32), n, before, dw);
+                        gw->add(ops::cast(dw, gw->dtype()));
+                      });
+}
+
 }  // namespace lra::engine

@@ -87,6 +87,15 @@ void convolve_tokens(const Tensor& x, const Tensor& w, bool reverse, const Tenso
 // dw[h, t] = sum_i dy_i . x_{i + t - [K/2]}; overwrites dw [H, K].
 void correlate_tokens(const Tensor& dy, const Tensor& x, const Tensor& dw);
 
+// Depthwise convolution along the tokens with a kernel for each feature: y_i = sum_t w_t x_{i + t -
+// before} over rows 0..n-1 of x [G, N, C], zeros outside, w [G or 1, T, C], or with `reverse` the
+// transposed map; all in f32. Overwrites rows 0..n-1 of y.
+void convolve_features(const Tensor& x, const Tensor& w, std::int64_t n, std::int64_t before,
+                       bool reverse, const Tensor& y);
+// dw_t = sum_i dy_i x_{i + t - before}; overwrites dw [G or 1, T, C].
+void correlate_features(const Tensor& dy, const Tensor& x, std::int64_t n, std::int64_t before,
+                        const Tensor& dw);
+
 // The largest Euclidean norm of a row of x [..., C]; NaN if there is one.
 [[nodiscard]] double largest_row_norm(const Tensor& x);
 
