@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "attention/attention.h"
 #include "engine/base/file.h"
@@ -100,6 +101,23 @@ TEST_CASE("check golden: the reduced attention files pass in bf16 at its toleran
   for (const char* name : {"softmax", "linear_transformer"}) {
     const auto path = kGolden / "attention" / (std::string(name) + ".json");
     require_no_failure(check_golden({path}, options));
+  }
+}
+
+TEST_CASE("check golden: blocks around heads and operations inside blocks are run by their level",
+          "[golden]") {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"delta_net", "block_both_n2_masked"},
+      {"gated_deltanet", "block_both_n2_masked"},
+      {"kda", "block_causal_nomask"},
+      {"rwkv7", "both_n2_masked"}};
+  for (const auto& [file, name] : cases) {
+    const auto results = check_golden_file(kGolden / "attention" / (file + ".json"));
+    const auto found = std::find_if(results.begin(), results.end(),
+                                    [&, &n = name](const auto& r) { return r.name == n; });
+    REQUIRE(found != results.end());
+    INFO(golden_line(*found));
+    CHECK(found->status == GoldenStatus::pass);
   }
 }
 
