@@ -102,6 +102,26 @@ TEST_CASE("report: the page is complete in itself and the same each time", "[uni
   CHECK_THAT(fixture_page(kFixture.parent_path()), ContainsSubstring("<a href=\"fixture/listops-"));
 }
 
+TEST_CASE("report: a search is one curve for all seeds, a trial without a result counts as 0",
+          "[unit]") {
+  std::vector<results::Record> records;
+  for (const std::int64_t seed : {0, 1}) {
+    records.push_back(results::testing::sample_record("listops", "softmax", seed));
+    records.back().search = results::testing::sample_search();
+  }
+  records.push_back(results::testing::sample_record("listops", "linear", 0));
+  const auto data = results::report_data(records, {}, {}, {});
+  REQUIRE(data["searches"].size() == 1);
+  const auto& search = data["searches"][0];
+  CHECK(search["label"] == "softmax");
+  CHECK(search["steps"] == 100);
+  REQUIRE(search["points"].size() == 3);
+  // First accuracies 0.3, 0.31 and none: of one draw the mean, of two over the 9 pairs
+  // (5 x 0.31 + 3 x 0.3 + 1 x 0) / 9.
+  CHECK(search["points"][0]["accuracy"].get<double>() == Approx(100 * 0.61 / 3));
+  CHECK(search["points"][1]["accuracy"].get<double>() == Approx(100 * 2.45 / 9));
+}
+
 TEST_CASE("report: the data of its pictures", "[unit]") {
   const auto runs = results::load_records({kFixture}, results::OnFault::refuse);
   const auto benches = results::load_benches({kFixture}, results::OnFault::refuse);
