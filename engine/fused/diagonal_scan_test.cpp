@@ -10,7 +10,8 @@ namespace {
 
 using Complex = std::complex<double>;
 
-// y_i = sum_j a^lag x_j over the steps that have entered.
+// y_i = sum_j a^lag x_j over the steps that have entered; with a_t, the product of those of the
+// steps between.
 Array sums_of_powers(const std::vector<Array>& in, const DiagonalScanOptions& o) {
   const Array& x = in[0];
   const Array& a = in[1];
@@ -22,13 +23,17 @@ Array sums_of_powers(const std::vector<Array>& in, const DiagonalScanOptions& o)
   const auto imaginary = [&](std::int64_t s) { return o.complex ? S + s : s; };
   for (std::int64_t b = 0; b < x.shape[0]; ++b) {
     for (std::int64_t s = 0; s < S; ++s) {
-      const Complex factor = number(a.at({b, s}), a.at({b, imaginary(s)}));
+      const bool varies = a.shape.rank() == 3;
+      const auto factor = [&](std::int64_t t) {
+        return varies ? number(a.at({b, t, s}), a.at({b, t, imaginary(s)}))
+                      : number(a.at({b, s}), a.at({b, imaginary(s)}));
+      };
       for (std::int64_t i = 0; i < x.shape[1]; ++i) {
         for (std::int64_t j = 0; j < x.shape[1]; ++j) {
           const std::int64_t lag = (o.reverse ? j - i : i - j) - (o.exclusive ? 1 : 0);
           if (lag < 0) continue;
-          const Complex term = std::pow(factor, static_cast<int>(lag)) *
-                               number(x.at({b, j, s}), x.at({b, j, imaginary(s)}));
+          Complex term = number(x.at({b, j, s}), x.at({b, j, imaginary(s)}));
+          for (std::int64_t l = 1; l <= lag; ++l) term *= factor(o.reverse ? j - l : j + l);
           y.at({b, i, s}) += term.real();
           if (o.complex) y.at({b, i, S + s}) += term.imag();
         }
@@ -43,14 +48,21 @@ const bool registered = [] {
     for (const bool reverse : {false, true}) {
       for (const bool exclusive : {false, true}) {
         const DiagonalScanOptions o{complex, reverse, exclusive};
-        OpCase c;
-        c.inputs = {{"x", {2, 7, 6}}, {.name = "a", .shape = {2, 6}, .low = -0.5, .high = 0.68}};
-        c.op = [o](const std::vector<Value>& in) { return diagonal_scan(in[0], in[1], o); };
-        c.definition = [o](const std::vector<Array>& in) { return sums_of_powers(in, o); };
-        c.bf16 = {0, 0};
-        op_cases().add(std::string("diagonal_scan: ") + (complex ? "complex" : "real") +
-                           (reverse ? ", reverse" : "") + (exclusive ? ", exclusive" : ""),
-                       c);
+        for (const bool varies : {false, true}) {
+          OpCase c;
+          c.inputs = {{"x", {2, 7, 6}},
+                      {.name = "a",
+                       .shape = varies ? Shape{2, 7, 6} : Shape{2, 6},
+                       .low = -0.5,
+                       .high = 0.68}};
+          c.op = [o](const std::vector<Value>& in) { return diagonal_scan(in[0], in[1], o); };
+          c.definition = [o](const std::vector<Array>& in) { return sums_of_powers(in, o); };
+          c.bf16 = {0, 0};
+          op_cases().add(std::string("diagonal_scan: ") + (complex ? "complex" : "real") +
+                             (varies ? ", varying" : "") + (reverse ? ", reverse" : "") +
+                             (exclusive ? ", exclusive" : ""),
+                         c);
+        }
       }
     }
   }

@@ -188,11 +188,26 @@ TEST_CASE("operations: each one that a header declares has a case", "[unit]") {
   std::set<std::string> covered;
   for (const std::string& name : op_cases().names()) covered.insert(name.substr(0, name.find(':')));
   std::size_t declared = 0;
-  for (const char* file :
-       {"ops/arithmetic", "ops/convolution", "ops/elementwise", "ops/index", "ops/loss",
-        "ops/matmul", "ops/norm", "ops/random", "ops/reduce", "ops/shape", "fused/delta_scan",
-        "fused/diagonal_scan", "fused/gated_scan", "fused/rotary", "fused/row_attention",
-        "fused/softmax_attention", "fused/state_space"}) {
+  for (const char* file : {"ops/arithmetic",
+                           "ops/convolution",
+                           "ops/elementwise",
+                           "ops/index",
+                           "ops/loss",
+                           "ops/matmul",
+                           "ops/norm",
+                           "ops/random",
+                           "ops/reduce",
+                           "ops/shape",
+                           "fused/delta_scan",
+                           "fused/diagonal_scan",
+                           "fused/gated_scan",
+                           "fused/long_convolution",
+                           "fused/rotary",
+                           "fused/row_attention",
+                           "fused/running_maximum",
+                           "fused/selective_scan",
+                           "fused/softmax_attention",
+                           "fused/state_space"}) {
     std::ifstream in(std::string(lra::testing::source_dir()) + "/engine/" + file + ".h");
     REQUIRE(in);
     for (std::string line; std::getline(in, line);) {
