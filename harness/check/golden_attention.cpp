@@ -129,6 +129,10 @@ class AttentionCase {
       result.not_offered = "causal";
     }
     if (sizes_.N != sizes_.M && !traits_.cross) result.not_offered = "cross-attention";
+    // The operation inside a block, which no runner of cores knows.
+    if (traits_.input == attention::Input::block && case_.hyper.value("level", json()) == "core") {
+      result.not_offered = "level = \"core\"";
+    }
     try {
       static_cast<void>(attention::create(variant_, options_));
     } catch (const Error& e) {

@@ -220,6 +220,7 @@ SequenceMeasures Probe::measure(std::span<const std::uint16_t> ids, std::uint64_
     attention::PlainInputs in;
     in.q = attention::first_rows(x.q.tensor(), x.length);
     in.k = attention::first_rows(x.k.tensor(), x.key_length);
+    in.v = attention::first_rows(x.v.tensor(), x.key_length);
     in.x = attention::first_rows(x.x.tensor(), x.length);
     in.parameters = parameters_[l];
     for (const auto& [name, draw] : draws) in.draws[name] = attention::to_plain(draw);
