@@ -26,7 +26,7 @@ struct BenchArguments {
   std::int64_t batch = 32;
   int threads = 0;
   double seconds = 2;
-  bool profile = false, check_growth = false, json = false;
+  bool profile = false, limit = false, check_growth = false, json = false;
 };
 
 BenchOptions make_options(const BenchArguments& a, const std::string& attention) {
@@ -60,6 +60,7 @@ BenchOptions make_options(const BenchArguments& a, const std::string& attention)
   o.threads = a.threads;
   o.seconds = a.seconds;
   o.profile = a.profile;
+  o.limit = a.limit;
   return o;
 }
 
@@ -83,10 +84,11 @@ void print_point(const std::string& attention, const BenchResult& r) {
     return;
   }
   say("{:<20} {:>6} {:>11.0f} {:>9.3f} {:>9.1f} [{:.1f}, {:.1f}] {:>9.1f} {:>9.1f} "
-      "{:>9.0f}%\n",
+      "{:>9.0f}%{}\n",
       attention, p.n, *p.tokens_per_second, *p.steps_per_second, p.step_ms->median, p.step_ms->p25,
       p.step_ms->p75, static_cast<double>(*p.peak_tensor_bytes) / 1e6,
-      static_cast<double>(*p.peak_rss_bytes) / 1e6, 100 * (1 - *p.matmul_share));
+      static_cast<double>(*p.peak_rss_bytes) / 1e6, 100 * (1 - *p.matmul_share),
+      p.limit_ms ? fmt::format(" {:>8.0f}%", 100 * *p.limit_ms / p.step_ms->median) : "");
 }
 
 // How far a fitted exponent may lie above the claim's: timing is noisy and long sequences leave the
@@ -141,8 +143,9 @@ int bench(BenchArguments a) {
     fail(ErrorKind::usage, "bench: --check-growth needs two lengths or more in --n");
   }
   if (!a.json) {
-    say("{:<20} {:>6} {:>11} {:>9} {:>9} {:<14} {:>9} {:>9} {:>10}\n", "attention", "n", "tokens/s",
-        "steps/s", "step ms", "[quartiles]", "tensor MB", "RSS MB", "not matmul");
+    say("{:<20} {:>6} {:>11} {:>9} {:>9} {:<14} {:>9} {:>9} {:>10}{}\n", "attention", "n",
+        "tokens/s", "steps/s", "step ms", "[quartiles]", "tensor MB", "RSS MB", "not matmul",
+        a.limit ? " of limit" : "");
   }
   nlohmann::json all = nlohmann::json::array();
   std::vector<std::string> broken;
@@ -197,6 +200,10 @@ void add_bench(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--set", a->settings, "model.KEY or attention.KEY to change (repeatable)");
   command->add_flag("--profile", a->profile, "print the time per operation");
+  command->add_flag("--limit", a->limit,
+                    "measure the least time of a step on this machine, from its products at the "
+                    "rate each reaches in cache and its bytes at the memory's bandwidth, and print "
+                    "the share of it that is reached");
   command->add_flag(
       "--check-growth", a->check_growth,
       "exit with 1 if time or memory grows faster with the length than a variant claims");

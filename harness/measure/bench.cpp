@@ -8,6 +8,7 @@
 #include "engine/base/error.h"
 #include "engine/runtime.h"
 #include "harness/measure/child.h"
+#include "harness/measure/limit.h"
 #include "harness/measure/side_by_side.h"
 #include "harness/run/environment.h"
 #include "harness/run/record.h"
@@ -78,6 +79,7 @@ json to_json(const BenchResult& r) {
   result["step_ms"] = {q.median, q.p10, q.p25, q.p75, q.p90, q.count};
   result["numbers"] = {*p.steps_per_second, *p.tokens_per_second, *p.peak_tensor_bytes,
                        *p.peak_rss_bytes,   *p.flops_per_token,   *p.matmul_share};
+  if (p.limit_ms) result["limit_ms"] = *p.limit_ms;
   return result;
 }
 
@@ -98,6 +100,7 @@ BenchResult from_json(const json& j) {
   r.point.peak_rss_bytes = numbers.at(3).get<std::int64_t>();
   r.point.flops_per_token = numbers.at(4).get<double>();
   r.point.matmul_share = numbers.at(5).get<double>();
+  if (j.contains("limit_ms")) r.point.limit_ms = j.at("limit_ms").get<double>();
   return r;
 }
 
@@ -136,7 +139,16 @@ class Bench {
     return std::chrono::duration<double>(Clock::now() - start).count();
   }
 
-  [[nodiscard]] int threads() const { return workers_.threads(); }
+  [[nodiscard]] Workers& workers() { return workers_; }
+
+  // Bytes that a step moves at least, once one was done.
+  [[nodiscard]] std::int64_t traffic() const {
+    const auto lanes = static_cast<std::int64_t>(lanes_.size());
+    const std::int64_t parameters = model_.parameter_count();
+    const std::int64_t fixed = 4 * parameters * (lanes_.empty() ? 1 : 3 + lanes);
+    const std::int64_t sequence = (workers_.meter()->peak_bytes() - fixed) / workers_.threads();
+    return step_traffic(options_.mode == "train", parameters, lanes, options_.batch, sequence);
+  }
 
   // What steps of these seconds, with so many operations each, say.
   void finish(const std::vector<double>& times, std::int64_t flops, BenchResult& result) const {
@@ -170,17 +182,36 @@ class Bench {
   std::int64_t steps_ = 0;
 };
 
+using Products = std::vector<engine::primitives::ProductCount>;
+
 // Of the workers' time in a step (of the warm-up), how much is spent in matrix products.
-double matmul_share(Bench& bench, std::int64_t flops) {
+double matmul_share(Bench& bench) {
   engine::profile::reset();
   engine::profile::enable(true);
+  std::int64_t flops = 0;
   const double seconds = bench.step(&flops);
   engine::profile::enable(false);
   double products = 0;
   for (const auto& e : engine::profile::entries()) {
     if (e.operation == "matmul") products += e.seconds;
   }
-  return std::min(1.0, products / (seconds * bench.threads()));
+  return std::min(1.0, products / (seconds * bench.workers().threads()));
+}
+
+// The products of a step.
+Products products_of(Bench& bench) {
+  std::int64_t flops = 0;
+  engine::primitives::count_products(true);
+  bench.step(&flops);
+  engine::primitives::count_products(false);
+  return engine::primitives::counted_products();
+}
+
+// Last of all: its arrays would count as memory of the steps.
+double limit_ms(Bench& bench, const Products& products) {
+  const std::int64_t bytes = bench.traffic();
+  const MachineRates rates = measure_rates(bench.workers(), products);
+  return 1e3 * step_limit(products, bytes, rates).seconds();
 }
 
 class BenchRehearsal final : public Rehearsal {
@@ -188,7 +219,8 @@ class BenchRehearsal final : public Rehearsal {
   BenchRehearsal(const BenchOptions& options, std::int64_t n)
       : options_(options), n_(n), bench_(options_, n) {
     bench_.step(&flops_);  // compiles the primitives
-    matmul_share_ = matmul_share(bench_, flops_);
+    matmul_share_ = matmul_share(bench_);
+    if (options_.limit) products_ = products_of(bench_);
   }
   void round() override {
     double total = 0;
@@ -197,11 +229,12 @@ class BenchRehearsal final : public Rehearsal {
       total += times_.back();
     } while (total < options_.seconds / kRounds);
   }
-  [[nodiscard]] json result() const override {
+  [[nodiscard]] json result() override {
     BenchResult result;
     result.point.n = n_;
     result.point.matmul_share = matmul_share_;
     bench_.finish(times_, flops_, result);
+    if (options_.limit) add_limit(result.point);
     return to_json(result);
   }
 
@@ -211,7 +244,20 @@ class BenchRehearsal final : public Rehearsal {
   Bench bench_;
   std::vector<double> times_;
   std::int64_t flops_ = 0;
+  // The limit is measured once, and what that takes of memory is not the steps'.
+  void add_limit(results::BenchPoint& point) {
+    if (limit_ms_ == 0) {
+      peak_rss_ = *point.peak_rss_bytes;
+      limit_ms_ = limit_ms(bench_, products_);
+    }
+    point.peak_rss_bytes = peak_rss_;
+    point.limit_ms = limit_ms_;
+  }
+
   double matmul_share_ = 0;
+  Products products_;
+  double limit_ms_ = 0;  // 0: not measured
+  std::int64_t peak_rss_ = 0;
 };
 
 }  // namespace
@@ -245,7 +291,8 @@ BenchResult bench_point(const BenchOptions& options, std::int64_t n) {
   Bench bench(options, n);
   std::int64_t flops = 0;
   bench.step(&flops);  // compiles the primitives
-  result.point.matmul_share = matmul_share(bench, flops);
+  result.point.matmul_share = matmul_share(bench);
+  const Products products = options.limit ? products_of(bench) : Products();
   std::vector<double> times;
   double total = 0;
   engine::profile::reset();
@@ -260,6 +307,7 @@ BenchResult bench_point(const BenchOptions& options, std::int64_t n) {
     result.profiled_seconds = total;
   }
   bench.finish(times, flops, result);
+  if (options.limit) result.point.limit_ms = limit_ms(bench, products);
   return result;
 }
 

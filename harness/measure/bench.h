@@ -27,6 +27,7 @@ struct BenchOptions {
   double seconds = 2;  // of measuring, after warm-up
   std::int64_t min_steps = 3;
   bool profile = false;
+  bool limit = false;  // measure what the machine would allow, too (limit.h)
 };
 
 struct BenchResult {

@@ -47,7 +47,7 @@ class RunRehearsal final : public Rehearsal {
     }
   }
 
-  [[nodiscard]] json result() const override {
+  [[nodiscard]] json result() override {
     Measurement result = result_;
     result.peak_tensor_bytes = workers_.meter()->peak_bytes();
     result.peak_rss_bytes = static_cast<std::int64_t>(engine::peak_rss_bytes());

@@ -32,9 +32,7 @@ class Noting final : public Rehearsal {
     if (name_ == "k") std::raise(SIGKILL);
     if (name_ == "t") throw std::runtime_error("went wrong");
   }
-  [[nodiscard]] nlohmann::json result() const override {
-    return {{"name", name_}, {"rounds", rounds_}};
-  }
+  [[nodiscard]] nlohmann::json result() override { return {{"name", name_}, {"rounds", rounds_}}; }
 
  private:
   void note() const { std::ofstream(file_, std::ios::app) << name_; }

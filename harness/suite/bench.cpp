@@ -42,6 +42,7 @@ Entry make_entry(const SuiteBench& bench, const BenchOptions& variant, const std
   Entry entry{variant, {}, {}};
   entry.options.mode = mode;
   entry.options.threads = options.threads;
+  entry.options.limit = true;
   const auto same_name = std::count_if(
       bench.variants.begin(), bench.variants.end(),
       [&](const BenchOptions& other) { return other.attention == variant.attention; });

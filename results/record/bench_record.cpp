@@ -34,6 +34,7 @@ void describe(V& v, BenchPoint& point) {
   v("peak_rss_bytes", point.peak_rss_bytes);
   v("flops_per_token", point.flops_per_token);
   v("matmul_share", point.matmul_share);
+  v.part("limit_ms", point.limit_ms, point.limit_ms.has_value());
 }
 
 template <class V>

@@ -32,6 +32,7 @@ struct BenchPoint {
   Count peak_rss_bytes;
   Real flops_per_token;
   Real matmul_share;  // of the threads' time, spent in matrix products
+  Real limit_ms;      // the least time of a step on this machine (roofline); none: not measured
 };
 
 struct BenchRecord {

@@ -21,11 +21,16 @@ namespace results = lra::results;
 
 TEST_CASE("bench record: JSON and back, faults named", "[unit]") {
   auto bench = sample_bench("softmax", 2, 50);
-  bench.points.push_back({8192, "out-of-memory", {}, {}, {}, {}, {}, {}, {}});
+  bench.points.push_back({8192, "out-of-memory", {}, {}, {}, {}, {}, {}, {}, {}});
   const json once = results::to_json(bench);
   CHECK(results::to_json(results::bench_from_json(once, "b")) == once);
   CHECK(once["points"][1]["step_ms"]["median"] == 200);
   CHECK(once["points"][3]["tokens_per_second"].is_null());
+  CHECK_FALSE(once["points"][1].contains("limit_ms"));
+  bench.points[1].limit_ms = 50;
+  const json limited = results::to_json(bench);
+  CHECK(limited["points"][1]["limit_ms"] == 50);
+  CHECK(results::to_json(results::bench_from_json(limited, "b")) == limited);
   json wrong = once;
   wrong["points"][0]["n"] = 0;
   CHECK_THROWS_WITH(results::bench_from_json(wrong, "b.json"),

@@ -25,6 +25,11 @@ Real memory_of(const BenchPoint& point) {
   return static_cast<double>(*point.peak_tensor_bytes) / kMega;
 }
 
+Real limit_share_of(const BenchPoint& point) {
+  if (!point.limit_ms || !point.step_ms) return std::nullopt;
+  return 100 * *point.limit_ms / point.step_ms->median;
+}
+
 const BenchPoint* point_at(const BenchRecord& bench, std::int64_t n) {
   const auto found = std::find_if(bench.points.begin(), bench.points.end(),
                                   [n](const BenchPoint& p) { return p.n == n; });
@@ -44,7 +49,15 @@ std::string length_title(std::int64_t n) {
   return n % 1024 == 0 ? fmt::format("{}K", n / 1024) : fmt::format("{}", n);
 }
 
-std::string table_of(const ScalingGroup& group, const Measure& measure) {
+bool has_limits(const ScalingGroup& group) {
+  return std::any_of(group.lines.begin(), group.lines.end(), [](const ScalingLine& line) {
+    return std::any_of(line.bench->points.begin(), line.bench->points.end(),
+                       [](const BenchPoint& point) { return limit_share_of(point).has_value(); });
+  });
+}
+
+// A row a variant; `relative`: with the ratio to the baseline.
+std::string table_of(const ScalingGroup& group, const Measure& measure, bool relative = true) {
   std::set<std::int64_t> lengths;
   for (const ScalingLine& line : group.lines) {
     for (const BenchPoint& point : line.bench->points) lengths.insert(point.n);
@@ -59,7 +72,8 @@ std::string table_of(const ScalingGroup& group, const Measure& measure) {
   for (const ScalingLine& line : group.lines) {
     text += "| " + markdown_escape(line.bench->attention.label) + " |";
     for (const std::int64_t n : lengths) {
-      const BenchPoint* base = group.baseline == nullptr ? nullptr : point_at(*group.baseline, n);
+      const bool compared = relative && group.baseline != nullptr;
+      const BenchPoint* base = compared ? point_at(*group.baseline, n) : nullptr;
       text += " " + cell(measure, point_at(*line.bench, n), base) + " |";
     }
     text += "\n";
@@ -77,6 +91,10 @@ std::string render_efficiency(const std::vector<BenchRecord>& benches) {
                         group.precision, group.batch, group.machine);
     text += table_of(group, {"steps/s ↑", speed_of, 3}) + "\n";
     text += table_of(group, {"peak tensor memory ↓ (MB)", memory_of, 1}) + "\n";
+    if (has_limits(group)) {
+      text +=
+          table_of(group, {"share of the machine's limit ↑ (%)", limit_share_of, 0}, false) + "\n";
+    }
   }
   return text;
 }

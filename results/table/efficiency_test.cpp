@@ -38,3 +38,12 @@ TEST_CASE("efficiency: training and inference are tables of their own", "[unit]"
   CHECK_THAT(text, ContainsSubstring("Inference: preset"));
   CHECK_THAT(text, ContainsSubstring("50.000 (1.00x)"));
 }
+
+TEST_CASE("efficiency: the share of the machine's limit, where it was measured", "[unit]") {
+  std::vector<BenchRecord> benches{sample_bench("softmax", 2, 50), sample_bench("linear", 1, 100)};
+  CHECK(render_efficiency(benches).find("limit") == std::string::npos);
+  benches[1].points[0].limit_ms = 40;  // of 100 ms
+  const std::string text = render_efficiency(benches);
+  CHECK_THAT(text, ContainsSubstring("share of the machine's limit ↑ (%) | 1K | 2K | 4K |"));
+  CHECK_THAT(text, ContainsSubstring("| 40 | — | — |"));
+}

@@ -1,4 +1,5 @@
 #include "engine/compute/primitives/internal.h"
+#include "engine/compute/primitives/products.h"
 
 namespace lra::engine::primitives {
 namespace {
@@ -28,6 +29,25 @@ void zero_view(const View& c, std::byte* data, int axis = 0) {
   const auto i = static_cast<std::size_t>(axis);
   const std::int64_t step = c.strides[i] * static_cast<std::int64_t>(size_of(c.dtype));
   for (std::int64_t n = 0; n < c.dims[i]; ++n) zero_view(c, data + n * step, axis + 1);
+}
+
+ProductShape shape_of(const View& a, const View& b, const View& c) {
+  const auto last = static_cast<std::size_t>(c.rank - 1);
+  ProductShape shape;
+  shape.m = c.dims[last - 1];
+  shape.n = c.dims[last];
+  shape.k = a.dims[last];
+  std::int64_t b_batch = 1;
+  for (std::size_t i = 0; i + 1 < last; ++i) {
+    shape.batch *= c.dims[i];
+    b_batch *= b.dims[i];
+  }
+  shape.shared_b = shape.batch > 1 && b_batch == 1;
+  shape.a_transposed = shape.k > 1 && a.strides[last] != 1;
+  shape.b_transposed = shape.n > 1 && b.strides[last] != 1;
+  shape.operands = a.dtype;
+  shape.result = c.dtype;
+  return shape;
 }
 
 std::string build_matmul(Entry& entry, const View& a, const View& b, const View& c,
@@ -80,6 +100,7 @@ void matmul(const View& a, const View& b, const View& c, std::span<const PostOp>
     return;
   }
   add_flops(flops);
+  if (counting_products()) count_product(shape_of(a, b, c));
   Key key(Kind::matmul);
   key.put(a).put(b).put(c);
   if (bias != nullptr) key.put(std::int64_t{-1}).put(*bias);

@@ -1,0 +1,51 @@
+#pragma once
+// The matrix products of a step by their shapes, and what each of them reaches when its operands
+// are in cache: the ceiling of a step that consists of products.
+
+#include <compare>
+#include <cstdint>
+#include <vector>
+
+#include "engine/tensor/tensor.h"
+
+namespace lra::engine::primitives {
+
+// c [batch, m, n] = a [batch, m, k] b [batch or 1, k, n].
+struct ProductShape {
+  std::int64_t batch = 1, m = 1, n = 1, k = 1;
+  bool shared_b = false;                            // b has no batch axis
+  bool a_transposed = false, b_transposed = false;  // the first of the two axes is the dense one
+  DType operands = DType::f32, result = DType::f32;
+
+  [[nodiscard]] std::int64_t flops() const { return 2 * batch * m * n * k; }
+  [[nodiscard]] std::int64_t bytes() const;
+  auto operator<=>(const ProductShape&) const = default;
+};
+
+struct ProductCount {
+  ProductShape shape;
+  std::int64_t calls = 0;
+};
+
+// From now on every product of any thread is counted, beginning with none; or no longer.
+void count_products(bool on);
+[[nodiscard]] bool counting_products();
+void count_product(const ProductShape& shape);
+// Those with the most operations first.
+[[nodiscard]] std::vector<ProductCount> counted_products();
+
+// The same product with fewer batches, rows, columns, inner elements (in this order), each halved
+// until the operands take at most that many bytes.
+[[nodiscard]] ProductShape fitting(ProductShape shape, std::int64_t bytes);
+
+// Floating-point operations a second that this thread reaches for a product, its operands being
+// used over and over: the best of several tries of a millisecond.
+[[nodiscard]] double measure_product(const ProductShape& shape);
+
+// Bytes that this thread reads and writes a second in copying arrays far larger than the caches.
+[[nodiscard]] double measure_bandwidth();
+
+// Bytes of this machine's second-level cache; 512 KB where the system does not say.
+[[nodiscard]] std::int64_t level2_bytes();
+
+}  // namespace lra::engine::primitives
