@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <filesystem>
@@ -11,6 +12,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/locks.h"
 #include "engine/base/options.h"
 #include "engine/base/random.h"
 #include "engine/base/registry.h"
@@ -115,6 +117,28 @@ TEST_CASE("files: atomic writes replace whole files or nothing", "[unit]") {
   const auto lock = lra::FileLock::try_lock(folder / "lock");
   CHECK(lock != nullptr);
   CHECK(lra::FileLock::try_lock(folder / "lock") == nullptr);
+  fs::remove_all(folder);
+}
+
+TEST_CASE("files: what killed writers left is removed, a living writer's is not", "[unit]") {
+  const fs::path folder = fs::temp_directory_path() / fmt::format("lra-abandoned-{}", ::getpid());
+  fs::create_directories(folder);
+  for (const char* name :
+       {"a.json.12-0.tmp", "a.tmp", "b.1-2.tmp.txt", "c-1-2.tmp", "d.x1-2.tmp"}) {
+    lra::write_file_atomic(folder / name, "x");
+  }
+  {
+    lra::AtomicFile living(folder / "living");
+    living.write("x");
+    lra::remove_abandoned(folder);
+    living.commit();
+  }
+  lra::remove_abandoned(folder / "nowhere");
+  std::vector<std::string> left;
+  for (const auto& entry : fs::directory_iterator(folder)) left.push_back(entry.path().filename());
+  std::sort(left.begin(), left.end());
+  CHECK(left ==
+        std::vector<std::string>{"a.tmp", "b.1-2.tmp.txt", "c-1-2.tmp", "d.x1-2.tmp", "living"});
   fs::remove_all(folder);
 }
 

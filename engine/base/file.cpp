@@ -72,6 +72,37 @@ std::atomic<bool> locks_disabled{false};
   fail_io(path, "cannot lock", code);
 }
 
+// Whether a locked descriptor is still the file of that name: its holder may have removed it.
+bool is_current(int descriptor, const fs::path& path) {
+  struct stat held {};
+  struct stat named {};
+  return ::fstat(descriptor, &held) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+}
+
+int lock_waiting(int descriptor) {
+  int result = 0;
+  do {
+    result = ::flock(descriptor, LOCK_EX);
+  } while (result != 0 && errno == EINTR);
+  return result;
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// NAME.PROCESS-NUMBER.tmp, as AtomicFile names them.
+bool is_temporary(const std::string& name) {
+  constexpr std::string_view kEnd = ".tmp";
+  if (!name.ends_with(kEnd)) return false;
+  const std::string_view rest = std::string_view(name).substr(0, name.size() - kEnd.size());
+  const std::size_t dot = rest.rfind('.');
+  const std::size_t dash = rest.rfind('-');
+  return dot != std::string_view::npos && dash != std::string_view::npos && dot < dash &&
+         is_number(rest.substr(dot + 1, dash - dot - 1)) && is_number(rest.substr(dash + 1));
+}
+
 int open_lock(const fs::path& path) {
   create_parent(path);
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
@@ -100,8 +131,16 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   create_parent(path_);
   temporary_ = path_;
   temporary_ += fmt::format(".{}-{}.tmp", ::getpid(), counter.fetch_add(1));
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) fail_io(temporary_, "cannot create");
+  for (;;) {
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (descriptor_ < 0) fail_io(temporary_, "cannot create");
+    // For remove_abandoned(), which may have come in between; without locks it is never called
+    // while another process writes.
+    if (locks_disabled || lock_waiting(descriptor_) != 0 || is_current(descriptor_, temporary_)) {
+      return;
+    }
+    ::close(std::exchange(descriptor_, -1));
+  }
 }
 
 AtomicFile::~AtomicFile() {
@@ -135,6 +174,17 @@ void write_file_atomic(const fs::path& path, std::string_view content) {
   AtomicFile file(path);
   file.write(content);
   file.commit();
+}
+
+void remove_abandoned(const fs::path& folder) {
+  std::error_code code;
+  for (fs::directory_iterator i(folder, code), end; !code && i != end; i.increment(code)) {
+    if (!is_temporary(i->path().filename().string())) continue;
+    const int descriptor = ::open(i->path().c_str(), O_RDWR | O_CLOEXEC);
+    if (descriptor < 0) continue;
+    if (locks_disabled || ::flock(descriptor, LOCK_EX | LOCK_NB) == 0) ::unlink(i->path().c_str());
+    ::close(descriptor);
+  }
 }
 
 void write_json(const fs::path& path, const nlohmann::json& value) {
@@ -225,28 +275,19 @@ MappedFile::~MappedFile() {
   ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
-// Whether a locked descriptor is still the file of that name: its holder may have removed it.
-static bool is_current(int descriptor, const fs::path& path) {
-  struct stat held {};
-  struct stat named {};
-  return ::fstat(descriptor, &held) == 0 && ::stat(path.c_str(), &named) == 0 &&
-         held.st_ino == named.st_ino && held.st_dev == named.st_dev;
-}
-
 void disable_file_locks() { locks_disabled = true; }
 
 FileLock::FileLock(const fs::path& path) : descriptor_(open_lock(path)) {
   for (;;) {
     if (locks_disabled) return;
-    if (::flock(descriptor_, LOCK_EX) == 0) {
-      if (is_current(descriptor_, path)) return;
-      ::close(std::exchange(descriptor_, -1));
-      descriptor_ = open_lock(path);
-    } else if (errno != EINTR) {
+    if (lock_waiting(descriptor_) != 0) {
       const int code = errno;
       ::close(descriptor_);
       fail_lock(path, code);
     }
+    if (is_current(descriptor_, path)) return;
+    ::close(std::exchange(descriptor_, -1));
+    descriptor_ = open_lock(path);
   }
 }
 

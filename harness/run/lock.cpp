@@ -2,7 +2,8 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
-#include <system_error>
+
+#include "engine/base/locks.h"
 
 namespace lra::harness {
 namespace {
@@ -10,15 +11,6 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path lock_file(const fs::path& folder) { return folder / ".lock"; }
-
-// The caller holds the lock: no temporary file has a living writer.
-void sweep(const fs::path& folder) {
-  std::error_code code;
-  for (const auto& entry : fs::directory_iterator(folder, code)) {
-    std::error_code ignored;
-    if (entry.path().extension() == ".tmp") fs::remove(entry.path(), ignored);
-  }
-}
 
 }  // namespace
 
@@ -30,7 +22,7 @@ Busy::Busy(const fs::path& folder)
 
 std::unique_ptr<FileLock> try_lock_run(const fs::path& folder) {
   auto lock = FileLock::try_lock(lock_file(folder));
-  if (lock != nullptr) sweep(folder);
+  if (lock != nullptr) remove_abandoned(folder);
   return lock;
 }
 
