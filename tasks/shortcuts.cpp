@@ -8,11 +8,13 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
+#include "engine/base/locks.h"
 
 namespace lra::tasks {
 namespace {
@@ -141,6 +143,25 @@ std::vector<Shortcut> judge_all(const std::vector<Predictor>& predictors, const 
   return all;
 }
 
+// The lock of whoever fits; none in a folder that is only read. While another one fits, `progress`
+// is told so, and may throw.
+std::unique_ptr<FileLock> wait_for_lock(const fs::path& path, const Progress& progress,
+                                        std::size_t predictors) {
+  constexpr std::chrono::milliseconds kPause{100};
+  for (;;) {
+    try {
+      if (auto lock = FileLock::try_lock(path)) return lock;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::io) throw;
+      return nullptr;
+    }
+    if (progress) {
+      progress("another run fits them", 0, static_cast<std::int64_t>(predictors));
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
 }  // namespace
 
 Predictor rule(std::string name, std::string sees,
@@ -249,13 +270,9 @@ std::vector<Shortcut> shortcuts(const Task& task, const TaskData& data, const Pr
   const std::string stem = fmt::format("{}-{}.shortcuts", info.name, key.substr(0, 16));
   const fs::path path = data.cache / (stem + ".json");
   if (auto kept = load(path, predictors)) return *std::move(kept);
-  std::optional<FileLock> lock;
-  try {
-    lock.emplace(data.cache / (stem + ".lock"));
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::io) throw;  // a folder that is only read
-  }
+  const auto lock = wait_for_lock(data.cache / (stem + ".lock"), progress, predictors.size());
   if (auto kept = load(path, predictors)) return *std::move(kept);  // made meanwhile
+  if (lock != nullptr) remove_abandoned(data.cache);
   auto all = judge_all(predictors, data, progress);
   json file = {{"data", data.sha256}, {"shortcuts", json::array()}};
   for (const Shortcut& s : all) file["shortcuts"].push_back(to_json(s));

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -250,6 +251,49 @@ TEST_CASE(
     CHECK(o.code == 0);
     CHECK(read_json(file).at("estimates").begin().value().at("known") == true);
   }
+}
+
+TEST_CASE("nothing is lost: a completed result waits for no baselines, and has them in the end",
+          "[run]") {
+  const Scratch folder("baselines");
+  const fs::path whole = folder / "whole";
+  REQUIRE(run_program(short_training(whole), folder).code == 0);
+  const json expected = read_json(whole / "result.json").at("baselines");
+  REQUIRE(!expected.empty());
+  fs::path kept;
+  for (const auto& entry : fs::recursive_directory_iterator(folder / "cache")) {
+    if (entry.path().string().ends_with(".shortcuts.json")) kept = entry.path();
+  }
+  REQUIRE(!kept.empty());
+  fs::remove(kept);
+  auto fitting = std::make_unique<FileLock>(kept.replace_extension(".lock"));
+  const fs::path run = folder / "run";
+  std::string result;
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    const pid_t child = start_program(short_training(run), folder);
+    REQUIRE(eventually([&] { return fs::exists(run / "result.json"); }));
+    ::kill(child, signal);
+    CHECK(wait_for(child, folder).code == (signal == SIGTERM ? 130 : -SIGKILL));
+    if (result.empty()) result = read_file(run / "result.json");
+    CHECK(read_file(run / "result.json") == result);
+    CHECK(json::parse(result).at("status") == "completed");
+    CHECK(json::parse(result).at("baselines").empty());
+    CHECK(fs::exists(run / "checkpoint.safetensors"));
+  }
+  // What it would continue from is damaged: the result stays.
+  const fs::path damaged = folder / "damaged";
+  fs::copy(run, damaged, fs::copy_options::recursive);
+  write_file_atomic(damaged / "checkpoint.safetensors", "x");
+  CHECK(run_program(short_training(damaged), folder).code == 0);
+  CHECK(read_file(damaged / "result.json") == result);
+  fitting.reset();
+  REQUIRE(run_program(short_training(run), folder).code == 0);
+  json record = read_json(run / "result.json");
+  CHECK(record.at("baselines") == expected);
+  record["baselines"] = json::array();
+  CHECK(record == json::parse(result));
+  CHECK(read_file(run / "metrics.jsonl") == read_file(whole / "metrics.jsonl"));
+  CHECK_FALSE(fs::exists(run / "checkpoint.safetensors"));
 }
 
 TEST_CASE("diverged: an overflowing evaluation ends the run at its step, whatever its accuracy",

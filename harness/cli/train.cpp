@@ -72,7 +72,7 @@ int train(const TrainArguments& a) {
     record = run_training(spec, options, workers);
   } catch (const Interrupted&) {
     line.end();
-    note("lra: interrupted before the first step; the same command starts again\n");
+    note("lra: interrupted; the same command continues\n");
     return kInterrupted;
   }
   line.end();

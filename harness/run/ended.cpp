@@ -147,6 +147,14 @@ void write_spec(const RunSpec& spec, const DataUsed& used, const fs::path& folde
   write_json(file, j);
 }
 
+std::optional<results::Record> completed_record(const fs::path& folder) {
+  const fs::path file = folder / "result.json";
+  if (!is_there(folder / "spec.json") || !is_there(file)) return std::nullopt;
+  results::Record record = results::parse_record(read_file(file), file.string());
+  if (record.status != results::Status::completed) return std::nullopt;
+  return record;
+}
+
 std::optional<results::Record> ended_record(const RunSpec& spec, const DataUsed& used,
                                             const fs::path& folder) {
   require_same_run(spec, folder);
@@ -157,6 +165,12 @@ std::optional<results::Record> ended_record(const RunSpec& spec, const DataUsed&
   if (!has_ended(record)) return std::nullopt;
   if (record.task.data_sha256 && *record.task.data_sha256 != used.sha256) {
     require_same_data(used, *data_of_record(file), folder);
+  }
+  if (const fs::path checkpoint = folder / kCheckpointFile; is_there(checkpoint)) {
+    const bool completed = record.status == results::Status::completed;
+    if (completed && record.baselines.empty()) return std::nullopt;
+    std::error_code code;  // one that stays is passed over
+    fs::remove(checkpoint, code);
   }
   return record;
 }

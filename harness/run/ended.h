@@ -46,7 +46,15 @@ void require_same_data(const DataUsed& used, const DataUsed& expected,
 // new place of the same data to an existing file.
 void write_spec(const RunSpec& spec, const DataUsed& used, const std::filesystem::path& folder);
 
-// The completed or diverged result of the specification on these data; empty if there is none.
+// The file from which a run continues, while it goes on.
+inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";
+
+// The result of the folder's run if that has completed, with or without its baselines.
+[[nodiscard]] std::optional<results::Record> completed_record(const std::filesystem::path& folder);
+
+// The completed or diverged result of the specification on these data; empty if there is none. A
+// completed one without baselines whose checkpoint is still there lacks them because its process
+// ended too early: empty as well. Removes a checkpoint that a kill left beside an ended result.
 // Throws as require_same_run and require_same_data, and Error(data) for a result.json that cannot
 // be read: only a missing file means that there is no result.
 [[nodiscard]] std::optional<results::Record> ended_record(const RunSpec& spec, const DataUsed& used,

@@ -36,7 +36,6 @@ using engine::Tensor;
 using nlohmann::json;
 
 constexpr std::string_view kEvaluation = "evaluation sample";
-constexpr const char* kCheckpoint = "checkpoint.safetensors";
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -83,6 +82,9 @@ class Run {
   [[nodiscard]] fs::path file(const char* name) const { return options_.folder / name; }
   [[nodiscard]] RunData open_data();
   void prepare(tasks::TaskData data);
+  results::Record train();
+  void prepare_baselines();
+  void fill_baselines(results::Record& record);
   void restore();
   [[nodiscard]] CheckpointOwner owner() const;
   void save_checkpoint();
@@ -154,14 +156,14 @@ void Run::save_checkpoint() {
                         training_->optimizer.m,
                         training_->optimizer.v,
                         best_};
-  write_checkpoint(file(kCheckpoint), owner(), checkpoint);
+  write_checkpoint(file(kCheckpointFile), owner(), checkpoint);
   last_checkpoint_ = Clock::now();
 }
 
 void Run::restore() {
   std::uint64_t metrics_bytes = 0;
-  if (is_there(file(kCheckpoint))) {
-    const Checkpoint checkpoint = read_checkpoint(file(kCheckpoint), owner());
+  if (is_there(file(kCheckpointFile))) {
+    const Checkpoint checkpoint = read_checkpoint(file(kCheckpointFile), owner());
     const std::int64_t lanes = state_.lanes;
     state_ = checkpoint.state;
     state_.lanes = lanes;
@@ -370,6 +372,54 @@ std::vector<tasks::Shortcut> Run::fit_shortcuts() {
   return all;
 }
 
+// From where the run is to its end, or until it is stopped.
+results::Record Run::train() {
+  const RecordInputs inputs{spec_,  *training_->task, training_->data, *training_->model,
+                            state_, workers_,         options_.shared};
+  try {
+    train_steps();
+    if (state_.step == spec_.train.steps) {
+      final_evaluation();
+      save_model();
+      return make_record(inputs, results::Status::completed, "");
+    }
+  } catch (const Interrupted&) {
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::numeric) throw;
+    return make_record(inputs, results::Status::diverged, error.what());
+  }
+  state_.evaluations = {};  // of some splits only
+  save_checkpoint();
+  return make_record(inputs, results::Status::interrupted, "stopped by the user");
+}
+
+// Keeps what the next process needs for them if this one is killed.
+void Run::prepare_baselines() {
+  if (spec_.validation_only) return;
+  try {
+    save_checkpoint();
+  } catch (const Error&) {  // the result comes before them
+  }
+}
+
+// Of a result that has been written. A predictor that cannot be fitted takes nothing of it; a stop
+// leaves the checkpoint, from which the next call goes on to here.
+void Run::fill_baselines(results::Record& record) {
+  if (spec_.validation_only) return;
+  try {
+    add_baselines(record, fit_shortcuts(), state_.evaluations[2]);
+    if (!record.baselines.empty()) write_json(file("result.json"), results::to_json(record));
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const std::exception& error) {
+    record.baselines.clear();
+    Progress p;
+    p.step = p.steps = spec_.train.steps;
+    p.text = fmt::format("no baselines: {}", error.what());
+    tell(p);
+  }
+}
+
 results::Record Run::execute() {
   require_same_run(spec_, options_.folder);  // before data are generated
   RunData opened = open_data();
@@ -378,44 +428,36 @@ results::Record Run::execute() {
   const auto lock = lock_run(options_.folder);
   // Another process may have ended it before this one got the lock.
   if (auto ended = ended_record(spec_, opened.used, options_.folder)) return std::move(*ended);
+  // One without baselines, which no fault and no stop on the way to them takes back.
+  const auto completed = completed_record(options_.folder);
   write_spec(spec_, opened.used, options_.folder);
   prepare(std::move(opened.data));
-  restore();
-  if (state_.started.empty()) state_.started = utc_now();
-  workers_.meter()->reset_peak();
-  workers_.stop_with(options_.stop);
-  RecordInputs inputs{spec_,  *training_->task, training_->data, *training_->model,
-                      state_, workers_,         options_.shared};
   results::Record record;
-  const auto interrupt = [&] {
-    state_.evaluations = {};  // of some splits only
-    save_checkpoint();
-    record = make_record(inputs, results::Status::interrupted, "stopped by the user");
-  };
+  bool again = false;
   try {
-    train_steps();
-    if (state_.step < spec_.train.steps) {
-      interrupt();
-    } else {
-      final_evaluation();
-      save_model();
-      record = make_record(inputs, results::Status::completed, "");
-      if (!spec_.validation_only) {
-        add_baselines(record, fit_shortcuts(), state_.evaluations[2]);
-      }
-    }
-  } catch (const Interrupted&) {
-    interrupt();
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::numeric) throw;
-    record = make_record(inputs, results::Status::diverged, error.what());
+    restore();
+    if (state_.started.empty()) state_.started = utc_now();
+    workers_.meter()->reset_peak();
+    workers_.stop_with(options_.stop);
+    record = train();
+    again = record.status == results::Status::completed;
+  } catch (const Error&) {
+    if (!completed) throw;
   }
-  if (options_.measurement != nullptr) options_.measurement->fill(record);
-  if (options_.search != nullptr) record.search = *options_.search;
-  write_json(file("result.json"), results::to_json(record));
+  if (completed) {
+    if (record.status == results::Status::interrupted) throw Interrupted();
+    record = *completed;
+    if (again) fill_baselines(record);
+  } else {
+    if (options_.measurement != nullptr) options_.measurement->fill(record);
+    if (options_.search != nullptr) record.search = *options_.search;
+    if (again) prepare_baselines();
+    write_json(file("result.json"), results::to_json(record));
+    if (again) fill_baselines(record);
+  }
   if (record.status != results::Status::interrupted) {
     std::error_code code;  // a checkpoint that stays is passed over
-    fs::remove(file(kCheckpoint), code);
+    fs::remove(file(kCheckpointFile), code);
   }
   report(Progress::Phase::finished);
   return record;

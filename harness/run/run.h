@@ -50,9 +50,10 @@ struct RunOptions {
 // Runs, or continues from the folder's checkpoint; a folder with a completed or diverged result of
 // the same specification on the same data returns that result. A folder of another specification is
 // Error(config), one of other data Error(data). A loss or gradient that is not finite ends as
-// status `diverged`. Other faults throw; so does a stop before there is anything to continue from,
-// with Interrupted (data are opened). Busy (harness/run/lock.h) while another process works in the
-// folder.
+// status `diverged`. A completed result is written before the baselines of its data are fitted and
+// added to it, whose faults it survives. Other faults throw; so does a stop with Interrupted while
+// data are opened or baselines fitted, after which the same call continues. Busy
+// (harness/run/lock.h) while another process works in the folder.
 results::Record run_training(const RunSpec& spec, const RunOptions& options, Workers& workers);
 
 }  // namespace lra::harness
