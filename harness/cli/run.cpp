@@ -11,6 +11,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/locks.h"
 #include "engine/base/resources.h"
 #include "engine/runtime.h"
 #include "harness/cli/cli.h"
@@ -50,16 +51,16 @@ std::int64_t megabytes(std::int64_t bytes) { return (bytes + 999999) / 1000000; 
 
 struct Total {
   double seconds = 0;
-  std::int64_t bytes = 0;     // of the largest
-  std::size_t too_large = 0;  // runs that do not fit into memory
+  std::int64_t bytes = 0;   // of the largest
+  std::size_t unknown = 0;  // runs without an estimate
 };
 
 // The end of a plan's line, which stands for `runs` alike.
 void print_cost(const Estimate& cost, std::size_t runs, int threads, Total& total) {
   const std::int64_t bytes = bytes_of({cost.memory}, threads);
   if (!cost.known) {
-    say("more memory than there is\n");
-    total.too_large += runs;
+    say("{}\n", cost.failure);
+    total.unknown += runs;
     return;
   }
   say("{}{}, {} MB\n", duration(cost.seconds), runs > 1 ? " each" : "", megabytes(bytes));
@@ -77,7 +78,8 @@ std::string plan_text(const FoundData& found) {
 }
 
 // Runs that differ by their seed alone share a line and a measurement.
-void print_runs(const Suite& suite, const std::string& data, int threads, Total& total) {
+void print_runs(const Suite& suite, const std::vector<FoundData>& found, const std::string& data,
+                int threads, Total& total) {
   Estimator estimator(threads, data, nullptr);
   std::vector<std::string> keys;
   for (const SuiteRun& run : suite.runs) keys.push_back(cost_key(run.spec, threads));
@@ -92,7 +94,8 @@ void print_runs(const Suite& suite, const std::string& data, int threads, Total&
         runs > 1 ? fmt::format("{} seeds, ", runs) : "", spec.train.steps, spec.train.batch_size,
         spec.precision);
     std::fflush(stdout);
-    print_cost(estimator.of(spec), runs, threads, total);
+    const ExampleCounts counts = found[i].used ? found[i].used->counts : spec.counts;
+    print_cost(estimator.of(spec, counts), runs, threads, total);
   }
 }
 
@@ -109,15 +112,11 @@ void print_bench(const SuiteBench& bench, int threads, Total& total) {
   }
 }
 
-// The data of each task, and whether every run has data.
-bool print_data(const Suite& suite, const std::filesystem::path& data) {
-  FindDataOptions find;
-  find.data = data;
-  find.make = false;
+// The data of each task; returns whether every run has data.
+bool print_data(const Suite& suite, const std::vector<FoundData>& found) {
   std::set<std::string> shown;
   bool complete = true;
   say("data:\n");
-  const auto found = find_data(suite, find);
   for (std::size_t i = 0; i < found.size(); ++i) {
     const FoundData& f = found[i];
     std::string text = f.failure.empty() ? plan_text(f) : "missing: " + f.failure;
@@ -144,18 +143,20 @@ bool warn_if_busy(int threads) {
 int print_plan(const Suite& suite, const std::string& data, int wanted_threads) {
   const int threads = wanted_threads > 0 ? wanted_threads : engine::machine().cores;
   say("{}: {}\n", suite.name, suite.description);
-  const bool complete = suite.runs.empty() || print_data(suite, data);
+  FindDataOptions find;
+  find.data = data;
+  find.make = false;
+  const auto found = find_data(suite, find);
+  const bool complete = found.empty() || print_data(suite, found);
   say("from trial steps on this machine with {} threads, one run after the other:\n", threads);
   std::fflush(stdout);
   const bool warned = warn_if_busy(threads);
   Total total;
-  print_runs(suite, data, threads, total);
+  print_runs(suite, found, data, threads, total);
   if (suite.bench) print_bench(*suite.bench, threads, total);
   say("{} runs: {} ({:.2f} days), {} MB", suite.runs.size(), duration(total.seconds),
       total.seconds / 86400, megabytes(total.bytes));
-  if (total.too_large > 0) {
-    say(", without {} that need more memory than there is", total.too_large);
-  }
+  if (total.unknown > 0) say(", without {} that could not be estimated", total.unknown);
   say("\n");
   if (!warned) static_cast<void>(warn_if_busy(threads));
   return complete ? 0 : exit_code(ErrorKind::data);
@@ -214,6 +215,7 @@ int run(const RunArguments& a) {
   if (a.dry_run) return print_plan(suite, a.data, a.threads);
   const std::filesystem::path out = a.out.empty() ? "runs/" + suite.name : a.out;
   adopt_begun(suite, out);
+  remove_abandoned(out);
   results::SuiteRuns named{suite.name, suite.description, {}};
   for (const SuiteRun& run : suite.runs) named.runs.push_back(run.name);
   results::write_suite_runs(out, named);

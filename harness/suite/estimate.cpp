@@ -22,7 +22,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kSchema = "lra-estimates/2";
+constexpr const char* kSchema = "lra-estimates/3";
 // A forward pass is about a third of a training step.
 constexpr double kInferenceShare = 1.0 / 3.0;
 // Of the parameters in f32: themselves and the optimiser's two moments.
@@ -131,7 +131,7 @@ std::string cost_key(RunSpec spec, int threads) {
                     fmt::format(" {} {}", threads, environment(threads, 1).cpu));
 }
 
-Estimate Estimator::of(const RunSpec& spec) {
+Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
   const tasks::TaskInfo info = tasks::create_task(spec.task, spec.task_options)->info();
   const std::int64_t n = std::max<std::int64_t>(1, info.max_length);
   const std::int64_t sequences = info.head == tasks::Head::pair_class ? 2 : 1;
@@ -166,7 +166,7 @@ Estimate Estimator::of(const RunSpec& spec) {
   const auto steps = static_cast<double>(spec.train.steps);
   Estimate result;
   result.seconds = example * (steps * static_cast<double>(spec.train.batch_size) +
-                              kInferenceShare * evaluated_examples(spec));
+                              kInferenceShare * evaluated_examples(spec, counts));
   // A run also keeps its best weights so far, and both sequences of a pair are in flight together.
   result.memory = {fixed_bytes(trial.parameters, kCopies + 1 + lanes, spec.precision),
                    sequences * sequence_bytes(trial, o)};
@@ -174,9 +174,18 @@ Estimate Estimator::of(const RunSpec& spec) {
   return result;
 }
 
-double evaluated_examples(const RunSpec& spec) {
-  return static_cast<double>(spec.train.steps) / static_cast<double>(spec.train.eval_every) *
-         static_cast<double>(spec.train.eval_examples);
+double evaluated_examples(const RunSpec& spec, const ExampleCounts& counts) {
+  const auto official = official_counts(tasks::create_task(spec.task, spec.task_options)->info());
+  ExampleCounts examples = counts;
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    if (examples[i] < 0) examples[i] = official[i];
+  }
+  const auto [train, val, test] = examples;
+  const std::int64_t each =
+      spec.train.eval_examples > 0 ? std::min(spec.train.eval_examples, val) : val;
+  const std::int64_t times = (spec.train.steps + spec.train.eval_every - 1) / spec.train.eval_every;
+  const std::int64_t end = spec.validation_only ? val : std::min(train, test) + val + test;
+  return static_cast<double>(times * each + end);
 }
 
 Estimate estimate_bench(const BenchOptions& options, std::vector<std::int64_t> lengths,
@@ -227,11 +236,11 @@ Estimates::Estimates(std::filesystem::path file, int threads, std::filesystem::p
   }
 }
 
-Estimate Estimates::of(const RunSpec& spec) {
+Estimate Estimates::of(const RunSpec& spec, const ExampleCounts& counts) {
   const std::string key = cost_key(spec, threads_);
   const auto found = known_.find(key);
   if (found != known_.end()) return from_json(*found);
-  Estimate made = estimator_.of(spec);
+  Estimate made = estimator_.of(spec, counts);
   if (made.known) {
     known_[key] = to_json(made);
     write_json(file_, {{"schema", kSchema}, {"estimates", known_}});

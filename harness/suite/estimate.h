@@ -1,6 +1,7 @@
 #pragma once
 // What a run will cost, from a few steps of its model on this machine.
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
@@ -15,6 +16,8 @@
 #include "harness/suite/jobs.h"
 
 namespace lra::harness {
+
+using ExampleCounts = std::array<std::int64_t, 3>;  // by tasks::Split
 
 struct Estimate {
   double seconds = 0;  // of training and evaluation with all threads
@@ -31,8 +34,9 @@ class Estimator {
   // 0 threads: all cores. `data` as OpenOptions.
   Estimator(int threads, std::filesystem::path data, const std::atomic<bool>* stop)
       : threads_(threads), data_(std::move(data)), stop_(stop) {}
-  // Throws Interrupted once `stop` is set.
-  [[nodiscard]] Estimate of(const RunSpec& spec);
+  // `counts`: examples by tasks::Split; -1: the task's official ones. Throws Interrupted once
+  // `stop` is set.
+  [[nodiscard]] Estimate of(const RunSpec& spec, const ExampleCounts& counts);
 
  private:
   int threads_;
@@ -44,8 +48,8 @@ class Estimator {
 // What runs have in common that differ by their seed alone, on this machine with that many threads.
 [[nodiscard]] std::string cost_key(RunSpec spec, int threads);
 
-// How many validation examples a run evaluates while it trains.
-[[nodiscard]] double evaluated_examples(const RunSpec& spec);
+// How many examples a run evaluates: of validation while it trains, of every split at its end.
+[[nodiscard]] double evaluated_examples(const RunSpec& spec, const ExampleCounts& counts);
 
 // As estimate() for a bench over lengths: seconds of warm-up and measuring, memory of the longest.
 // Tries lengths up to 2,048 and the shortest; beyond them time and memory grow as the variant
@@ -61,7 +65,7 @@ class Estimates {
  public:
   Estimates(std::filesystem::path file, int threads, std::filesystem::path data,
             const std::atomic<bool>* stop);
-  [[nodiscard]] Estimate of(const RunSpec& spec);
+  [[nodiscard]] Estimate of(const RunSpec& spec, const ExampleCounts& counts);
 
  private:
   std::filesystem::path file_;

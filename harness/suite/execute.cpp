@@ -137,7 +137,7 @@ class SuiteExecution {
       if (stopped()) return;
       notify([&] { observer_.on_work({i}, ++number, open.size()); });
       try {
-        costs_[i] = estimates.of(suite_.runs[i].spec);
+        costs_[i] = estimates.of(suite_.runs[i].spec, counts_of(i));
         if (!is_busy(i)) check_memory(costs_[i]);
       } catch (const Interrupted&) {
         return;
@@ -166,6 +166,10 @@ class SuiteExecution {
 
   [[nodiscard]] std::string sha256(std::size_t run) const {
     return data_[run].used ? data_[run].used->sha256 : std::string();
+  }
+
+  [[nodiscard]] ExampleCounts counts_of(std::size_t run) const {
+    return data_[run].used ? data_[run].used->counts : suite_.runs[run].spec.counts;
   }
 
   // Variants of one task and seed.
@@ -245,7 +249,8 @@ class SuiteExecution {
     const auto steps = static_cast<double>(spec.train.steps);
     return steps * static_cast<double>(spec.train.batch_size) /
                m.train.per_second(m.train.examples).value_or(1) +
-           evaluated_examples(spec) / m.infer.per_second(m.infer.examples).value_or(1);
+           evaluated_examples(spec, counts_of(run)) /
+               m.infer.per_second(m.infer.examples).value_or(1);
   }
 
   void check_memory(const Estimate& cost) const {

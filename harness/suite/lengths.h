@@ -1,12 +1,14 @@
 #pragma once
-// How long the sequences of a task's training data are.
+// What is known of a task's data before they are opened: lengths of sequences, official sizes.
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <vector>
 
 #include "harness/run/spec.h"
+#include "tasks/task.h"
 
 namespace lra::harness {
 
@@ -17,5 +19,9 @@ namespace lra::harness {
 [[nodiscard]] std::vector<std::int64_t> sampled_lengths(const RunSpec& spec,
                                                         const std::filesystem::path& data,
                                                         const std::atomic<bool>* stop);
+
+// The numbers of a task's DataSource::sizes, by tasks::Split; a split that the official set lacks
+// has 0.
+[[nodiscard]] std::array<std::int64_t, 3> official_counts(const tasks::TaskInfo& info);
 
 }  // namespace lra::harness

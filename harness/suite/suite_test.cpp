@@ -10,6 +10,8 @@
 #include "engine/base/file.h"
 #include "engine/base/json_schema.h"
 #include "harness/suite/bench.h"
+#include "harness/suite/estimate.h"
+#include "harness/suite/lengths.h"
 #include "tests/catch.h"
 
 using lra::harness::load_suite;
@@ -76,6 +78,31 @@ TEST_CASE("suite: efficiency has the lengths of both papers, softmax among the v
   CHECK(std::count_if(bench->variants.begin(), bench->variants.end(),
                       [](const auto& v) { return v.attention == "softmax"; }) == 1);
   CHECK(bench->variants.front().model.layers == 4);
+}
+
+TEST_CASE("estimate: a run evaluates while it trains and every split at its end", "[unit]") {
+  for (const auto& name : lra::tasks::task_registry().names()) {
+    INFO(name);
+    const auto counts =
+        lra::harness::official_counts(lra::tasks::create_task(name, nullptr)->info());
+    CHECK((counts[0] > 0 && counts[1] >= 0 && counts[2] > 0));
+  }
+  const auto image = lra::tasks::create_task("image", nullptr)->info();
+  CHECK(lra::harness::official_counts(image) == lra::harness::ExampleCounts{45000, 5000, 10000});
+  const auto text = lra::tasks::create_task("text", nullptr)->info();
+  CHECK(lra::harness::official_counts(text) == lra::harness::ExampleCounts{25000, 0, 25000});
+  lra::harness::RunSpec spec;
+  spec.task = "image";
+  spec.train.steps = 25;
+  spec.train.eval_every = 10;
+  spec.train.eval_examples = 7;
+  CHECK(lra::harness::evaluated_examples(spec, {100, 50, 30}) == 3 * 7 + 30 + 50 + 30);
+  CHECK(lra::harness::evaluated_examples(spec, {20, 5, 30}) == 3 * 5 + 20 + 5 + 30);
+  spec.validation_only = true;
+  CHECK(lra::harness::evaluated_examples(spec, {100, 50, 30}) == 3 * 7 + 50);
+  spec.validation_only = false;
+  spec.train.eval_examples = 0;  // all of them
+  CHECK(lra::harness::evaluated_examples(spec, {-1, -1, 30}) == 3 * 5000 + 30 + 5000 + 30);
 }
 
 TEST_CASE("suite: a fault is named with its path", "[unit]") {
