@@ -6,6 +6,7 @@
 
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/output.h"
 #include "harness/cli/table_options.h"
 #include "results/report/report.h"
 
@@ -26,6 +27,10 @@ void write_report(const std::vector<std::string>& places, const std::filesystem:
   auto faults = records.faults;
   faults.insert(faults.end(), benches.faults.begin(), benches.faults.end());
   faults.insert(faults.end(), studies.faults.begin(), studies.faults.end());
+  if (!faults.empty()) {
+    note("lra: report: passed over {} files:\n", faults.size());
+    for (const auto& fault : faults) note("  {}\n", fault.message);
+  }
   results::ReportOptions options;
   const auto suite = results::read_suite_runs(paths.front());
   const std::filesystem::path folder = std::filesystem::absolute(paths.front()).lexically_normal();
