@@ -416,47 +416,6 @@ TEST_CASE("run: a suite goes on after a failed run and is continued", "[run]") {
   CHECK_THAT(bad.err, ContainsSubstring("/attentions/0"));
 }
 
-TEST_CASE("run: a suite that is killed at 20 moments ends with the leaderboard of an unbroken one",
-          "[run]") {
-  const Scratch folder("suite-kill");
-  std::ofstream(folder / "s.json") << R"({"schema": "lra-suite/1", "name": "s",
-    "tasks": ["listops"], "attentions": ["linear", "cosformer"], "preset": "tiny", "seeds": [1, 2],
-    "settings": {"data.train": 200, "data.val": 20, "data.test": 20, "train.steps": 30,
-                 "train.eval_every": 10, "train.batch_size": 8, "task.min_tokens": 20,
-                 "task.max_tokens": 200, "task.max_length": 200}})";
-  const auto arguments = [&](const std::string& out) {
-    return std::vector<std::string>{
-        "run", folder / "s.json",   "--out", folder / out, "--checkpoint-seconds",
-        "0",   "--measure-seconds", "0.05"};
-  };
-  REQUIRE(run(arguments("whole"), folder).code == 0);
-  std::uint32_t state = 1;  // moments between 0 and 255 ms after the start, the same in every run
-  for (int i = 0; i < 20; ++i) {
-    state = state * 1664525 + 1013904223;
-    const pid_t child = start(arguments("killed"), folder);
-    std::this_thread::sleep_for(std::chrono::milliseconds(state >> 24U));
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
-  }
-  const Ended o = run(arguments("killed"), folder);
-  INFO(o.err);
-  REQUIRE(o.code == 0);
-  std::size_t runs = 0;
-  for (const auto& entry : fs::directory_iterator(folder.path() / "whole" / "runs")) {
-    const fs::path other = folder.path() / "killed" / "runs" / entry.path().filename();
-    for (const char* file : {"model.safetensors", "metrics.jsonl"}) {
-      CHECK(lra::read_file(entry.path() / file) == lra::read_file(other / file));
-    }
-    const auto one = lra::read_json(entry.path() / "result.json");
-    const auto two = lra::read_json(other / "result.json");
-    CHECK(one.at("accuracy") == two.at("accuracy"));
-    CHECK(one.at("status") == "completed");
-    CHECK(two.at("status") == "completed");
-    ++runs;
-  }
-  CHECK(runs == 4);
-}
-
 TEST_CASE("run: a plan has estimates, events are lines of JSON", "[run]") {
   const Scratch folder("suite-lock");
   std::ofstream(folder / "s.json") << R"({"schema": "lra-suite/1", "name": "s",
