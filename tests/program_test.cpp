@@ -191,6 +191,11 @@ TEST_CASE("diagnose: the same model with and without, and from the folder what t
     text.replace(text.find(from), from.size(), to);
     lra::write_file_atomic(with / "model.safetensors", text);
   };
+  CHECK_THAT(weights, ContainsSubstring(R"("format":"pt")"));
+  changed(R"("format":"pt")", R"("farmot":"pt")");
+  refused("weights of another version; got format none");
+  changed(R"("format":"pt","lra":"lra-model/1")", R"("format":"lra-model/1"           )");
+  CHECK(diagnose("with").code == 0);  // as earlier versions wrote it
   changed("lra-model/1", "lra-model/9");
   refused("weights of another version; got format lra-model/9");
   changed(record["spec_sha256"].get<std::string>(), std::string(64, '0'));

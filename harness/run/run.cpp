@@ -11,6 +11,7 @@
 
 #include "attention/attention.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/runtime.h"
 #include "harness/diagnose/diagnose.h"
 #include "harness/run/checkpoint.h"
@@ -183,7 +184,20 @@ void Run::restore() {
 
 void Run::save_model() const {
   TensorFile weights;
-  weights.metadata = {{"format", "lra-model/1"}, {"spec_sha256", spec_digest(spec_)}};
+  const models::ModelTask& task = training_->model->task();
+  const char* head = task.head == models::HeadKind::token        ? "token"
+                     : task.head == models::HeadKind::pair_class ? "pair_class"
+                                                                 : "pooled_class";
+  // "pt" is what libraries around PyTorch look for; the task, what spec.json says by its name only.
+  weights.metadata = {{"format", "pt"},
+                      {"lra", "lra-model/1"},
+                      {"spec_sha256", spec_digest(spec_)},
+                      {"task", json_text({{"head", head},
+                                          {"classes", task.classes},
+                                          {"vocabulary", task.vocabulary},
+                                          {"max_length", task.max_length},
+                                          {"zero_is_padding", task.zero_is_padding},
+                                          {"pixel_offset", task.pixel_offset}})}};
   const auto& parameters = training_->model->parameters();
   for (const auto& entry : parameters.entries()) {
     weights.tensors.emplace_back(entry.name, parameters.tensor(entry));

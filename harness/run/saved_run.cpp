@@ -80,9 +80,11 @@ SavedRun load_run(const fs::path& folder, Workers& workers) {
     const auto found = weights.metadata.find(key);
     return found == weights.metadata.end() ? std::string("none") : found->second;
   };
-  if (text("format") != "lra-model/1") {
+  // Earlier versions had theirs in `format`.
+  const std::string version = text(text("format") == "pt" ? "lra" : "format");
+  if (version != "lra-model/1") {
     fail(ErrorKind::data, "{}: weights of another version; got format {}, expected lra-model/1",
-         file.string(), text("format"));
+         file.string(), version);
   }
   if (text("spec_sha256") != spec_digest(run.spec)) {
     fail(ErrorKind::data,
