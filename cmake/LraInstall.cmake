@@ -4,9 +4,13 @@
 include(CMakePackageConfigHelpers)
 get_property(libraries GLOBAL PROPERTY LRA_LIBRARIES)
 get_property(programs GLOBAL PROPERTY LRA_PROGRAMS)
+get_property(modules GLOBAL PROPERTY LRA_MODULES)  # that another program loads; installed by themselves
 
-foreach(program IN LISTS programs)
+foreach(program IN LISTS programs modules)
   foreach(library IN LISTS libraries)
+    if(program IN_LIST modules AND library STREQUAL lra_base)
+      continue()  # modules have one of their own
+    endif()
     target_sources(${program} PRIVATE $<TARGET_OBJECTS:${library}>)
     target_link_libraries(${program} PRIVATE ${library})
   endforeach()
@@ -68,7 +72,25 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# One package per component: the program, and the Python module where it is built.
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENTS_GROUPING ONE_PER_GROUP)
+set(CPACK_COMPONENTS_ALL lra)
+set(CPACK_DEBIAN_LRA_PACKAGE_NAME lra)
 # What plugins and programs on the libraries are built with.
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "g++, cmake, ninja-build, libfmt-dev, nlohmann-json3-dev")
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libdnnl-dev, libtbb-dev, libssl-dev, libarchive-dev, libcurl4-openssl-dev, libpng-dev, libcli11-dev")
+set(CPACK_DEBIAN_LRA_PACKAGE_RECOMMENDS "g++, cmake, ninja-build, libfmt-dev, nlohmann-json3-dev")
+set(CPACK_DEBIAN_LRA_PACKAGE_SUGGESTS "libdnnl-dev, libtbb-dev, libssl-dev, libarchive-dev, libcurl4-openssl-dev, libpng-dev, libcli11-dev")
+if(LRA_PYTHON)
+  list(APPEND CPACK_COMPONENTS_ALL python)
+  set(CPACK_COMPONENT_PYTHON_DESCRIPTION "Attention variants and trained runs of lra from Python, with and without PyTorch")
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_NAME python3-lra)
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_SECTION python)
+  # The module is of the interpreter's version that it was built for.
+  get_property(minor GLOBAL PROPERTY LRA_PYTHON_MINOR)
+  math(EXPR next "${minor} + 1")
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS
+      "python3 (>= 3.${minor}), python3 (<< 3.${next}), python3-numpy")
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_RECOMMENDS lra)
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_SUGGESTS "python3-torch, python3-pandas")
+endif()
 include(CPack)

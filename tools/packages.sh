@@ -22,6 +22,12 @@ build_packages=(
 test_packages=(
   catch2                # the test framework: 2.13 (Debian 12) or 3 (Debian 13)
 )
+# Only the Python module needs these (preset python, tools/package.sh, .ci/run).
+python_packages=(
+  pybind11-dev          # the bindings: 2.10 (Debian 12) or 2.13 (Debian 13); header-only
+  python3-dev           # the interpreter's headers
+  python3-numpy         # arrays; PyTorch and pandas are optional, and tested where they are
+)
 # Only .ci/run needs these.
 check_packages=(
   git                   # which files a change touches

@@ -33,10 +33,15 @@ __attribute__((no_sanitize("address", "undefined", "thread"), used)) void keep_f
                                                                                           char**) {
   first_mask_bytes = ::syscall(SYS_sched_getaffinity, 0, sizeof(first_mask), &first_mask);
 }
+#ifdef LRA_SHARED_LIBRARY
+// A shared library (the Python module) comes into a process that runs already: the mask of then.
+const bool kept = (keep_first_mask(0, nullptr, nullptr), true);
+#else
 // An executable's own functions of this section run before libgomp's constructor, which no other
 // constructor does.
 __attribute__((section(".preinit_array"), used)) void (*const kept)(int, char**,
                                                                     char**) = keep_first_mask;
+#endif
 
 int cpus_of_mask() {
   int count = 0;
