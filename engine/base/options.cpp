@@ -103,6 +103,20 @@ OptionTable& OptionTable::choice(std::string name, std::string& value,
               [&value] { return json(value); }, std::move(choices)});
 }
 
+OptionTable& OptionTable::text(std::string name, std::string& value, std::string help) {
+  auto set = [&value](const json& given) -> std::string {
+    if (given.is_number_integer()) {  // a column's number, for one
+      value = given.dump();
+      return {};
+    }
+    if (!given.is_string()) return "text";
+    value = given.get<std::string>();
+    return {};
+  };
+  return add({std::move(name), "text", "text", std::move(help), std::move(set),
+              [&value] { return json(value); }});
+}
+
 void OptionTable::assign(const json& object, std::string_view where) {
   if (object.is_null()) return;
   if (!object.is_object()) {

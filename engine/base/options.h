@@ -23,6 +23,9 @@ class OptionTable {
   OptionTable& choice(std::string name, std::string& value, std::vector<std::string> choices,
                       std::string help);
 
+  // Any text: a name, a path, a list in words of its own. The owner of the variable checks it.
+  OptionTable& text(std::string name, std::string& value, std::string help);
+
   // Sets the bound variables from the members of a JSON object; numbers may come as strings (from a
   // command line). `where` starts the message of an error, e.g. "attention/cosformer".
   void assign(const nlohmann::json& object, std::string_view where);

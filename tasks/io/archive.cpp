@@ -215,6 +215,32 @@ void read_archive(const fs::path& archive, const std::vector<std::string>& patte
   read_archive(source, archive.string(), patterns, visit);
 }
 
+std::string read_compressed(const fs::path& file, std::uint64_t limit) {
+  const std::string packed = read_file(file);
+  const auto free_reader = [](::archive* reader) { archive_read_free(reader); };
+  const std::unique_ptr<::archive, decltype(free_reader)> reader(archive_read_new(), free_reader);
+  archive_read_support_filter_gzip(reader.get());
+  archive_read_support_filter_xz(reader.get());
+  archive_read_support_format_raw(reader.get());
+  const auto check = [&](la_ssize_t result) {
+    if (result < 0) fail(ErrorKind::data, "{}: {}", file.string(), reason(reader.get()));
+  };
+  archive_entry* entry = nullptr;
+  check(archive_read_open_memory(reader.get(), packed.data(), packed.size()));
+  check(archive_read_next_header(reader.get(), &entry));
+  std::string content;
+  std::array<char, 1 << 16> block{};
+  for (;;) {
+    const la_ssize_t got = archive_read_data(reader.get(), block.data(), block.size());
+    check(got);
+    if (got == 0) return content;
+    content.append(block.data(), static_cast<std::size_t>(got));
+    if (content.size() > limit) {
+      fail(ErrorKind::data, "{}: too large; expected at most {} bytes", file.string(), limit);
+    }
+  }
+}
+
 bool path_matches(std::string_view pattern, std::string_view path) {
   if (pattern.empty()) return path.empty();
   if (pattern.starts_with("**")) {

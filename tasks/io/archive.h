@@ -60,6 +60,10 @@ void read_archive(const std::filesystem::path& archive, const std::vector<std::s
 void read_archive(const ByteSource& source, const std::string& name,
                   const std::vector<std::string>& patterns, const ArchiveVisitor& visit);
 
+// The content of one file compressed by gzip or xz. Throws Error(data) that names it for a damaged
+// or truncated file and for more than `limit` bytes.
+[[nodiscard]] std::string read_compressed(const std::filesystem::path& file, std::uint64_t limit);
+
 // Shell-like match of a whole relative path: `?` one character and `*` any run of characters, both
 // within one part; `**` any run of characters, '/' included; a leading `**/` also matches nothing.
 [[nodiscard]] bool path_matches(std::string_view pattern, std::string_view path);

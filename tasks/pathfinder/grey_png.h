@@ -1,11 +1,12 @@
 #pragma once
-// 8-bit grey PNG pictures in memory: strict reading, deterministic writing.
+// 8-bit grey PNG pictures of one size, as Pathfinder's are.
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "tasks/io/png.h"
 
 namespace lra::tasks::pathfinder {
 
@@ -15,9 +16,5 @@ namespace lra::tasks::pathfinder {
 // size.
 [[nodiscard]] std::vector<std::uint8_t> decode_grey_png(std::string_view file, int height,
                                                         int width, const std::string& where);
-
-// Encodes row-major grey values; the same values give the same bytes with one version of zlib.
-[[nodiscard]] std::string encode_grey_png(std::span<const std::uint8_t> pixels, int height,
-                                          int width);
 
 }  // namespace lra::tasks::pathfinder

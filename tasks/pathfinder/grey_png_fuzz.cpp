@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::read([&] {
     const auto pixels = pathfinder::decode_grey_png(fuzz::text(data, size), kSide, kSide, "fuzz");
     if (pixels.size() != kSide * kSide) std::abort();
-    const std::string again = pathfinder::encode_grey_png(pixels, kSide, kSide);
+    const std::string again = encode_grey_png(pixels, kSide, kSide);
     if (pathfinder::decode_grey_png(again, kSide, kSide, "again") != pixels) std::abort();
   });
   return 0;

@@ -1,18 +1,16 @@
 #include "tasks/pathfinder/metadata.h"
 
-#include <charconv>
 #include <cstddef>
-#include <optional>
 #include <vector>
 
 #include "engine/base/error.h"
 #include "tasks/io/archive.h"
 #include "tasks/io/lines.h"
+#include "tasks/io/npy.h"
 
 namespace lra::tasks::pathfinder {
 namespace {
 
-constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kColumns = 11;
 constexpr std::size_t kNeededColumns = 4;
 
@@ -68,63 +66,21 @@ struct StringArray {
   std::string_view data;
 };
 
-[[noreturn]] void fail_header(const std::string& where, std::string_view header) {
-  fail(ErrorKind::data,
-       "{}: NumPy header; got '{}', expected a C-ordered two-dimensional array of strings", where,
-       printable(header));
-}
-
-// The text between the first `before` and the next `after`.
-std::string_view between(std::string_view text, std::string_view before, std::string_view after) {
-  const std::size_t start = text.find(before);
-  if (start == std::string_view::npos) return {};
-  text.remove_prefix(start + before.size());
-  return text.substr(0, text.find(after));
-}
-
-std::optional<std::size_t> number(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  std::size_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value > (1U << 30U)) return {};
-  return value;
-}
-
 StringArray parse_array(std::string_view content, const std::string& where) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(content[i]); };
-  const std::size_t prefix = content.size() > 6 && byte(6) == 1 ? 10 : 12;
-  if (content.size() < prefix) fail(ErrorKind::data, "{}: truncated NumPy header", where);
-  std::size_t length = byte(8) + (std::size_t{byte(9)} << 8U);
-  if (prefix == 12) length += (std::size_t{byte(10)} << 16U) + (std::size_t{byte(11)} << 24U);
-  if (length > content.size() - prefix) {
-    fail(ErrorKind::data, "{}: truncated NumPy header", where);
+  const NpyArray npy = parse_npy(content, where);
+  const bool strings = npy.type.starts_with("<U") || npy.type.starts_with("|S");
+  if (!strings || npy.shape.size() != 2 || npy.shape[1] > 64 || npy.item_bytes > 4 * 4096) {
+    fail(ErrorKind::data,
+         "{}: NumPy header; got type {} and {} dimensions, expected a two-dimensional array of "
+         "strings",
+         where, npy.type, npy.shape.size());
   }
-  const std::string_view header = content.substr(prefix, length);
   StringArray array;
-  array.data = content.substr(prefix + length);
-  const std::string_view type = between(header, "'descr': '", "'");
-  const std::string_view shape = between(header, "'shape': (", ")");
-  const std::size_t comma = shape.find(',');
-  if (between(header, "'fortran_order': ", ",") != "False" || comma == std::string_view::npos ||
-      !(type.starts_with("<U") || type.starts_with("|S"))) {
-    fail_header(where, header);
-  }
-  const auto rows = number(shape.substr(0, comma));
-  const auto columns = number(shape.substr(comma + 1));
-  const auto characters = number(type.substr(2));
-  if (!rows || !columns || !characters || *columns > 64 || *characters > 4096) {
-    fail_header(where, header);
-  }
-  array.rows = *rows;
-  array.columns = *columns;
-  array.characters = *characters;
-  array.width = type[1] == 'U' ? 4 : 1;
-  const std::size_t expected = array.rows * array.columns * array.characters * array.width;
-  if (array.data.size() != expected) {
-    fail(ErrorKind::data, "{}: NumPy array; got {} bytes of data, expected {}", where,
-         array.data.size(), expected);
-  }
+  array.rows = npy.shape[0];
+  array.columns = npy.shape[1];
+  array.width = npy.type[1] == 'U' ? 4 : 1;
+  array.characters = npy.item_bytes / array.width;
+  array.data = npy.data;
   return array;
 }
 
@@ -167,7 +123,7 @@ void read_metadata(std::string_view content, const std::string& where,
     add(std::move(row));
   };
   if (content.empty()) fail(ErrorKind::data, "{}: the file is empty", where);
-  if (content.starts_with(kMagic)) {
+  if (content.starts_with(kNpyMagic)) {
     const StringArray array = parse_array(content, where);
     for (std::size_t row = 0; row < array.rows; ++row) {
       attempt([&] { return parse_row(array, row, where); });

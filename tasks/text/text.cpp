@@ -15,11 +15,11 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
+#include "tasks/baselines/texts.h"
 #include "tasks/bytes.h"
 #include "tasks/io/fetch.h"
 #include "tasks/locate.h"
 #include "tasks/task.h"
-#include "tasks/text/baselines.h"
 #include "tasks/text/reviews.h"
 #include "tasks/text/stand_in.h"
 
@@ -106,7 +106,9 @@ class Text final : public Task {
     return source;
   }
 
-  [[nodiscard]] std::vector<Predictor> predictors() const override { return text::predictors(); }
+  [[nodiscard]] std::vector<Predictor> predictors() const override {
+    return baselines::text_predictors();
+  }
 
   [[nodiscard]] Reading read(const Source& source, const OpenOptions& options,
                              ExampleSink& sink) const override {

@@ -1,4 +1,4 @@
-#include "tasks/text/baselines.h"
+#include "tasks/baselines/texts.h"
 
 #include <oneapi/tbb/enumerable_thread_specific.h>
 
@@ -12,14 +12,11 @@
 #include "tasks/baselines/ngrams.h"
 #include "tasks/shortcuts.h"
 
-namespace lra::tasks::text {
+namespace lra::tasks::baselines {
 namespace {
 
-using baselines::Ngrams;
-using baselines::Row;
-
 constexpr std::size_t kBytes = 4000;
-constexpr baselines::NgramOptions kNgrams{.shortest = 1, .longest = 5, .bits = 20};
+constexpr NgramOptions kNgrams{.shortest = 1, .longest = 5, .bits = 20};
 constexpr std::size_t kFeatures = std::size_t{1} << kNgrams.bits;
 
 // The texts of a split as rows: each n-gram that occurs, all of one value, so that the row's length
@@ -40,7 +37,7 @@ class NgramRows {
 };
 
 template <class Model, class... Options>
-std::vector<std::int32_t> answers(const TaskData& data, const Options&... options) {
+std::vector<std::int32_t> text_answers(const TaskData& data, const Options&... options) {
   const Dataset& train = fitting_split(data);
   const Dataset& test = data.split(Split::test);
   const auto labels = labels_of(train, train.size());
@@ -53,7 +50,7 @@ std::vector<std::int32_t> answers(const TaskData& data, const Options&... option
 
 }  // namespace
 
-std::vector<Predictor> predictors() {
+std::vector<Predictor> text_predictors() {
   constexpr std::size_t kGroups = 64;
   std::vector<Predictor> all;
   all.push_back(majority_class());
@@ -66,7 +63,7 @@ std::vector<Predictor> predictors() {
                   {},
                   {},
                   true};
-  bayes.answer = [](const TaskData& data) { return answers<baselines::NaiveBayes>(data); };
+  bayes.answer = [](const TaskData& data) { return text_answers<NaiveBayes>(data); };
   all.push_back(std::move(bayes));
   Predictor regression{
       "ngram_logistic",
@@ -75,11 +72,11 @@ std::vector<Predictor> predictors() {
       {},
       true};
   regression.answer = [](const TaskData& data) {
-    return answers<baselines::LogisticRegression>(
-        data, baselines::LogisticOptions{.epochs = 5, .batch = 32, .rate = 0.2F, .keep = true});
+    return text_answers<LogisticRegression>(
+        data, LogisticOptions{.epochs = 5, .batch = 32, .rate = 0.2F, .keep = true});
   };
   all.push_back(std::move(regression));
   return all;
 }
 
-}  // namespace lra::tasks::text
+}  // namespace lra::tasks::baselines

@@ -1,4 +1,4 @@
-#include "tasks/text/baselines.h"
+#include "tasks/baselines/texts.h"
 
 #include <cmath>
 #include <map>
@@ -9,7 +9,7 @@
 #include "tasks/shortcuts.h"
 #include "tasks/test_support.h"
 
-namespace lra::tasks::text {
+namespace lra::tasks::baselines {
 namespace {
 
 using testing::TempFolder;
@@ -65,4 +65,4 @@ TEST_CASE("text baselines: naive Bayes is that of sets of strings, regression le
 }
 
 }  // namespace
-}  // namespace lra::tasks::text
+}  // namespace lra::tasks::baselines
