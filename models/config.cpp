@@ -68,7 +68,9 @@ void TrainConfig::options(OptionTable& t) {
       .integer("eval_examples", eval_examples, 0, 1000000000,
                "validation examples of an evaluation while training; 0: all")
       .choice("selection", selection, {"best_val", "best_val_after_20_percent", "last_step"},
-              "which weights the test accuracy is of");
+              "which weights the test accuracy is of")
+      .integer("patience", patience, 0, 1000000000,
+               "evaluations without a better validation after which training ends; 0: never early");
 }
 
 }  // namespace lra::models

@@ -60,6 +60,7 @@ struct TrainConfig {
   std::int64_t eval_every = 100;
   std::int64_t eval_examples = 0;
   std::string selection = "best_val";
+  std::int64_t patience = 0;
 
   void options(OptionTable& table);
 };

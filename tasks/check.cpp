@@ -122,6 +122,7 @@ json DataCheck::to_json() const {
                  {"faults", faults},
                  {"fault_count", fault_count},
                  {"origin", name_of(origin)}};
+  if (!class_names.empty()) result["class_names"] = class_names;
   for (const Split split : kSplits) {
     result["splits"][split_name(split)] = split_json(splits[split_index(split)]);
   }
@@ -131,6 +132,7 @@ json DataCheck::to_json() const {
 DataCheck check(const Task& task, const OpenOptions& options, std::size_t max_faults) {
   DataCheck result;
   result.task = task.info().name;
+  result.class_names = task.info().class_names;
   const Source source = task.find(options);
   SummarySink sink(task.info(), result, max_faults);
   try {
@@ -141,7 +143,7 @@ DataCheck check(const Task& task, const OpenOptions& options, std::size_t max_fa
     if (error.kind() != ErrorKind::data) throw;
     sink.fault(error.what());
     result.complete = false;
-    result.origin = Origin::stand_in;
+    result.origin = task.info().without_files == Origin::own ? Origin::own : Origin::stand_in;
   }
   sink.finish();
   const bool whole = result.complete && result.fault_count == 0;  // else it is said already

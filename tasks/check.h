@@ -32,6 +32,7 @@ struct SplitSummary {
 
 struct DataCheck {
   std::string task, description, sha256;
+  std::vector<std::string> class_names;  // as TaskInfo
   Origin origin = Origin::generated;
   std::array<SplitSummary, 3> splits;  // by Split
   std::vector<std::string> faults;     // "file:line: what", the first of them

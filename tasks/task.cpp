@@ -55,4 +55,11 @@ std::unique_ptr<Task> create_task(std::string_view name, const json& options) {
   return task;
 }
 
+std::unique_ptr<Task> create_task(std::string_view name, const json& options,
+                                  const OpenOptions& data) {
+  auto task = create_task(name, options);
+  task->settle(data);
+  return task;
+}
+
 }  // namespace lra::tasks

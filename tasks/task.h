@@ -91,20 +91,25 @@ struct DataSource {
 
 struct TaskInfo {
   std::string name;
+  std::string set;    // name of a data set of the user's, which tables show in place of the task's
+  bool open = false;  // classes, vocabulary and length follow from data that are not known yet
   std::string title;  // for tables
   std::string cite;
   int version = 1;  // bumped whenever scores could change
   Head head = Head::pooled_class;
   std::int64_t classes = 0;
-  std::int64_t vocabulary = 0;  // ids are 0..vocabulary-1; 0 is padding
-  std::int64_t max_length = 0;  // of one sequence
-  bool pixels = false;          // tokens are grey values (value = id - pixel_offset)
+  std::vector<std::string> class_names;  // none: they are numbers
+  std::int64_t vocabulary = 0;           // ids are 0..vocabulary-1; 0 is padding
+  std::int64_t max_length = 0;           // of one sequence
+  bool pixels = false;                   // tokens are grey values (value = id - pixel_offset)
   std::int64_t pixel_offset = 1;
   bool zero_is_padding = false;  // id 0 occurs inside a sequence and is left out of it
   DataSource source;
   // The options that grow with the sequences of generated data, all by the same factor; empty:
   // there are none of another length.
   std::vector<std::string> length_axis;
+  // Splits are cut from one shuffled set: which examples one has depends on how many there are.
+  bool splits_from_one_set = false;
   Origin without_files = Origin::generated;  // of the data that are made where no files are found
 };
 
@@ -171,6 +176,11 @@ class Task {
   [[nodiscard]] virtual TaskInfo info() const = 0;
   virtual void options(OptionTable& table) { static_cast<void>(table); }
 
+  // Fills in the options that were left open and follow from the data at `options.data` (classes,
+  // vocabulary, longest sequence), so that afterwards the options alone describe the examples.
+  // Default: no option is open. Throws Error(data) if there are no readable data.
+  virtual void settle(const OpenOptions& options) { static_cast<void>(options); }
+
   // Where the data are; cheap (names, sizes, times). Throws Error(data) if `options.data` was given
   // and holds none.
   [[nodiscard]] virtual Source find(const OpenOptions& options) const = 0;
@@ -206,6 +216,10 @@ struct TaskEntry {
 // Throws Error(usage) for an unknown task and Error(config) for a wrong option.
 [[nodiscard]] std::unique_ptr<Task> create_task(std::string_view name,
                                                 const nlohmann::json& options);
+// The same, settled by the data.
+[[nodiscard]] std::unique_ptr<Task> create_task(std::string_view name,
+                                                const nlohmann::json& options,
+                                                const OpenOptions& data);
 
 #define LRA_TASK(name, type)                                                        \
   static const bool lra_task_registered_##name = ::lra::tasks::task_registry().add( \

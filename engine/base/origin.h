@@ -8,11 +8,11 @@ namespace lra {
 
 // Official: the benchmark's own data. Generated: made by the benchmark's official algorithm.
 // Official cut: the first examples of the official data. Stand-in: everything else, such as
-// pseudo-text, or other data in the official format. The last two are not comparable with the
-// literature.
-enum class Origin { official, generated, official_cut, stand_in };
+// pseudo-text, or other data in the official format. Own: a data set of the user's, which is no
+// task of the benchmark. The last three are not comparable with the literature.
+enum class Origin { official, generated, official_cut, stand_in, own };
 
-// "official", "generated", "official-cut", "stand-in".
+// "official", "generated", "official-cut", "stand-in", "own".
 [[nodiscard]] constexpr std::string_view name_of(Origin origin) {
   switch (origin) {
     case Origin::official:
@@ -23,6 +23,8 @@ enum class Origin { official, generated, official_cut, stand_in };
       return "official-cut";
     case Origin::stand_in:
       return "stand-in";
+    case Origin::own:
+      return "own";
   }
   return "";
 }
@@ -30,7 +32,7 @@ enum class Origin { official, generated, official_cut, stand_in };
 // The origin of that name; empty for an unknown name.
 [[nodiscard]] constexpr std::optional<Origin> origin_named(std::string_view name) {
   for (const Origin origin :
-       {Origin::official, Origin::generated, Origin::official_cut, Origin::stand_in}) {
+       {Origin::official, Origin::generated, Origin::official_cut, Origin::stand_in, Origin::own}) {
     if (name_of(origin) == name) return origin;
   }
   return std::nullopt;

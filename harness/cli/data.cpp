@@ -45,6 +45,11 @@ tasks::OpenOptions open_options(const DataArguments& a) {
   return o;
 }
 
+// The task, settled by the data.
+std::unique_ptr<tasks::Task> make_task_of_data(const DataArguments& a) {
+  return tasks::create_task(a.task, task_settings(a.settings), open_options(a));
+}
+
 int make(const DataArguments& a) {
   const json card = make_task(a)->make(open_options(a), a.out);
   if (a.json) {
@@ -140,7 +145,7 @@ void print_check(const tasks::DataCheck& c) {
     if (s.examples == 0) continue;
     fmt::print("    labels:");
     for (std::size_t k = 0; k < s.labels.size(); ++k) {
-      fmt::print(" {}={:.2f}%", k,
+      fmt::print(" {}={:.2f}%", k < c.class_names.size() ? c.class_names[k] : std::to_string(k),
                  100 * static_cast<double>(s.labels[k]) / static_cast<double>(s.examples));
     }
     fmt::print("\n");
@@ -185,7 +190,7 @@ json baselines_json(const std::vector<tasks::Shortcut>& baselines) {
 }
 
 int check(const DataArguments& a) {
-  const auto task = make_task(a);
+  const auto task = make_task_of_data(a);
   const tasks::DataCheck result = tasks::check(*task, open_options(a));
   json text = result.to_json();
   if (!a.json) print_check(result);

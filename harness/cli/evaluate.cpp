@@ -70,11 +70,11 @@ int evaluate_once(const EvaluateArguments& a, const SavedRun& run, Workers& work
   const TestResult result = evaluate_on(run, options, a.test, workers);
   const Evaluation& e = result.evaluation;
   if (a.json) {
-    const nlohmann::json json = {{"task", run.spec.task},   {"attention", run.spec.attention},
-                                 {"accuracy", e.accuracy},  {"loss", e.loss},
-                                 {"correct", e.correct},    {"counted", e.counted},
-                                 {"examples", e.examples},  {"exact", e.exact},
-                                 {"length", result.length}, {"data", result.data},
+    const nlohmann::json json = {{"task", task_name(run.spec)}, {"attention", run.spec.attention},
+                                 {"accuracy", e.accuracy},      {"loss", e.loss},
+                                 {"correct", e.correct},        {"counted", e.counted},
+                                 {"examples", e.examples},      {"exact", e.exact},
+                                 {"length", result.length},     {"data", result.data},
                                  {"settings", a.settings}};
     fmt::print("{}\n", json.dump(2));
     return 0;

@@ -30,6 +30,7 @@ json list_tasks() {
                    {"classes", info.classes},
                    {"vocabulary", info.vocabulary},
                    {"max_length", info.max_length},
+                   {"open", info.open},
                    {"examples", info.source.examples},
                    {"origin", info.source.origin},
                    {"sizes", info.source.sizes},
@@ -159,9 +160,11 @@ void print_list(const std::string& what, const json& all) {
                                      : " ",
                  e["description"].get<std::string>());
     } else if (what == "tasks") {
-      fmt::print("  {:<20} {:<22} {} classes, length {}\n", e["name"].get<std::string>(),
-                 e["title"].get<std::string>(), e["classes"].get<int>(),
-                 e["max_length"].get<int>());
+      fmt::print("  {:<20} {:<22} {}\n", e["name"].get<std::string>(),
+                 e["title"].get<std::string>(),
+                 e["open"] == true ? std::string("classes and length as in the data")
+                                   : fmt::format("{} classes, length {}", e["classes"].get<int>(),
+                                                 e["max_length"].get<int>()));
     } else {
       fmt::print("  {:<20} {}\n", e["name"].get<std::string>(), e.value("description", ""));
     }
@@ -181,8 +184,10 @@ void print_markdown(const std::string& what, const json& all) {
     for (const auto& e : all) {
       const std::string otherwise = text_of(e, "otherwise");
       fmt::print("| `{}` | {} | {} | {} | {} | {} | {} |\n", text_of(e, "name"),
-                 text_of(e, "examples"), e["max_length"].get<int>(), text_of(e, "sizes"),
-                 text_of(e, "origin"), text_of(e, "command"), otherwise.empty() ? "—" : otherwise);
+                 text_of(e, "examples"),
+                 e["open"] == true ? "any" : std::to_string(e["max_length"].get<int>()),
+                 text_of(e, "sizes"), text_of(e, "origin"), text_of(e, "command"),
+                 otherwise.empty() ? "—" : otherwise);
     }
   } else if (what == "attention") {
     fmt::print(

@@ -122,7 +122,7 @@ bool print_data(const Suite& suite, const std::vector<FoundData>& found) {
     std::string text = f.failure.empty() ? plan_text(f) : "missing: " + f.failure;
     for (const std::string& note : f.notes) text += "\n    " + note;
     complete = complete && f.failure.empty();
-    text = fmt::format("  {:<12} {}\n", suite.runs[i].spec.task, text);
+    text = fmt::format("  {:<12} {}\n", task_name(suite.runs[i].spec), text);
     if (shown.insert(text).second) say("{}", text);
   }
   std::fflush(stdout);
@@ -211,7 +211,7 @@ int report_failures(const Suite& suite, const std::vector<results::Record>& reco
 }
 
 int run(const RunArguments& a) {
-  Suite suite = load_suite(a.suite, a.settings);
+  Suite suite = load_suite(a.suite, a.settings, a.data);
   if (a.dry_run) return print_plan(suite, a.data, a.threads);
   const std::filesystem::path out = a.out.empty() ? "runs/" + suite.name : a.out;
   adopt_begun(suite, out);

@@ -59,7 +59,7 @@ SuiteView::SuiteView(const Suite& suite, EventStream& events, const std::atomic<
   lines_.resize(suite.runs.size());
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     const RunSpec& spec = suite.runs[i].spec;
-    lines_[i].label = fmt::format("{}/{} s{}", spec.task, spec.attention, spec.seed);
+    lines_[i].label = fmt::format("{}/{} s{}", task_name(spec), spec.attention, spec.seed);
   }
   events_.suite(suite);
 }

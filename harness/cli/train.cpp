@@ -1,12 +1,14 @@
 // lra train: one run.
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "harness/cli/cli.h"
 #include "harness/cli/output.h"
 #include "harness/cli/progress.h"
 #include "harness/cli/signals.h"
 #include "harness/run/ended.h"
+#include "harness/run/init.h"
 #include "harness/run/run.h"
 
 namespace lra::harness::cli {
@@ -14,7 +16,7 @@ namespace {
 
 struct TrainArguments {
   Request request;
-  std::string data, out;
+  std::string data, out, init;
   int threads = 0;
   double checkpoint_seconds = 30;
   bool json = false;
@@ -28,6 +30,10 @@ void print_summary(const results::Record& r, const std::string& folder) {
   say("{} on {} ({}, seed {}, {}): {}\n", r.attention.label, r.task.title, r.preset, r.seed,
       r.precision, results::name_of(r.status));
   if (r.failure) say("  {}\n", *r.failure);
+  if (!r.training.stopped.empty()) {
+    say("  stopped   at step {} of {}: {}\n", r.training.steps_done.value_or(0),
+        r.training.steps.value_or(0), r.training.stopped);
+  }
   say("  data      {} ({})\n", r.task.origin ? results::name_of(*r.task.origin) : "none",
       r.task.data_description);
   say("  accuracy  test {}  val {}  train {}\n", percent(r.accuracy.value.test),
@@ -48,11 +54,14 @@ void print_summary(const results::Record& r, const std::string& folder) {
 }
 
 int train(const TrainArguments& a) {
-  RunSpec spec = resolve(a.request);
+  Request request = a.request;
+  request.data = a.data;
+  if (!a.init.empty()) request.settings.push_back("init=" + a.init);
+  RunSpec spec = resolve(request);
   RunOptions options;
   if (a.out.empty()) {
     options.folder = begun_folder(spec, "runs", [](const RunSpec& s) {
-      return fmt::format("{}-{}-{}-s{}-{}", s.task, s.attention, s.preset, s.seed,
+      return fmt::format("{}-{}-{}-s{}-{}", task_name(s), s.attention, s.preset, s.seed,
                          spec_digest(s).substr(0, 8));
     });
   } else {
@@ -62,10 +71,17 @@ int train(const TrainArguments& a) {
   options.data = a.data;
   options.checkpoint_seconds = a.checkpoint_seconds;
   options.stop = &stop_on_signals();
-  ProgressLine line(fmt::format("{}/{}", spec.task, spec.attention));
+  ProgressLine line(fmt::format("{}/{}", task_name(spec), spec.attention));
   options.progress = [&line](const Progress& p) { line(p); };
   std::vector<std::string> notes;
   options.on_data = [&notes](const RunData& opened) { notes = opened.notes; };
+  options.on_init = [&](const InitUsed& used) {
+    line.end();
+    note("lra: init: {} of {} tensors taken from {}{}{}\n", used.taken.size(),
+         used.taken.size() + used.left.size(), spec.init_file,
+         used.left.empty() ? "" : "; drawn by the seed: ",
+         fmt::format("{}", fmt::join(used.left, ", ")));
+  };
   Workers workers(a.threads);
   results::Record record;
   try {
@@ -119,20 +135,24 @@ void add_train(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option(
       "--data", a->data,
-      "folder or archive with the official data (default: $LRA_DATA, then the user's cache)");
+      "folder or archive with the official data (default: $LRA_DATA, then the user's cache); with "
+      "--task file, your own file or folder");
   command->add_option("--out", a->out,
                       "output folder of the run (default: runs/TASK-ATTENTION-...)");
   command
       ->add_option("--precision", a->request.precision,
                    "arithmetic: f32, bf16, or auto (bf16 where the CPU has it)")
       ->capture_default_str();
+  command->add_option("--init", a->init,
+                      "weights to start from (model.safetensors of a run, or of PyTorch with the "
+                      "same names); tensors of the same name and shape are taken");
   command->add_option("--threads", a->threads, "threads; 0 means all cores")
       ->check(CLI::Range(0, 4096));
   command
-      ->add_option(
-          "--set", a->request.settings,
-          "setting to change: model.*, train.*, task.*, attention.*, data.{seed,train,val,test}, "
-          "diagnostics.{every,samples,rows,share}, lanes, evaluate=validation (repeatable)")
+      ->add_option("--set", a->request.settings,
+                   "setting to change: model.*, train.*, task.*, attention.*, "
+                   "data.{seed,train,val,test,path}, diagnostics.{every,samples,rows,share}, "
+                   "log.tensorboard, lanes, init, evaluate=validation (repeatable)")
       ->type_name("KEY=VALUE");
   command->add_option("--checkpoint-seconds", a->checkpoint_seconds, "seconds between checkpoints")
       ->check(CLI::NonNegativeNumber)

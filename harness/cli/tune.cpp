@@ -82,7 +82,9 @@ void finish(const Search& search, const std::filesystem::path& out) {
 }
 
 int run(const TuneArguments& a) {
-  Search search(suite_file(a.suite), a.suite, a.settings, a.search);
+  SearchOptions options = a.search;
+  options.data = a.data;
+  Search search(suite_file(a.suite), a.suite, a.settings, options);
   if (a.dry_run) return print_plan(search, a.search);
   const std::string name = std::filesystem::path(a.suite).stem().string();
   const std::filesystem::path out = a.out.empty() ? "runs/" + name + "-tune" : a.out;

@@ -103,7 +103,7 @@ std::string describe(const DataUsed& used) {
 
 tasks::OpenOptions open_options(const RunSpec& spec, const DataOptions& options) {
   tasks::OpenOptions open;
-  open.data = options.data;
+  open.data = spec.data.empty() ? options.data : spec.data;
   open.cache = options.cache;
   open.seed = static_cast<std::uint64_t>(spec.data_seed);
   open.counts = spec.counts;

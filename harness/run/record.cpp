@@ -24,7 +24,7 @@ results::Real ratio(double x, double y) {
 void fill_identity(Record& record, const RunSpec& spec) {
   record.spec_sha256 = spec_digest(spec);
   record.run_id = record.spec_sha256.substr(0, 16);
-  record.task.name = spec.task;
+  record.task.name = task_name(spec);
   record.task.options = {spec.task_options.dump()};
   const auto info = tasks::create_task(spec.task, spec.task_options)->info();
   record.task.title = info.title;
@@ -132,6 +132,10 @@ Record make_record(const RecordInputs& in, results::Status status, const std::st
   record.training.steps_done = in.state.step;
   record.training.examples = in.state.step * in.spec.train.batch_size;
   record.training.tokens = in.state.total.tokens;
+  if (status == results::Status::completed && in.state.step < in.spec.train.steps) {
+    record.training.stopped = fmt::format(
+        "no better validation accuracy in {} evaluations (train.patience)", in.spec.train.patience);
+  }
   if (status == results::Status::completed) {
     fill_accuracy(record, in.state, in.spec, info);
     fill_diagnostics(record, in.state);

@@ -18,6 +18,8 @@
 #include "harness/run/data.h"
 #include "harness/run/ended.h"
 #include "harness/run/environment.h"
+#include "harness/run/event_file.h"
+#include "harness/run/init.h"
 #include "harness/run/lock.h"
 #include "harness/run/measurement.h"
 #include "harness/run/protocol.h"
@@ -90,6 +92,8 @@ class Run {
   [[nodiscard]] CheckpointOwner owner() const;
   void save_checkpoint();
   void save_model() const;
+  void log(const json& line);
+  void finish_events(const results::Record& record);
   void train_steps();
   void one_step();
   void evaluate_if_due();
@@ -102,6 +106,7 @@ class Run {
   void log_training();
   [[nodiscard]] bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
   [[nodiscard]] bool selects(double accuracy) const;
+  [[nodiscard]] bool out_of_patience() const;
   void require_finite(const Evaluation& e) const;
 
   const RunSpec& spec_;
@@ -114,6 +119,8 @@ class Run {
   std::optional<Training> training_;
   Tensor best_;  // weights of the best validation so far
   std::optional<MetricsFile> metrics_;
+  std::optional<EventFile> events_;
+  std::optional<InitUsed> init_;
   Clock::time_point last_checkpoint_ = Clock::now();
   Clock::time_point last_report_ = Clock::now();
 };
@@ -139,6 +146,10 @@ void Run::prepare(tasks::TaskData data) {
          spec_.task);
   }
   training_.emplace(spec_, std::move(data), workers_);
+  if (!spec_.init_file.empty()) {
+    init_ = take_weights(spec_, *training_->model, workers_);
+    if (options_.on_init) options_.on_init(*init_);
+  }
   state_.lanes = static_cast<std::int64_t>(training_->lanes.size());
   const std::int64_t sequences = spec_.train.steps * spec_.train.batch_size;
   diagnosis_settings_ = diagnose::within_share(spec_.diagnostics, spec_.train.steps, sequences);
@@ -180,6 +191,32 @@ void Run::restore() {
     workers_.execute([this] { training_->model->parameters().refresh(); });
   }
   metrics_.emplace(file("metrics.jsonl"), metrics_bytes);
+  if (!spec_.tensorboard) return;
+  events_.emplace(options_.folder, state_.step);
+  json values = identity_of(spec_).flatten();
+  json named = json::object();
+  for (const auto& [pointer, value] : values.items()) {
+    std::string name = pointer.substr(1);
+    std::replace(name.begin(), name.end(), '/', '.');
+    named[name] = value;
+  }
+  events_->add_hyper_parameters(named);
+}
+
+void Run::finish_events(const results::Record& record) {
+  if (!events_ || record.status == results::Status::interrupted) return;
+  if (record.accuracy.value.test) {
+    events_->add({{"split", "test"},
+                  {"step", state_.step},
+                  {"accuracy", *record.accuracy.value.test},
+                  {"loss", record.loss.test.value_or(0)}});
+  }
+  events_->finish(record.status == results::Status::completed);
+}
+
+void Run::log(const json& line) {
+  metrics_->add(line);
+  if (events_) events_->add(line);
 }
 
 void Run::save_model() const {
@@ -246,13 +283,13 @@ void Run::one_step() {
 
 void Run::log_training() {
   const StepSums& w = state_.window;
-  metrics_->add({{"split", "train"},
-                 {"step", state_.step},
-                 {"loss", w.loss / static_cast<double>(w.steps)},
-                 {"accuracy", static_cast<double>(w.correct) /
-                                  static_cast<double>(std::max<std::int64_t>(w.counted, 1))},
-                 {"lr", models::learning_rate(spec_.train, state_.step - 1)},
-                 {"examples", state_.step * spec_.train.batch_size}});
+  log({{"split", "train"},
+       {"step", state_.step},
+       {"loss", w.loss / static_cast<double>(w.steps)},
+       {"accuracy",
+        static_cast<double>(w.correct) / static_cast<double>(std::max<std::int64_t>(w.counted, 1))},
+       {"lr", models::learning_rate(spec_.train, state_.step - 1)},
+       {"examples", state_.step * spec_.train.batch_size}});
   logged_ = std::exchange(state_.window, {});
 }
 
@@ -261,6 +298,13 @@ bool Run::selects(double accuracy) const {
   const bool late = state_.step * 5 >= spec_.train.steps;
   if (spec_.train.selection == "best_val_after_20_percent" && !late) return false;
   return accuracy > state_.best_accuracy;
+}
+
+// Whether as many evaluations as the run waits for were no better than the best. It follows from
+// the state alone, so that a continued run ends at the same step.
+bool Run::out_of_patience() const {
+  return spec_.train.patience > 0 && state_.best_step >= 0 && state_.evaluated == state_.step &&
+         state_.step - state_.best_step >= spec_.train.patience * spec_.train.eval_every;
 }
 
 // A model whose loss overflows has diverged, whatever its accuracy.
@@ -283,11 +327,11 @@ void Run::evaluate_val() {
     state_.best_step = state_.step;
     best_ = training_->model->parameters().master().clone();
   }
-  metrics_->add({{"split", "val"},
-                 {"step", state_.step},
-                 {"loss", e.loss},
-                 {"accuracy", e.accuracy},
-                 {"count", e.counted}});
+  log({{"split", "val"},
+       {"step", state_.step},
+       {"loss", e.loss},
+       {"accuracy", e.accuracy},
+       {"count", e.counted}});
   state_.eval_seconds += seconds_since(start);
 }
 
@@ -302,7 +346,7 @@ void Run::diagnose_if_due() {
       diagnose::diagnose(workers_, *training_->model, val, diagnosis_settings_, spec_.seed);
   json line = d.mean().to_json();
   line.update({{"split", "diagnosis"}, {"step", state_.step}, {"samples", d.samples}});
-  metrics_->add(line);
+  log(line);
   state_.diagnosed = state_.step;
   state_.diagnosis_seconds += seconds_since(start);
 }
@@ -324,7 +368,7 @@ void Run::evaluate_if_due() {
 void Run::train_steps() {
   evaluate_if_due();
   diagnose_if_due();
-  while (state_.step < spec_.train.steps && !stopped()) {
+  while (state_.step < spec_.train.steps && !out_of_patience() && !stopped()) {
     one_step();
     evaluate_if_due();
     diagnose_if_due();
@@ -392,7 +436,7 @@ results::Record Run::train() {
                             state_, workers_,         options_.shared};
   try {
     train_steps();
-    if (state_.step == spec_.train.steps) {
+    if (state_.step == spec_.train.steps || out_of_patience()) {
       final_evaluation();
       save_model();
       return make_record(inputs, results::Status::completed, "");
@@ -465,8 +509,10 @@ results::Record Run::execute() {
   } else {
     if (options_.measurement != nullptr) options_.measurement->fill(record);
     if (options_.search != nullptr) record.search = *options_.search;
+    if (init_) record.training.init.text = to_json(*init_, spec_).dump();
     if (again) prepare_baselines();
     write_json(file("result.json"), results::to_json(record));
+    finish_events(record);
     if (again) fill_baselines(record);
   }
   if (record.status != results::Status::interrupted) {

@@ -17,6 +17,7 @@
 namespace lra::harness {
 
 struct Measurement;
+struct InitUsed;
 
 // What a run tells while it goes on.
 struct Progress {
@@ -40,8 +41,10 @@ struct RunOptions {
   double report_seconds = 0.5;     // between progress reports
   std::function<void(const Progress&)> progress;
   std::function<void(const RunData&)> on_data;  // notified of the opened data; may be empty
-  const std::atomic<bool>* stop = nullptr;      // set: checkpoint and end as `interrupted`
-  bool shared = false;                          // other runs go on beside this one
+  // Notified of the weights that the run starts from, if any are given; may be empty.
+  std::function<void(const InitUsed&)> on_init;
+  const std::atomic<bool>* stop = nullptr;  // set: checkpoint and end as `interrupted`
+  bool shared = false;                      // other runs go on beside this one
   // Speed and memory for the record, measured apart; null: what the run measures of itself.
   const Measurement* measurement = nullptr;
   const results::SearchPart* search = nullptr;  // that chose the settings, for the record

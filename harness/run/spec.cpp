@@ -27,6 +27,7 @@ struct Settings {
   json attention = json::object();
   json data = json::object();
   json diagnostics = json::object();
+  json log = json::object();
   json run = json::object();
 };
 
@@ -42,7 +43,7 @@ Settings parse_settings(const std::vector<std::string>& settings) {
     const std::size_t dot = key.find('.');
     const std::string part = key.substr(0, dot);
     const std::string name = dot == std::string::npos ? "" : key.substr(dot + 1);
-    if (key == "lanes" || key == "evaluate") {
+    if (key == "lanes" || key == "init" || key == "evaluate") {
       result.run[key] = value;
     } else if (part == "model") {
       result.model[name] = value;
@@ -56,12 +57,14 @@ Settings parse_settings(const std::vector<std::string>& settings) {
       result.data[name] = value;
     } else if (part == "diagnostics") {
       result.diagnostics[name] = value;
+    } else if (part == "log") {
+      result.log[name] = value;
     } else {
-      throw Error(
-          ErrorKind::usage,
-          "--set: " + unknown_name_message("setting", key,
-                                           {"model.*", "train.*", "task.*", "attention.*", "data.*",
-                                            "diagnostics.*", "lanes", "evaluate"}));
+      throw Error(ErrorKind::usage,
+                  "--set: " + unknown_name_message(
+                                  "setting", key,
+                                  {"model.*", "train.*", "task.*", "attention.*", "data.*",
+                                   "diagnostics.*", "log.*", "lanes", "init", "evaluate"}));
     }
   }
   return result;
@@ -91,6 +94,23 @@ void assign(Config& config, const json& values, const std::string& where) {
   table.assign(values, where);
 }
 
+// Sets the task's options and fills in those that follow from its data. True for a data set of the
+// user's.
+bool settle(RunSpec& spec, const json& options) {
+  tasks::OpenOptions open;
+  open.data = spec.data;
+  const auto task = tasks::create_task(spec.task, options, open);
+  const tasks::TaskInfo info = task->info();
+  if (info.open) {
+    fail(ErrorKind::usage,
+         "--task {}: no data; give --data PATH, or the setting data.path in a suite", spec.task);
+  }
+  OptionTable table;
+  task->options(table);
+  spec.task_options = table.values();
+  return !info.set.empty();
+}
+
 }  // namespace
 
 json task_values(const std::string& task, const json& options) {
@@ -100,8 +120,13 @@ json task_values(const std::string& task, const json& options) {
   return table.values();
 }
 
+std::string task_name(const RunSpec& spec) {
+  const std::string set = tasks::create_task(spec.task, spec.task_options)->info().set;
+  return set.empty() ? spec.task : set;
+}
+
 std::string title_of(const RunSpec& spec) {
-  return fmt::format("{} / {}{}", spec.task, spec.attention,
+  return fmt::format("{} / {}{}", task_name(spec), spec.attention,
                      spec.attention_options.empty() ? "" : " " + spec.attention_options.dump());
 }
 
@@ -134,39 +159,59 @@ RunSpec resolve(const Request& request) {
   assign(spec.diagnostics, settings.diagnostics, "--set diagnostics");
   json chosen_task = preset_task;
   chosen_task.update(settings.task);
-  spec.task_options = task_values(request.task, chosen_task);
+  spec.counts = preset.counts;
+  OptionTable data;
+  std::string place = request.data.string();
+  data.integer("seed", spec.data_seed, 0, std::int64_t{1} << 62, "of generated data")
+      .integer("train", spec.counts[0], 1, 100000000, "training examples")
+      .integer("val", spec.counts[1], 1, 100000000, "validation examples")
+      .integer("test", spec.counts[2], 1, 100000000, "test examples")
+      .text("path", place, "of this task's data, in place of --data");
+  data.assign(settings.data, "--set data");
+  spec.data = place;
+  const bool own = settle(spec, chosen_task);
   if (spec.model.input == "pixels" &&
       !tasks::create_task(spec.task, spec.task_options)->info().pixels) {
     fail(ErrorKind::config, "model.input: pixels, but {} has no pixels; expected tokens",
          spec.task);
   }
   spec.attention_options = attention::resolved_options(spec.attention, settings.attention);
-  spec.counts = preset.counts;
-  OptionTable data;
-  data.integer("seed", spec.data_seed, 0, std::int64_t{1} << 62, "of generated data")
-      .integer("train", spec.counts[0], 1, 100000000, "training examples")
-      .integer("val", spec.counts[1], 1, 100000000, "validation examples")
-      .integer("test", spec.counts[2], 1, 100000000, "test examples");
-  data.assign(settings.data, "--set data");
   for (std::size_t i = 0; i < kSplitNames.size(); ++i) {
     spec.counts_wished[i] = spec.counts[i] >= 0 && !settings.data.contains(kSplitNames[i]);
   }
   OptionTable run;
   std::string evaluate = "all";
   run.integer("lanes", spec.lanes, 1, 256, "gradient lanes")
+      .text("init", spec.init_file, "weights to start from")
       .choice("evaluate", evaluate, {"all", "validation"},
               "splits evaluated at the end; validation: a trial, which never sees test");
   run.assign(settings.run, "--set");
   spec.validation_only = evaluate == "validation";
+  if (!spec.init_file.empty()) spec.init_sha256 = sha256_hex(read_file(spec.init_file));
+  OptionTable log;
+  log.flag("tensorboard", spec.tensorboard, "write an event file for TensorBoard");
+  log.assign(settings.log, "--set log");
+  if (spec.train.patience > 0 && spec.train.selection == "last_step") {
+    fail(ErrorKind::config,
+         "train.patience: got {} with train.selection=last_step, expected a selection by "
+         "validation",
+         spec.train.patience);
+  }
   add_deviations("model", values_of(base_model), values_of(spec.model), spec.deviations);
   add_deviations("train", values_of(base_train), values_of(spec.train), spec.deviations);
-  add_deviations("task", task_values(request.task, preset_task), spec.task_options,
-                 spec.deviations);
+  if (!own) {  // a preset says nothing of data of one's own
+    add_deviations("task", task_values(request.task, preset_task), spec.task_options,
+                   spec.deviations);
+  }
   for (std::size_t i = 0; i < 3; ++i) {
     if (spec.counts[i] != preset.counts[i]) {
       spec.deviations.push_back(
           fmt::format("data.{}: {} examples", kSplitNames[i], spec.counts[i]));
     }
+  }
+  if (!spec.init_file.empty()) {
+    spec.deviations.push_back(
+        fmt::format("init: weights {} instead of new ones", spec.init_sha256.substr(0, 12)));
   }
   return spec;
 }
@@ -188,6 +233,10 @@ json to_json(const RunSpec& spec) {
             {"lanes", spec.lanes},
             {"diagnostics", values_of(spec.diagnostics)},
             {"deviations", spec.deviations}};
+  if (!spec.init_file.empty()) {
+    j["init"] = {{"file", spec.init_file}, {"sha256", spec.init_sha256}};
+  }
+  if (spec.tensorboard) j["log"] = {{"tensorboard", true}};
   if (spec.validation_only) j["evaluate"] = "validation";
   return j;
 }
@@ -214,6 +263,11 @@ RunSpec spec_from_json(const json& j, const std::string& where) {
     j.at("lanes").get_to(spec.lanes);
     if (j.contains("diagnostics")) assign(spec.diagnostics, j["diagnostics"], where);
     j.at("deviations").get_to(spec.deviations);
+    if (j.contains("init")) {
+      j["init"].at("file").get_to(spec.init_file);
+      j["init"].at("sha256").get_to(spec.init_sha256);
+    }
+    if (j.contains("log")) j["log"].at("tensorboard").get_to(spec.tensorboard);
     spec.validation_only = j.value("evaluate", "all") == "validation";
     return spec;
   } catch (const json::exception& error) {
@@ -229,7 +283,7 @@ void leave_out_added_options(json& j) {
   static const json added = {
       {"model",
        {{"rotary_base", 10000.0}, {"rotary_pairs", "interleaved"}, {"attention_gate", "none"}}},
-      {"train", {{"lr_floor", 0.0}}},
+      {"train", {{"lr_floor", 0.0}, {"patience", 0}}},
       {"attention_options", {{"logit_scale", "sqrt_d"}, {"n0", 512.0}}}};
   for (const auto& [part, options] : added.items()) {
     for (const auto& [name, value] : options.items()) {
@@ -245,6 +299,8 @@ json identity_of(const RunSpec& spec) {
   leave_out_added_options(j);
   j.erase("deviations");
   j.erase("diagnostics");
+  j.erase("log");
+  if (j.contains("init")) j["init"].erase("file");
   return j;
 }
 

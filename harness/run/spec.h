@@ -33,6 +33,11 @@ struct RunSpec {
   // A trial of a search: evaluated on validation alone, neither on test nor on train.
   bool validation_only = false;
   diagnose::Settings diagnostics;       // no part of the digest: they change no other number
+  std::string init_file;                // weights to start from; empty: drawn by the seed
+  std::string init_sha256;              // of that file: this is the part of the digest
+  bool tensorboard = false;             // no part of the digest
+  std::filesystem::path data;           // where the data are; empty: as for all tasks. No part
+                                        // of the digest: their own digest identifies data
   std::vector<std::string> deviations;  // from the preset and the protocol
 };
 
@@ -45,15 +50,20 @@ struct Request {
   std::int64_t seed = 0;
   std::string precision = "auto";
   std::vector<std::string> settings;  // KEY=VALUE with KEY one of model.*, train.*, task.*,
-                                      // attention.*, data.{seed,train,val,test},
-                                      // diagnostics.*, lanes, evaluate
+                                      // attention.*, data.{seed,train,val,test,path},
+                                      // diagnostics.*, log.*, lanes, init, evaluate
+  std::filesystem::path data;         // --data; the setting data.path goes before it
 };
 
-// Fills in preset and defaults. Throws Error(usage, config) for unknown names and values.
+// Fills in preset and defaults, and what a task leaves open by its data. Throws Error(usage,
+// config) for unknown names and values, and as tasks::Task::settle.
 [[nodiscard]] RunSpec resolve(const Request& request);
 
 // All options of a task, defaults filled in. Throws as tasks::create_task.
 [[nodiscard]] nlohmann::json task_values(const std::string& task, const nlohmann::json& options);
+
+// The task's name, or that of a data set of the user's: what folders and tables call it.
+[[nodiscard]] std::string task_name(const RunSpec& spec);
 
 // "listops / cosformer {...}": a run in a line of output.
 [[nodiscard]] std::string title_of(const RunSpec& spec);

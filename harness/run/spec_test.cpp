@@ -19,7 +19,7 @@ TEST_CASE("spec: an option that came later changes no identity while it is at it
   for (const char* name : {"rotary_base", "rotary_pairs", "attention_gate"}) {
     REQUIRE(earlier["model"].erase(name) == 1);
   }
-  REQUIRE(earlier["train"].erase("lr_floor") == 1);
+  for (const char* name : {"lr_floor", "patience"}) REQUIRE(earlier["train"].erase(name) == 1);
   for (const char* name : {"logit_scale", "n0"}) {
     REQUIRE(earlier["attention_options"].erase(name) == 1);
   }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/json.h"
 #include "harness/measure/child.h"
 #include "harness/run/ended.h"
 
@@ -18,7 +19,8 @@ using nlohmann::json;
 
 // What the data of a run depend on.
 std::string data_key(const RunSpec& spec) {
-  return json{spec.task, spec.task_options, spec.data_seed, spec.counts, spec.counts_wished}.dump();
+  return json_text(json{spec.task, spec.task_options, spec.data_seed, spec.counts,
+                        spec.counts_wished, spec.data.string()});
 }
 
 json answer(const RunData& opened) {

@@ -50,6 +50,16 @@ std::vector<Named> parse_list(const json& file, const char* member, const std::s
   return list;
 }
 
+// Makes the paths among settings those of files relative to a folder.
+void place_in(const std::filesystem::path& folder, std::vector<std::string>& settings) {
+  for (std::string& setting : settings) {
+    for (const std::string_view key : {"data.path=", "init="}) {
+      if (!setting.starts_with(key)) continue;
+      setting = std::string(key) + (folder / setting.substr(key.size())).string();
+    }
+  }
+}
+
 void check_schema(const json& file, const std::string& where) {
   static const JsonSchema schema(suite_schema(), "suite.schema.json");
   const auto faults = schema.check(file);
@@ -84,7 +94,7 @@ Request make_request(const json& file, const std::string& task, const Named& att
 }
 
 std::string name_of_run(const RunSpec& spec) {
-  return fmt::format("{}-{}-s{}-{}", spec.task, spec.attention, spec.seed,
+  return fmt::format("{}-{}-s{}-{}", task_name(spec), spec.attention, spec.seed,
                      spec_digest(spec).substr(0, 8));
 }
 
@@ -192,16 +202,19 @@ json suite_file(const std::string& name) {
   return parse_json(file->content, name);
 }
 
-Suite load_suite(const std::string& name, const std::vector<std::string>& settings) {
-  return make_suite(suite_file(name), name, settings);
+Suite load_suite(const std::string& name, const std::vector<std::string>& settings,
+                 const std::filesystem::path& data) {
+  return make_suite(suite_file(name), name, settings, data);
 }
 
 Suite make_suite(const json& file, const std::string& name,
-                 const std::vector<std::string>& settings) {
+                 const std::vector<std::string>& settings, const std::filesystem::path& data) {
   check_schema(file, "suite " + name);
   const std::string own_name =
       name.ends_with(kExtension) ? std::filesystem::path(name).stem().string() : name;
   Suite suite{file.value("name", own_name), file.value("description", ""), {}, {}};
+  const std::filesystem::path folder =
+      name.ends_with(kExtension) ? std::filesystem::path(name).parent_path() : "";
   const auto tasks = parse_list(file, "tasks", "task.");
   const auto attentions = expand(parse_list(file, "attentions", "attention."));
   const auto seeds = file.value("seeds", std::vector<std::int64_t>{0});
@@ -210,12 +223,16 @@ Suite make_suite(const json& file, const std::string& name,
   for (std::size_t s = 0; s < seeds.size(); ++s) {
     for (std::size_t t = 0; t < tasks.size(); ++t) {
       for (std::size_t a = 0; a < attentions.size(); ++a) {
+        Request request = make_request(file, tasks[t].name, attentions[a], tasks[t].settings, {});
+        place_in(folder, request.settings);
         const auto chosen = tuned.find({t, a});
-        std::vector<std::string> last =
-            chosen == tuned.end() ? std::vector<std::string>() : chosen->second.settings;
-        last.insert(last.end(), settings.begin(), settings.end());
-        SuiteRun& run = suite.runs.emplace_back(make_run(
-            make_request(file, tasks[t].name, attentions[a], tasks[t].settings, last), seeds[s]));
+        if (chosen != tuned.end()) {
+          const auto& more = chosen->second.settings;
+          request.settings.insert(request.settings.end(), more.begin(), more.end());
+        }
+        request.settings.insert(request.settings.end(), settings.begin(), settings.end());
+        request.data = data;
+        SuiteRun& run = suite.runs.emplace_back(make_run(std::move(request), seeds[s]));
         run.task = t;
         run.attention = a;
         if (chosen != tuned.end()) run.search = chosen->second.search;

@@ -38,14 +38,17 @@ struct Suite {
 };
 
 [[nodiscard]] std::vector<std::string> suite_names();
-// A built-in suite or a JSON file that ends in .json. `settings` are added to every run. Throws
-// Error(usage) for an unknown name and Error(config) that names the path in the file, or both
-// entries that make one and the same run.
-[[nodiscard]] Suite load_suite(const std::string& name, const std::vector<std::string>& settings);
+// A built-in suite or a JSON file that ends in .json. `settings` are added to every run; `data` is
+// --data. Paths in the file are relative to its folder. Throws Error(usage) for an unknown name,
+// Error(config) that names the path in the file, or both entries that make one and the same run,
+// and as resolve().
+[[nodiscard]] Suite load_suite(const std::string& name, const std::vector<std::string>& settings,
+                               const std::filesystem::path& data = {});
 [[nodiscard]] nlohmann::json suite_file(const std::string& name);
 // The same of a file's content; `name` is for messages.
 [[nodiscard]] Suite make_suite(const nlohmann::json& file, const std::string& name,
-                               const std::vector<std::string>& settings);
+                               const std::vector<std::string>& settings,
+                               const std::filesystem::path& data = {});
 // Gives each run with `--precision auto` that an earlier call on another machine has begun in
 // `out` that call's precision. Throws as as_begun().
 void adopt_begun(Suite& suite, const std::filesystem::path& out);

@@ -117,7 +117,7 @@ Search::Search(json file, std::string name, std::vector<std::string> settings,
       settings_(std::move(settings)),
       options_(options) {
   file_.erase("tuned");
-  suite_ = make_suite(file_, name_, settings_);
+  suite_ = make_suite(file_, name_, settings_, options_.data);
   if (suite_.runs.empty()) fail(ErrorKind::config, "suite {}: got no tasks to search on", name_);
   const Grid grid = grid_of(file_, "suite " + name_);
   file_["tune"] = grid;

@@ -20,7 +20,7 @@ using nlohmann::json;
 using Pointers = std::vector<const Record*>;
 
 int origin_rank(const std::optional<Origin>& origin) {
-  return origin ? static_cast<int>(*origin) : 4;
+  return origin ? static_cast<int>(*origin) : 5;
 }
 
 DataClass data_of(const Record& record) {

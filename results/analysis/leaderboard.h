@@ -26,7 +26,7 @@ struct DataClass {
   std::int64_t version = 1;  // of the task
   JsonText options;          // of the task
   bool operator==(const DataClass&) const = default;
-  // Official before generated before official-cut before stand-in before unknown; then by the rest.
+  // Official, generated, official-cut, stand-in, own, unknown; then by the rest.
   bool operator<(const DataClass& other) const;
   // Official or generated: may stand beside the literature.
   [[nodiscard]] bool comparable() const;

@@ -103,6 +103,8 @@ void describe(V& v, TrainingPart& training) {
   v("batch", training.batch);
   v("examples", training.examples);
   v("tokens", training.tokens);
+  v.part("stopped", training.stopped, !training.stopped.empty());
+  v.part("init", training.init, training.init.text != "{}");
 }
 
 template <class V>

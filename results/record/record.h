@@ -83,11 +83,13 @@ struct DivisionPart {
 };
 
 struct TrainingPart {
-  Count steps;       // planned
-  Count steps_done;  // done
-  Count batch;       // examples an optimiser step
-  Count examples;    // seen
-  Count tokens;      // seen, without padding
+  Count steps;               // planned
+  Count steps_done;          // done
+  Count batch;               // examples an optimiser step
+  Count examples;            // seen
+  Count tokens;              // seen, without padding
+  std::string stopped = {};  // why before the planned steps; empty: not
+  JsonText init = {};        // {file, sha256, taken [names], left [names]}; {}: new weights
 };
 
 // Accuracy on one named part of the test data, e.g. a range of lengths.

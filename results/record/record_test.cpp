@@ -127,6 +127,12 @@ TEST_CASE("record: the schema names exactly the fields that are written", "[unit
   std::set<std::string> named;
   Record full = sample_record();
   full.search = results::testing::sample_search();
+  full.training.stopped = "no better validation accuracy in 3 evaluations (train.patience)";
+  full.training.init.text =
+      fmt::format(R"({{"file":"a.safetensors","sha256":"{}","taken":["head.weight"],"left":[]}})",
+                  std::string(64, 'b'));
+  CHECK(results::to_json(results::from_json(results::to_json(full), "full")) ==
+        results::to_json(full));
   collect_paths(results::to_json(full), "", written);
   written.insert("/evaluated");  // of trials, which lack other fields
   const json schema = json::parse(results::schema_text("result"));

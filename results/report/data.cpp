@@ -42,7 +42,7 @@ json point_json(const BoardColumn& column, const Entry& entry, const std::string
               {"n", accuracy->n},
               {"speed", number(shown(cell, "train_tokens_per_second"))},
               {"memory", number(shown(cell, "peak_tensor_bytes"))},
-              {"standIn", !column.data.comparable()},
+              {"standIn", !column.data.comparable() && column.data.origin != Origin::own},
               {"freeForAll", cell.division == Division::free_for_all},
               {"shared", cell.measured == "shared"}};
   add_interval(out, cell.interval());

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
@@ -25,7 +26,23 @@ T most_frequent(const std::vector<T>& values) {
       ->first;
 }
 
+// "own data, text, 5 classes, 257 ids, length 300, ...": what its options say, without the list of
+// labels and what was left alone.
+std::string describe_own_data(const DataClass& data) {
+  const auto options = nlohmann::json::parse(data.options.text);
+  const auto text_of = [&](const char* key) {
+    const auto found = options.find(key);
+    return found == options.end() ? std::string("?")
+           : found->is_string()   ? found->get<std::string>()
+                                  : found->dump();
+  };
+  return fmt::format("own data, {}, {} ids, length {}{}", text_of("kind"), text_of("vocabulary"),
+                     text_of("max_length"),
+                     data.sha256 ? ", sha256 " + data.sha256->substr(0, 12) : "");
+}
+
 std::string describe_data(const DataClass& data) {
+  if (data.origin == Origin::own) return describe_own_data(data);
   std::string text =
       data.origin ? fmt::format("{} data", name_of(*data.origin)) : std::string("no data");
   text += fmt::format(", task version {}", data.version);
@@ -131,6 +148,8 @@ class Builder {
     const auto mark = [&](const DataClass& data) {
       if (data.origin == Origin::stand_in) {
         add_mark(column.marks, note("stand-in data, not comparable with the literature"));
+      } else if (data.origin == Origin::own) {
+        add_mark(column.marks, note("own data, no task of the benchmark"));
       } else if (data.origin == Origin::official_cut) {
         add_mark(column.marks,
                  note("a part of the official data, not comparable with the literature"));

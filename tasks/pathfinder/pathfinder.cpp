@@ -95,6 +95,7 @@ class Pathfinder : public Task {
     info.classes = 2;
     info.vocabulary = std::max<std::int64_t>(256 + offset(), vocabulary_rows_);
     info.max_length = size_ * size_;
+    info.splits_from_one_set = true;
     info.pixels = true;
     info.pixel_offset = offset();
     info.zero_is_padding = pixel_mask_ == "google";

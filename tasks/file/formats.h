@@ -1,0 +1,63 @@
+#pragma once
+// The forms in which people have data sets: one file of this folder per form.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tasks/file/settings.h"
+
+namespace lra::tasks::file {
+
+// Examples that are together: a table, a folder of classes, an array with its labels.
+struct Part {
+  std::optional<Split> split;    // none: to be shared out by content
+  std::filesystem::path path;    // file, or folder of classes
+  std::filesystem::path labels;  // their own file, where they have one
+};
+
+struct Format {
+  const char* name;  // "tables", for descriptions
+  // The parts of a data set of this form; none if the path is not of it. Throws Error(data) for one
+  // that is, but lacks something.
+  std::vector<Part> (*parts)(const std::filesystem::path& path);
+  // All files of a part, in order.
+  std::vector<std::filesystem::path> (*files)(const Part& part);
+  // Reads a part; its records in the order of the files. Throws Error(data) that names the file.
+  void (*read)(const Part& part, const Settings& settings, const Handler& handler);
+};
+
+[[nodiscard]] Format tables();         // .csv, .tsv
+[[nodiscard]] Format json_lines();     // .jsonl, .ndjson, .json
+[[nodiscard]] Format arrays();         // .npy with labels in another
+[[nodiscard]] Format idx_files();      // MNIST's
+[[nodiscard]] Format cifar_batches();  // CIFAR-10's and CIFAR-100's binary version
+[[nodiscard]] Format class_folders();  // CLASS/FILE.txt or .png
+
+struct FoundData {
+  Format format;
+  std::vector<Part> parts;  // train before val before test
+};
+// The form of a path. Throws Error(data) that says what was there and what is read.
+[[nodiscard]] FoundData find_parts(const std::filesystem::path& path);
+
+// Of a name or a part of one, in any letter case: train, training; val, valid, validation, dev,
+// eval; test, testing, t10k.
+[[nodiscard]] std::optional<Split> split_named(std::string_view name);
+// A file with one of the endings, or the files of a folder that are named by splits, or the only
+// file of the folder with such an ending. Throws Error(data) if a split has two.
+[[nodiscard]] std::vector<Part> parts_by_name(const std::filesystem::path& path,
+                                              const std::vector<std::string>& endings);
+// The columns that hold an example, by their names in a header or an object.
+struct Names {
+  std::vector<std::string> label, text;  // candidates in order of preference
+  std::vector<std::pair<std::string, std::string>> pair;
+};
+[[nodiscard]] const Names& usual_names();
+// "a, b" as a list, trimmed.
+[[nodiscard]] std::vector<std::string> listed(const std::string& text);
+// Throws Error(config) if the data are of another kind than `kinds` say.
+void require_kind(const Settings& settings, std::initializer_list<Kind> kinds, const char* format);
+
+}  // namespace lra::tasks::file
