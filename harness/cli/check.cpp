@@ -1,6 +1,11 @@
-// lra check: golden vectors and gradients.
+// lra check: golden vectors, gradients, variants and tasks.
 
 #include <fmt/core.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "attention/check/checks.h"
 #include "engine/runtime.h"
@@ -8,6 +13,7 @@
 #include "harness/check/gradients.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/output.h"
+#include "tasks/check_task.h"
 
 namespace lra::harness::cli {
 namespace {
@@ -69,6 +75,54 @@ int variant(const std::string& name) {
   return failed == 0 ? 0 : 1;
 }
 
+// A folder that goes with the object.
+class ScratchFolder {
+ public:
+  ScratchFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "lra-check-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) fail(ErrorKind::io, "{}: cannot create", name);
+    path_ = name;
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  ~ScratchFolder() {
+    std::error_code code;
+    std::filesystem::remove_all(path_, code);
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+int task(const std::string& name, const std::string& data,
+         const std::vector<std::string>& settings) {
+  const ScratchFolder scratch;
+  static_cast<void>(tasks::task_registry().at(name));
+  const auto make = [&name](const nlohmann::json& options) {
+    return tasks::create_task(name, options);
+  };
+  std::size_t failed = 0;
+  std::size_t skipped = 0;
+  const auto findings = tasks::check_task(make, task_settings(settings), data, scratch.path());
+  for (const tasks::TaskFinding& finding : findings) {
+    const bool passed = finding.faults.empty();
+    failed += passed ? 0 : 1;
+    skipped += finding.skipped.empty() ? 0 : 1;
+    say("{} {} {}{}\n",
+        !finding.skipped.empty() ? "SKIP"
+        : passed                 ? "PASS"
+                                 : "FAIL",
+        name, finding.check, finding.skipped.empty() ? "" : ": " + finding.skipped);
+    for (std::size_t i = 0; i < finding.faults.size() && i < kMostFaults; ++i) {
+      say("     {}\n", finding.faults[i]);
+    }
+  }
+  say("{} checks: {} passed, {} failed, {} skipped\n", findings.size() - skipped,
+      findings.size() - skipped - failed, failed, skipped);
+  return failed == 0 ? 0 : 1;
+}
+
 }  // namespace
 
 void add_check(CLI::App& app, Action& action) {
@@ -99,6 +153,15 @@ void add_check(CLI::App& app, Action& action) {
       ->type_name("ATTENTION")
       ->required();
   variant_command->callback([=, &action] { action = [=] { return variant(*name); }; });
+  auto* task_command = check->add_subcommand(
+      "task", "check a task against the rules for all tasks, on a few of its examples");
+  auto data = std::make_shared<std::string>();
+  auto settings = std::make_shared<std::vector<std::string>>();
+  task_command->add_option("NAME", *name, "task (lra list tasks)")->type_name("TASK")->required();
+  task_command->add_option("--data", *data,
+                           "data folder or archive (default: the place that lra train uses)");
+  task_command->add_option("--set", *settings, "task option to change (repeatable)");
+  task_command->callback([=, &action] { action = [=] { return task(*name, *data, *settings); }; });
 }
 
 }  // namespace lra::harness::cli

@@ -1,4 +1,4 @@
-// lra new attention: a skeleton to start a variant from, in the tree or as a project of its own.
+// lra new attention|task: a skeleton to start from, in the tree or as a project of its own.
 
 #include <fmt/core.h>
 
@@ -10,6 +10,7 @@
 #include "embedded/skeleton_files.h"
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
+#include "tasks/task.h"
 
 namespace lra::harness::cli {
 namespace {
@@ -20,7 +21,7 @@ constexpr std::size_t kLongestName = 40;
 
 // Lower-case words joined by single underscores, the first of which starts with a letter: the name
 // is a file's, a command-line word and part of a C++ identifier.
-bool is_variant_name(std::string_view name) {
+bool is_name(std::string_view name) {
   if (name.empty() || name.size() > kLongestName || name.front() < 'a' || name.front() > 'z') {
     return false;
   }
@@ -32,7 +33,7 @@ bool is_variant_name(std::string_view name) {
   return true;
 }
 
-// squared_relu -> SquaredReluAttention.
+// squared_relu -> SquaredRelu.
 std::string class_name(std::string_view name) {
   std::string result;
   bool start = true;
@@ -42,7 +43,7 @@ std::string class_name(std::string_view name) {
     }
     start = c == '_';
   }
-  return result + "Attention";
+  return result;
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
@@ -51,10 +52,44 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
   }
 }
 
-std::string skeleton(std::string_view file, std::string_view name) {
+// What can be started: a file of code, and with --plugin the project around it.
+struct Kind {
+  const char* name;    // on the command line
+  const char* what;    // in messages
+  const char* folder;  // of the source tree
+  const char* source;  // skeletons
+  const char* project;
+  const char* old_name;  // in them: replaced by the new one
+  const char* old_class;
+  const char* next;  // after the build
+  bool (*taken)(const std::string& name);
+};
+
+const Kind kAttention{
+    "attention",
+    "variant",
+    "attention",
+    "my_variant.cpp",
+    "plugin.cmake",
+    "my_variant",
+    "MyVariant",
+    "lra check gradients {0} and lra check variant {0}",
+    [](const std::string& name) { return attention::registry().find(name) != nullptr; }};
+const Kind kTask{
+    "task",
+    "task",
+    "tasks",
+    "my_task.cpp",
+    "task_plugin.cmake",
+    "my_task",
+    "MyTask",
+    "lra check task {0} and lra data check {0} --baselines",
+    [](const std::string& name) { return tasks::task_registry().find(name) != nullptr; }};
+
+std::string skeleton(const Kind& kind, std::string_view file, std::string_view name) {
   std::string text(find_embedded(embedded::skeleton_files(), file)->content);
-  replace_all(text, "MyVariantAttention", class_name(name));
-  replace_all(text, "my_variant", name);
+  replace_all(text, kind.old_class, class_name(name));
+  replace_all(text, kind.old_name, name);
   return text;
 }
 
@@ -63,33 +98,36 @@ struct NewArguments {
   bool plugin = false;
 };
 
-int new_attention(const NewArguments& a) {
-  if (!is_variant_name(a.name)) {
+int start(const Kind& kind, const NewArguments& a) {
+  if (!is_name(a.name)) {
     fail(ErrorKind::usage,
-         "new attention: '{}' is no name for a variant: at most {} lower-case letters and digits, "
-         "words joined by one '_', a letter first",
-         a.name, kLongestName);
+         "new {}: '{}' is no name for a {}: at most {} lower-case letters and digits, words joined "
+         "by one '_', a letter first",
+         kind.name, a.name, kind.what, kLongestName);
   }
-  if (attention::registry().find(a.name) != nullptr) {
-    fail(ErrorKind::usage, "new attention: there is an attention '{}' already", a.name);
+  if (kind.taken(a.name)) {
+    fail(ErrorKind::usage, "new {0}: there is a {1} '{2}' already", kind.name, kind.what, a.name);
   }
   const fs::path folder = !a.out.empty() ? fs::path(a.out) : fs::path(a.plugin ? a.name : ".");
+  const std::string code = skeleton(kind, kind.source, a.name);
   std::vector<std::pair<fs::path, std::string>> files;
   if (a.plugin) {
-    files = {{folder / (a.name + ".cpp"), skeleton("my_variant.cpp", a.name)},
-             {folder / "CMakeLists.txt", skeleton("plugin.cmake", a.name)}};
+    files = {{folder / (a.name + ".cpp"), code},
+             {folder / "CMakeLists.txt", skeleton(kind, kind.project, a.name)}};
   } else {
     if (!fs::exists(folder / "attention" / "attention.h")) {
-      fail(ErrorKind::usage,
-           "new attention: {} is not the source tree of lra; --out TREE says where it is, --plugin "
-           "makes a project outside of it",
-           folder.string());
+      fail(
+          ErrorKind::usage,
+          "new {}: {} is not the source tree of lra; --out TREE says where it is, --plugin makes a "
+          "project outside of it",
+          kind.name, folder.string());
     }
-    files = {{folder / "attention" / (a.name + ".cpp"), skeleton("my_variant.cpp", a.name)}};
+    files = {{folder / kind.folder / (a.name + ".cpp"), code}};
   }
   for (const auto& [path, text] : files) {
     if (fs::exists(fs::symlink_status(path))) {
-      fail(ErrorKind::io, "new attention: {} is there already; nothing was written", path.string());
+      fail(ErrorKind::io, "new {}: {} is there already; nothing was written", kind.name,
+           path.string());
     }
   }
   for (const auto& [path, text] : files) {
@@ -99,27 +137,34 @@ int new_attention(const NewArguments& a) {
   if (a.plugin) {
     fmt::print("next: the commands in the first lines of {}\n", files.back().first.string());
   } else {
-    fmt::print("next: build, then lra check gradients {0} and lra check variant {0}\n", a.name);
+    fmt::print("next: build, then {}\n", fmt::format(fmt::runtime(kind.next), a.name));
   }
   return 0;
+}
+
+void add_kind(CLI::App& command, Action& action, const Kind& kind, const char* help) {
+  auto* sub = command.add_subcommand(kind.name, help);
+  auto a = std::make_shared<NewArguments>();
+  sub->add_option("NAME", a->name,
+                  fmt::format("name of the {}: lower-case words joined by '_'", kind.what))
+      ->required();
+  sub->add_flag("--plugin", a->plugin,
+                "write a plugin project outside the source tree: NAME.cpp and CMakeLists.txt");
+  sub->add_option("--out", a->out,
+                  "source tree (default: the current folder), or with --plugin the project "
+                  "folder (default: NAME)");
+  sub->callback([a, &action, &kind] { action = [a, &kind] { return start(kind, *a); }; });
 }
 
 }  // namespace
 
 void add_new(CLI::App& app, Action& action) {
-  auto* command = app.add_subcommand("new", "create a variant from a skeleton");
+  auto* command = app.add_subcommand("new", "create a variant or task from a skeleton");
   command->require_subcommand(1);
-  auto* variant = command->add_subcommand(
-      "attention", "write a working variant as a starting point; it builds and passes every check");
-  auto a = std::make_shared<NewArguments>();
-  variant->add_option("NAME", a->name, "name of the variant: lower-case words joined by '_'")
-      ->required();
-  variant->add_flag("--plugin", a->plugin,
-                    "write a plugin project outside the source tree: NAME.cpp and CMakeLists.txt");
-  variant->add_option("--out", a->out,
-                      "source tree (default: the current folder), or with --plugin the project "
-                      "folder (default: NAME)");
-  variant->callback([a, &action] { action = [a] { return new_attention(*a); }; });
+  add_kind(*command, action, kAttention,
+           "write a working variant as a starting point; it builds and passes every check");
+  add_kind(*command, action, kTask,
+           "write a working task as a starting point; it builds and passes every check");
 }
 
 }  // namespace lra::harness::cli

@@ -14,6 +14,7 @@
 #include "attention/attention.h"
 #include "attention/plugin.h"
 #include "engine/base/file.h"
+#include "tasks/task.h"
 
 namespace lra::harness {
 
@@ -99,13 +100,16 @@ void open_plugin(const std::string& file) {
     fail(ErrorKind::usage, "built against '{}', expected '{}'; build it again", built_against,
          LRA_ATTENTION_INTERFACE);
   }
-  const std::size_t before = attention::registry().names().size();
+  const auto registered = [] {
+    return attention::registry().names().size() + tasks::task_registry().names().size();
+  };
+  const std::size_t before = registered();
   if (open_library(file) == nullptr) {
     const char* reason = ::dlerror();
     fail(ErrorKind::data, "{}", reason == nullptr ? "cannot be loaded" : reason);
   }
-  if (attention::registry().names().size() == before) {
-    fail(ErrorKind::usage, "registers no attention");
+  if (registered() == before) {
+    fail(ErrorKind::usage, "registers no attention and no task");
   }
 }
 

@@ -9,12 +9,16 @@ headers=OFF
 if [ "${2-}" = --headers ]; then
   headers=ON
 fi
-# The example in attention/README.md is this file.
-example=$(sed -n '/^```cpp$/,/^```$/p' "$here/../../attention/README.md" | sed '1d;$d')
-if [ "$example" != "$(cat "$here/squared_relu.cpp")" ]; then
-  echo "package: attention/README.md and tools/package_test/squared_relu.cpp differ" >&2
-  exit 1
-fi
+# The examples in the READMEs are these files.
+same_example() {  # FOLDER FILE
+  example=$(sed -n '/^```cpp$/,/^```$/p' "$here/../../$1/README.md" | sed '1d;$d')
+  if [ "$example" != "$(cat "$here/$2")" ]; then
+    echo "package: $1/README.md and tools/package_test/$2 differ" >&2
+    exit 1
+  fi
+}
+same_example attention squared_relu.cpp
+same_example tasks first_again.cpp
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -42,6 +46,18 @@ cat >"$scratch/suite.json" <<'SUITE'
 SUITE
 "$lra" --plugin "$plugin" run "$scratch/suite.json" --out "$scratch/suite"
 "$lra" table "$scratch/suite" | grep "Squared ReLU"
+
+# The same with a task.
+task_plugin=$scratch/build/libfirst_again.so
+"$lra" --plugin "$task_plugin" list tasks | grep first_again
+"$lra" --plugin "$task_plugin" check task first_again
+"$lra" --plugin "$task_plugin" data check first_again --train 100 --val 20 --test 50 --baselines |
+  grep "solution *100.00 %"
+"$lra" --plugin "$task_plugin" --plugin "$plugin" train --task first_again --attention squared_relu \
+  --preset tiny --out "$scratch/tasks/first_again" --set data.train=50 --set data.val=10 \
+  --set data.test=10 --set train.steps=3
+"$lra" --plugin "$task_plugin" --plugin "$plugin" evaluate "$scratch/tasks/first_again" --lengths 1,2
+"$lra" table "$scratch/tasks" | grep "First again"
 
 # A plugin that was built against another version is refused in one line, before its code runs.
 mkdir -p "$scratch/old/attention"
@@ -105,21 +121,31 @@ cmake -S "$scratch/fresh" -B "$scratch/fresh/build" -G Ninja -DCMAKE_BUILD_TYPE=
   -DCMAKE_PREFIX_PATH="$scratch/prefix" -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wpedantic -Werror" >/dev/null
 cmake --build "$scratch/fresh/build"
 "$lra" --plugin "$scratch/fresh/build/libfresh.so" check gradients fresh
-for wrong in "softmax --plugin" "Fresh --plugin" "fre__sh --plugin" "other --out $scratch"; do
+# So does that of `lra new task`.
+"$lra" new task fresh_task --plugin --out "$scratch/fresh_task"
+cmake -S "$scratch/fresh_task" -B "$scratch/fresh_task/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+  -DCMAKE_PREFIX_PATH="$scratch/prefix" -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wpedantic -Werror" >/dev/null
+cmake --build "$scratch/fresh_task/build"
+"$lra" --plugin "$scratch/fresh_task/build/libfresh_task.so" check task fresh_task
+for wrong in "attention softmax --plugin" "attention Fresh --plugin" "attention fre__sh --plugin" \
+  "attention other --out $scratch" "task listops --plugin" "task Fresh" "task other --out $scratch"; do
   code=0
   # shellcheck disable=SC2086
-  (cd "$scratch" && "$lra" new attention $wrong 2>/dev/null) || code=$?
+  (cd "$scratch" && "$lra" new $wrong 2>/dev/null) || code=$?
   if [ $code != 2 ]; then
-    echo "package: lra new attention $wrong exits $code instead of 2" >&2
+    echo "package: lra new $wrong exits $code instead of 2" >&2
     exit 1
   fi
 done
-code=0
-"$lra" new attention fresh --plugin --out "$scratch/fresh" 2>/dev/null || code=$?
-if [ $code != 3 ]; then
-  echo "package: lra new attention exits $code instead of 3 where a file is there" >&2
-  exit 1
-fi
+for again in "attention fresh" "task fresh_task"; do
+  code=0
+  # shellcheck disable=SC2086
+  "$lra" new $again --plugin --out "$scratch/${again#* }" 2>/dev/null || code=$?
+  if [ $code != 3 ]; then
+    echo "package: lra new $again exits $code instead of 3 where a file is there" >&2
+    exit 1
+  fi
+done
 
 if "$lra" list attention | grep squared_relu; then
   echo "package: squared_relu is there without the plugin" >&2
