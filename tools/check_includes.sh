@@ -4,7 +4,7 @@
 # <- compute <- tape <- ops <- fused; in attention definition <- attention.h <- parts <- variants; in
 # tasks io <- the folder's own files <- baselines <- one folder a task; in results record <- analysis,
 # published <- table <- report; in harness workers <- diagnose, study, check <- run <- measure <- suite
-# <- tune <- cli. oneDNN's header is included by one file of engine, Catch2's by the
+# <- tune, cluster <- cli. oneDNN's header is included by one file of engine, Catch2's by the
 # tests' shim; a file that calls an algorithm names <algorithm>, which GCC 12's other headers bring
 # along and GCC 14's do not. Prints each line that breaks a rule.
 #   tools/check_includes.sh [ROOT]
@@ -44,7 +44,8 @@ declare -A below=(
   [measure]='workers|diagnose|study|check|run'
   [suite]='workers|diagnose|study|check|run|measure'
   [tune]='workers|diagnose|study|check|run|measure|suite'
-  [cli]='workers|diagnose|study|check|run|measure|suite|tune'
+  [cluster]='workers|diagnose|study|check|run|measure|suite'
+  [cli]='workers|diagnose|study|check|run|measure|suite|tune|cluster'
 )
 for level in "${!below[@]}"; do
   allowed[harness/$level]="((engine|attention|models|tasks|results)|harness/($level${below[$level]:+|}${below[$level]}))/|harness/version[.]h"

@@ -43,7 +43,13 @@ for run in "$from"/runs/*/; do
   grep -q '"status": "completed"' "$run/result.json" || continue
   mkdir -p "$to/runs/$id"
   for file in result.json metrics.jsonl; do
-    cmp -s "$run/$file" "$to/runs/$id/$file" || cp "$run/$file" "$to/runs/$id/$file"
+    # A cluster's jobs name their node, which stays at home.
+    sed '/^    "node": "/d' "$run/$file" >"$to/runs/$id/$file.new"
+    if cmp -s "$to/runs/$id/$file.new" "$to/runs/$id/$file"; then
+      rm "$to/runs/$id/$file.new"
+    else
+      mv "$to/runs/$id/$file.new" "$to/runs/$id/$file"
+    fi
   done
 done
 cp "harness/suites/$name.json" "$to/suite.json"

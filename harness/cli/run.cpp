@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -15,11 +16,14 @@
 #include "engine/base/resources.h"
 #include "engine/runtime.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/cluster.h"
 #include "harness/cli/events.h"
 #include "harness/cli/output.h"
 #include "harness/cli/report.h"
 #include "harness/cli/signals.h"
 #include "harness/cli/suite_view.h"
+#include "harness/cluster/costs.h"
+#include "harness/run/ended.h"
 #include "harness/suite/bench.h"
 #include "harness/suite/data.h"
 #include "harness/suite/estimate.h"
@@ -29,14 +33,6 @@
 
 namespace lra::harness::cli {
 namespace {
-
-struct RunArguments {
-  std::string suite, out, data, events;
-  std::vector<std::string> settings;
-  int threads = 0;
-  double checkpoint_seconds = 30, memory_gb = 0, measure_seconds = 1;
-  bool dry_run = false, keep_going = false;
-};
 
 // "3.4 days", "3 h 20 min", "12 min", "45 s".
 std::string duration(double seconds) {
@@ -190,7 +186,8 @@ void finish(const std::vector<results::Record>& records,
 }
 
 // Each cause once with its runs, on stderr; returns the suite's exit code.
-int report_failures(const Suite& suite, const std::vector<results::Record>& records) {
+int report_failures(const std::vector<results::Record>& records,
+                    const std::vector<std::string>& names) {
   int code = 0;
   for (const results::Status status : {results::Status::failed, results::Status::diverged}) {
     std::map<std::string, std::vector<std::string>> causes;
@@ -198,28 +195,42 @@ int report_failures(const Suite& suite, const std::vector<results::Record>& reco
     for (std::size_t i = 0; i < records.size(); ++i) {
       if (records[i].status != status) continue;
       ++runs;
-      causes[records[i].failure.value_or("no reason recorded")].push_back(suite.runs[i].name);
+      causes[records[i].failure.value_or("no reason recorded")].push_back(names[i]);
     }
     if (runs == 0) continue;
     if (code == 0) code = status == results::Status::failed ? 1 : exit_code(ErrorKind::numeric);
     note("lra: {} of {} runs {}\n", runs, records.size(), results::name_of(status));
-    for (const auto& [cause, names] : causes) {
-      note("  {}\n    {}\n", cause, fmt::join(names, "\n    "));
+    for (const auto& [cause, failed] : causes) {
+      note("  {}\n    {}\n", cause, fmt::join(failed, "\n    "));
     }
   }
   return code;
 }
 
-int run(const RunArguments& a) {
-  Suite suite = load_suite(a.suite, a.settings, a.data);
-  if (a.dry_run) return print_plan(suite, a.data, a.threads);
-  const std::filesystem::path out = a.out.empty() ? "runs/" + suite.name : a.out;
-  adopt_begun(suite, out);
-  remove_abandoned(out);
-  results::SuiteRuns named{suite.name, suite.description, {}};
-  for (const SuiteRun& run : suite.runs) named.runs.push_back(run.name);
-  results::write_suite_runs(out, named);
-  EventStream events(a.events);
+// What the parts of a suite left, for its tables.
+int collect(const Suite& suite, const RunArguments& a, const std::filesystem::path& out) {
+  std::vector<results::Record> records;
+  std::vector<std::string> names;
+  for (const SuiteRun& run : suite.runs) {
+    auto record = saved_record(run.spec, out / "runs" / run.name);
+    if (!record || record->status == results::Status::interrupted) continue;
+    records.push_back(std::move(*record));
+    names.push_back(run.name);
+  }
+  std::vector<results::BenchRecord> benches;
+  if (suite.bench) benches = saved_benches(suite, out);
+  const std::size_t open = suite.runs.size() - records.size();
+  if (!records.empty() || !benches.empty()) finish(records, benches, out);
+  std::fflush(stdout);
+  if (open > 0) note("lra: {} of {} runs have not ended\n", open, suite.runs.size());
+  const bool lacks_bench = suite.bench && !bench_is_complete(suite, benches);
+  if (lacks_bench) note("lra: the bench over sequence lengths has not ended\n");
+  const int code = report_failures(records, names);
+  if (a.keep_going) return 0;
+  return code == 0 && (open > 0 || lacks_bench) ? 1 : code;
+}
+
+SuiteOptions suite_options(const RunArguments& a, const std::filesystem::path& out) {
   SuiteOptions options;
   options.out = out;
   options.data = a.data;
@@ -227,28 +238,78 @@ int run(const RunArguments& a) {
   options.memory_bytes = static_cast<std::int64_t>(a.memory_gb * 1e9);
   options.checkpoint_seconds = a.checkpoint_seconds;
   options.measure_seconds = a.measure_seconds;
+  if (a.part == "measure") options.part = SuitePart::measurement;
+  if (a.part == "train") options.part = SuitePart::training;
+  // Longer than a file server takes to give up the locks of a node that has died.
+  constexpr std::chrono::seconds kPatience{100};
+  if (options.part == SuitePart::training || a.has_only) options.patience = kPatience;
+  options.costs = cluster::load_costs(out, a.threads).runs;
+  return options;
+}
+
+// Runs a part of the suite, or all of it. The tables are made of the whole alone.
+int execute(const Suite& whole, const RunArguments& a, const std::filesystem::path& out) {
+  const Suite suite = !a.has_only ? whole : only_runs(whole, a.only);
+  EventStream events(a.events);
   const std::atomic<bool>& stop = stop_on_signals();
+  SuiteOptions options = suite_options(a, out);
   options.stop = &stop;
+  const bool benches_only = a.part == "bench";
+  const bool has_bench = suite.bench && (a.part.empty() || benches_only);
+  if (benches_only && !suite.bench) {
+    fail(ErrorKind::usage, "--part bench: the suite {} has no bench", suite.name);
+  }
   SuiteOutcome outcome;
   std::vector<results::BenchRecord> benches;
   {
     SuiteView view(suite, events, stop);
-    if (suite.bench) benches = run_suite_bench(suite, options, view);
-    outcome = run_suite(suite, options, view);
+    if (has_bench) benches = run_suite_bench(suite, options, view);
+    if (!benches_only) outcome = run_suite(suite, options, view);
   }
-  const bool stopped = outcome.stopped() || (suite.bench && !bench_is_complete(suite, benches));
+  const bool measures_only = options.part == SuitePart::measurement;
+  const bool lacks_bench = has_bench && !bench_is_complete(suite, benches);
+  const bool lacks_runs = !benches_only && !measures_only && outcome.stopped();
+  // Runs of other processes are theirs to end.
+  const bool stopped =
+      lacks_bench || (lacks_runs && (stop || !options.patience)) || (measures_only && stop);
   events.end(outcome.ended(), stopped);
   if (stopped) {
     note("lra: stopped after {} of {} runs; the same command continues\n", outcome.ended(),
          suite.runs.size());
     return kInterrupted;
   }
+  if (lacks_runs) {
+    note("lra: {} of {} runs are worked on by other processes\n",
+         suite.runs.size() - outcome.ended(), suite.runs.size());
+  }
   std::vector<results::Record> records;
-  for (auto& record : outcome.records) records.push_back(std::move(*record));
-  finish(records, benches, out);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < outcome.records.size(); ++i) {
+    if (!outcome.records[i]) continue;
+    records.push_back(std::move(*outcome.records[i]));
+    names.push_back(suite.runs[i].name);
+  }
+  if (a.part.empty() && !a.has_only) finish(records, benches, out);
   std::fflush(stdout);
-  const int code = report_failures(suite, records);
+  const int code = report_failures(records, names);
   return a.keep_going ? 0 : code;
+}
+
+int run(const RunArguments& a) {
+  require_consistent(a);
+  Suite suite = load_suite(a.suite, a.settings, a.data);
+  const std::filesystem::path out = a.out.empty() ? "runs/" + suite.name : a.out;
+  if (a.dry_run && a.on.empty()) return print_plan(suite, a.data, a.threads);
+  adopt_begun(suite, out);
+  remove_abandoned(out);
+  results::SuiteRuns named{suite.name, suite.description, {}};
+  for (const SuiteRun& run : suite.runs) named.runs.push_back(run.name);
+  results::write_suite_runs(out, named);
+  if (!a.on.empty()) {
+    return run_on_slurm(suite, a, out, [&] { return collect(suite, a, out); });
+  }
+  if (a.part == "tables") return collect(suite, a, out);
+  return execute(suite, a, out);
 }
 
 }  // namespace
@@ -281,13 +342,35 @@ void add_run(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--events", a->events, "file to which progress is appended as JSON lines");
   command->add_flag("--dry-run", a->dry_run,
-                    "print the runs with estimated time and memory, and stop");
+                    "print the runs with estimated time and memory, and stop; with --on, write the "
+                    "job files and submit nothing");
   command->add_flag("--keep-going", a->keep_going, "exit with 0 even if runs failed or diverged");
+  command
+      ->add_option("--only", a->only,
+                   "only these runs, without tables: names of run folders or the last digits of "
+                   "these names, with commas between them")
+      ->type_name("ID,ID,...");
+  command
+      ->add_option("--part", a->part,
+                   "only this part: measure (speed and memory of each run), train (without "
+                   "measuring), bench (over sequence lengths), tables (of the results that are "
+                   "there)")
+      ->check(CLI::IsMember({"measure", "train", "bench", "tables"}));
+  add_cluster_options(*command, a);
   command->footer(
+      "With --on slurm the suite becomes Slurm jobs, and the command returns: a first job "
+      "estimates\n"
+      "each run and submits arrays, a last one makes the tables. The same command shows what is\n"
+      "pending, running, ended and failed, and submits what has not ended; with --dry-run, "
+      "nothing.\n"
+      "\n"
       "Exit codes: 0 all runs completed; 1 a run failed; 4 a run diverged and none failed;\n"
       "2 wrong use or suite; 3 data or files, stdout included; 130 stopped by Ctrl-C, SIGTERM,\n"
       "SIGHUP, SIGUSR1 or SIGXCPU: the same command continues.");
-  command->callback([a, &action] { action = [a] { return run(*a); }; });
+  command->callback([a, command, &action] {
+    a->has_only = command->count("--only") > 0;
+    action = [a] { return run(*a); };
+  });
 }
 
 }  // namespace lra::harness::cli

@@ -175,6 +175,13 @@ std::optional<results::Record> ended_record(const RunSpec& spec, const DataUsed&
   return record;
 }
 
+std::optional<results::Record> saved_record(const RunSpec& spec, const fs::path& folder) {
+  require_same_run(spec, folder);
+  const fs::path file = folder / "result.json";
+  if (!is_there(file)) return std::nullopt;
+  return results::parse_record(read_file(file), file.string());
+}
+
 void write_failure(const results::Record& record, const fs::path& folder) {
   const fs::path file = folder / "result.json";
   if (is_there(file)) {

@@ -60,6 +60,11 @@ inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";
 [[nodiscard]] std::optional<results::Record> ended_record(const RunSpec& spec, const DataUsed& used,
                                                           const std::filesystem::path& folder);
 
+// What result.json says of a run of that specification, ended or not, whatever its data; empty if
+// there is none. Throws as ended_record().
+[[nodiscard]] std::optional<results::Record> saved_record(const RunSpec& spec,
+                                                          const std::filesystem::path& folder);
+
 // Writes the record of a failure, unless the folder has a result.json of a run that has ended, or
 // one that cannot be read.
 void write_failure(const results::Record& record, const std::filesystem::path& folder);

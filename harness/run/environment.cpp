@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <tbb/version.h>
 
+#include <cstdlib>
 #include <ctime>
 
 #include "engine/runtime.h"
@@ -34,6 +35,7 @@ results::Environment environment(int threads, std::int64_t lanes) {
     e.commit = commit();
     e.dirty = commit_is_dirty();
   }
+  if (const char* node = std::getenv("SLURMD_NODENAME")) e.node = node;
   return e;
 }
 

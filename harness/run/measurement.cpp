@@ -1,6 +1,7 @@
 #include "harness/run/measurement.h"
 
 #include <numeric>
+#include <regex>
 #include <system_error>
 
 #include "engine/base/error.h"
@@ -22,6 +23,13 @@ json to_json(const TimedBatches& t) {
 
 TimedBatches batches_from_json(const json& j) {
   return {j.at("round_ms"), j.at("examples"), j.at("tokens"), j.at("flops")};
+}
+
+// "..., 64 cores, 4 threads, ...": threads that do not run are no condition of a measurement. A
+// node measures with all its cores in reach, and trains in a share of them.
+std::string without_cores(const std::string& machine) {
+  static const std::regex cores(", [0-9]+ cores,");
+  return std::regex_replace(machine, cores, ",");
 }
 
 }  // namespace
@@ -84,7 +92,8 @@ std::optional<Measurement> load_measurement(const std::filesystem::path& file, i
   if (!std::filesystem::exists(file, code)) return std::nullopt;
   try {
     const nlohmann::json j = read_json(file);
-    if (j.at("schema") != kSchema || j.at("machine") != machine_text(threads) ||
+    if (j.at("schema") != kSchema ||
+        without_cores(j.at("machine")) != without_cores(machine_text(threads)) ||
         j.at("data_sha256") != data_sha256) {
       return std::nullopt;
     }

@@ -35,7 +35,7 @@ struct Measurement {
 
 [[nodiscard]] nlohmann::json to_json(const Measurement& m);
 // Empty if the file is not there, cannot be read, is of another version, or was measured on other
-// data, on another machine or by another version of the program.
+// data, on another machine, with another number of threads or by another version of the program.
 [[nodiscard]] std::optional<Measurement> load_measurement(const std::filesystem::path& file,
                                                           int threads,
                                                           const std::string& data_sha256);

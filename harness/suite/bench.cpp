@@ -37,18 +37,23 @@ bool same_conditions(const BenchRecord& a, const BenchRecord& b) {
          x.commit == y.commit;
 }
 
+std::filesystem::path file_of(const SuiteBench& bench, const BenchOptions& variant,
+                              const std::string& mode, const std::filesystem::path& out) {
+  const auto same_name = std::count_if(
+      bench.variants.begin(), bench.variants.end(),
+      [&](const BenchOptions& other) { return other.attention == variant.attention; });
+  const std::string suffix =
+      same_name > 1 ? "-" + sha256_hex(variant.attention_options.dump()).substr(0, 6) : "";
+  return out / fmt::format("bench-{}-{}{}.json", variant.attention, mode, suffix);
+}
+
 Entry make_entry(const SuiteBench& bench, const BenchOptions& variant, const std::string& mode,
                  const SuiteOptions& options) {
   Entry entry{variant, {}, {}};
   entry.options.mode = mode;
   entry.options.threads = options.threads;
   entry.options.limit = true;
-  const auto same_name = std::count_if(
-      bench.variants.begin(), bench.variants.end(),
-      [&](const BenchOptions& other) { return other.attention == variant.attention; });
-  const std::string suffix =
-      same_name > 1 ? "-" + sha256_hex(variant.attention_options.dump()).substr(0, 6) : "";
-  entry.file = options.out / fmt::format("bench-{}-{}{}.json", variant.attention, mode, suffix);
+  entry.file = file_of(bench, variant, mode, options.out);
   entry.record = bench_record(entry.options);
   if (!is_there(entry.file)) return entry;
   BenchRecord found = results::bench_from_json(read_json(entry.file), entry.file.string());
@@ -94,8 +99,21 @@ std::vector<BenchRecord> run_suite_bench(const Suite& suite, const SuiteOptions&
   return records;
 }
 
+std::vector<BenchRecord> saved_benches(const Suite& suite, const std::filesystem::path& out) {
+  std::vector<BenchRecord> records;
+  for (const std::string& mode : suite.bench->modes) {
+    for (const BenchOptions& variant : suite.bench->variants) {
+      const auto file = file_of(*suite.bench, variant, mode, out);
+      if (is_there(file)) {
+        records.push_back(results::bench_from_json(read_json(file), file.string()));
+      }
+    }
+  }
+  return records;
+}
+
 bool bench_is_complete(const Suite& suite, const std::vector<BenchRecord>& records) {
-  return !records.empty() &&
+  return records.size() == suite.bench->modes.size() * suite.bench->variants.size() &&
          std::all_of(records.begin(), records.end(), [&suite](const BenchRecord& record) {
            return std::all_of(suite.bench->lengths.begin(), suite.bench->lengths.end(),
                               [&record](std::int64_t n) { return has_length(record, n); });

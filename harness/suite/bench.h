@@ -1,6 +1,7 @@
 #pragma once
 // The bench of a suite: speed and memory of its variants over sequence lengths, in turns.
 
+#include <filesystem>
 #include <vector>
 
 #include "harness/suite/execute.h"
@@ -15,7 +16,12 @@ namespace lra::harness {
                                                                 const SuiteOptions& options,
                                                                 SuiteObserver& observer);
 
-// True if every record has every length of the suite's bench.
+// The records of an earlier call, on whatever machine it was; those that are missing are left out.
+// Throws Error(data) for a damaged one.
+[[nodiscard]] std::vector<results::BenchRecord> saved_benches(const Suite& suite,
+                                                              const std::filesystem::path& out);
+
+// True if there is a record for each variant and mode with every length of the suite's bench.
 [[nodiscard]] bool bench_is_complete(const Suite& suite,
                                      const std::vector<results::BenchRecord>& records);
 

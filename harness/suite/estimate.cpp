@@ -30,27 +30,11 @@ constexpr std::int64_t kCopies = 3;
 // Mean length of the data, of the longest, below which both are tried.
 constexpr double kMuchShorter = 0.9;
 
-json to_json(const Estimate& e) {
-  return {{"seconds", e.seconds},
-          {"fixed_bytes", e.memory.fixed_bytes},
-          {"sequence_bytes", e.memory.sequence_bytes},
-          {"known", e.known}};
-}
-
-Estimate from_json(const json& j) {
-  Estimate e;
-  j.at("seconds").get_to(e.seconds);
-  j.at("fixed_bytes").get_to(e.memory.fixed_bytes);
-  j.at("sequence_bytes").get_to(e.memory.sequence_bytes);
-  j.at("known").get_to(e.known);
-  return e;
-}
-
 // Those entries of a file that are known. Throws json::exception for entries of another form.
 json known_of(const json& entries) {
   json known = json::object();
   for (const auto& [key, entry] : entries.items()) {
-    if (from_json(entry).known) known[key] = entry;
+    if (estimate_from_json(entry).known) known[key] = entry;
   }
   return known;
 }
@@ -124,6 +108,22 @@ class TimeCurve {
 };
 
 }  // namespace
+
+json to_json(const Estimate& e) {
+  return {{"seconds", e.seconds},
+          {"fixed_bytes", e.memory.fixed_bytes},
+          {"sequence_bytes", e.memory.sequence_bytes},
+          {"known", e.known}};
+}
+
+Estimate estimate_from_json(const json& j) {
+  Estimate e;
+  j.at("seconds").get_to(e.seconds);
+  j.at("fixed_bytes").get_to(e.memory.fixed_bytes);
+  j.at("sequence_bytes").get_to(e.memory.sequence_bytes);
+  j.at("known").get_to(e.known);
+  return e;
+}
 
 std::string cost_key(RunSpec spec, int threads) {
   spec.seed = 0;
@@ -239,7 +239,7 @@ Estimates::Estimates(std::filesystem::path file, int threads, std::filesystem::p
 Estimate Estimates::of(const RunSpec& spec, const ExampleCounts& counts) {
   const std::string key = cost_key(spec, threads_);
   const auto found = known_.find(key);
-  if (found != known_.end()) return from_json(*found);
+  if (found != known_.end()) return estimate_from_json(*found);
   Estimate made = estimator_.of(spec, counts);
   if (made.known) {
     known_[key] = to_json(made);

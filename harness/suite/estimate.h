@@ -26,6 +26,10 @@ struct Estimate {
   std::string failure;  // why it is not known; a killed trial says nothing about memory
 };
 
+[[nodiscard]] nlohmann::json to_json(const Estimate& estimate);
+// Throws nlohmann::json::exception for another form.
+[[nodiscard]] Estimate estimate_from_json(const nlohmann::json& json);
+
 // What runs will cost, from trial steps at the task's longest sequences and, where the data's are
 // mostly shorter, at their mean; memory is that of the longest. Trials run in child processes; call
 // it before this process has started threads.

@@ -42,16 +42,39 @@ class SuiteExecution {
   SuiteOutcome execute() {
     open_data();
     collect_ended();
-    {
+    take_known_costs();
+    const bool measures = options_.part != SuitePart::training && options_.measure_seconds > 0;
+    if (measures || !unknown_runs().empty()) {
       const auto lock = lock_measurements(options_, observer_);
       if (lock != nullptr) {
         collect_ended();  // while this process waited
         estimate_all();
-        if (options_.measure_seconds > 0) measure_all();
+        if (measures) measure_all();
       }
     }
-    train_all();
+    if (options_.part != SuitePart::measurement) {
+      if (!measures) load_measurements();
+      train_all();
+    }
     return std::move(outcome_);
+  }
+
+  std::map<std::string, Estimate> begin() {
+    open_data();
+    collect_ended();
+    take_known_costs();
+    {
+      const auto lock = lock_measurements(options_, observer_);
+      if (lock != nullptr) {
+        collect_ended();
+        estimate_all();
+      }
+    }
+    std::map<std::string, Estimate> known;
+    for (const std::size_t i : open_runs()) {
+      if (costs_[i].known && begin_run(i)) known[suite_.runs[i].name] = costs_[i];
+    }
+    return known;
   }
 
  private:
@@ -127,8 +150,43 @@ class SuiteExecution {
     return open;
   }
 
+  void take_known_costs() {
+    for (const std::size_t i : open_runs()) {
+      const auto found = options_.costs.find(suite_.runs[i].name);
+      if (found != options_.costs.end()) costs_[i] = found->second;
+    }
+  }
+
+  // Open runs without an estimate.
+  [[nodiscard]] std::vector<std::size_t> unknown_runs() const {
+    std::vector<std::size_t> unknown = open_runs();
+    std::erase_if(unknown, [this](std::size_t i) { return costs_[i].known; });
+    return unknown;
+  }
+
+  // Writes the specification; false if the run cannot begin, with the reason as its record.
+  bool begin_run(std::size_t run) {
+    if (!data_[run].used) return false;
+    const auto lock = try_lock_run(folder(run));
+    if (lock == nullptr) return true;  // somebody trains it
+    try {
+      require_same_run(suite_.runs[run].spec, folder(run));
+      write_spec(suite_.runs[run].spec, *data_[run].used, folder(run));
+      return true;
+    } catch (const Error& error) {
+      keep_failure(run, error.what());
+      return false;
+    }
+  }
+
+  void load_measurements() {
+    for (const std::size_t i : open_runs()) {
+      measurements_[i] = load_measurement(folder(i) / "measurement.json", threads_, sha256(i));
+    }
+  }
+
   void estimate_all() {
-    const auto open = open_runs();
+    const auto open = unknown_runs();
     if (open.empty()) return;
     notify([&] { observer_.on_phase(kEstimatePhase); });
     Estimates estimates(options_.out / "estimates.json", threads_, options_.data, options_.stop);
@@ -138,7 +196,7 @@ class SuiteExecution {
       notify([&] { observer_.on_work({i}, ++number, open.size()); });
       try {
         costs_[i] = estimates.of(suite_.runs[i].spec, counts_of(i));
-        if (!is_busy(i)) check_memory(costs_[i]);
+        if (!is_busy(i)) check_cost(costs_[i]);
       } catch (const Interrupted&) {
         return;
       } catch (const Error& error) {
@@ -218,7 +276,7 @@ class SuiteExecution {
         jobs.push_back({costs_[i].memory, seconds, [this, i] { train(i); }});
       }
       if (jobs.empty()) return;
-      shared_ = threads_ > 1 && jobs.size() > 1;
+      shared_ = options_.part == SuitePart::training || (threads_ > 1 && jobs.size() > 1);
       if (first) notify([&] { observer_.on_phase(kAccuracyPhase); });
       const Usage usage = run_jobs(std::move(jobs), {threads_, memory_, options_.stop});
       if (first) notify([&] { observer_.on_usage(usage); });
@@ -226,14 +284,16 @@ class SuiteExecution {
   }
 
   // Until a run that another process works on is free, or all of them have ended. False if the
-  // suite was stopped meanwhile.
+  // suite was stopped meanwhile, or the patience is over.
   bool wait_for_others() {
     constexpr std::chrono::milliseconds kPause{500};
+    const auto start = std::chrono::steady_clock::now();
     while (!stopped()) {
       collect_ended();
       const auto open = open_runs();
       const auto is_free = [this](std::size_t run) { return !is_busy(run); };
       if (open.empty() || std::any_of(open.begin(), open.end(), is_free)) return true;
+      if (options_.patience && std::chrono::steady_clock::now() - start > *options_.patience) break;
       std::this_thread::sleep_for(kPause);
     }
     return false;
@@ -253,7 +313,7 @@ class SuiteExecution {
                m.infer.per_second(m.infer.examples).value_or(1);
   }
 
-  void check_memory(const Estimate& cost) const {
+  void check_cost(const Estimate& cost) const {
     const std::int64_t needed = bytes_of({cost.memory}, threads_);
     if (!cost.known) fail(ErrorKind::backend, "{}", cost.failure);
     if (needed <= memory_) return;
@@ -310,6 +370,11 @@ std::size_t SuiteOutcome::ended() const {
 
 SuiteOutcome run_suite(const Suite& suite, const SuiteOptions& options, SuiteObserver& observer) {
   return SuiteExecution(suite, options, observer).execute();
+}
+
+std::map<std::string, Estimate> begin_suite(const Suite& suite, const SuiteOptions& options,
+                                            SuiteObserver& observer) {
+  return SuiteExecution(suite, options, observer).begin();
 }
 
 }  // namespace lra::harness

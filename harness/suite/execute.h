@@ -4,20 +4,30 @@
 // that trains it, and is taken over when that process ends without a result.
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "harness/run/measurement.h"
 #include "harness/run/run.h"
+#include "harness/suite/estimate.h"
 #include "harness/suite/jobs.h"
 #include "harness/suite/suite.h"
 #include "results/record/bench_record.h"
 #include "results/record/record.h"
 
 namespace lra::harness {
+
+// What a call does of the suite's runs. On a cluster each part is a job of its own.
+enum class SuitePart {
+  all,
+  measurement,  // speed and memory, no training
+  training,     // without measuring; a run that was not measured before says "shared"
+};
 
 struct SuiteOptions {
   std::filesystem::path out;      // runs are in its folder `runs`
@@ -27,6 +37,10 @@ struct SuiteOptions {
   double checkpoint_seconds = 30;
   double measure_seconds = 1;  // of each run by itself, before the runs start; 0: not measured
   const std::atomic<bool>* stop = nullptr;  // set: checkpoint all that runs, and end
+  SuitePart part = SuitePart::all;
+  std::map<std::string, Estimate> costs;  // by a run's name; only the others are estimated
+  // How long to wait for runs that other processes work on; empty: until they have ended.
+  std::optional<std::chrono::duration<double>> patience;
 };
 
 inline constexpr const char* kBenchPhase = "bench";
@@ -69,5 +83,13 @@ struct SuiteOutcome {
 // process has started threads: estimates and measurements run in child processes.
 [[nodiscard]] SuiteOutcome run_suite(const Suite& suite, const SuiteOptions& options,
                                      SuiteObserver& observer);
+
+// Begins the runs that have not ended: opens or makes their data, writes each spec.json, which
+// fixes the precision of `--precision auto` to this machine's, and estimates their cost. Returns
+// the known costs by a run's name; where there is none, the run's record says why. Runs in
+// `options.costs` are not estimated again. Call it before this process has started threads.
+[[nodiscard]] std::map<std::string, Estimate> begin_suite(const Suite& suite,
+                                                          const SuiteOptions& options,
+                                                          SuiteObserver& observer);
 
 }  // namespace lra::harness

@@ -20,7 +20,8 @@ void notify(F&& f) {
   }
 }
 
-// Estimates, measurements and benches of a folder are one process's at a time: waits for that lock.
+// Estimates, measurements and benches of a folder are one process's at a time, on each node of a
+// cluster: waits for that lock.
 // Empty if the suite was stopped meanwhile.
 [[nodiscard]] std::unique_ptr<FileLock> lock_measurements(const SuiteOptions& options,
                                                           SuiteObserver& observer);

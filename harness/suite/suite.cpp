@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <sstream>
 #include <utility>
 
 #include "attention/attention.h"
@@ -251,6 +252,37 @@ void adopt_begun(Suite& suite, const std::filesystem::path& out) {
     static_cast<void>(begun_folder(run.spec, out / "runs", name_of_run));
     run.name = name_of_run(run.spec);
   }
+}
+
+Suite only_runs(const Suite& suite, const std::string& ids) {
+  constexpr std::size_t kLeastDigits = 8;
+  std::vector<bool> chosen(suite.runs.size(), false);
+  std::vector<std::string> digests;
+  for (const SuiteRun& run : suite.runs) digests.push_back(spec_digest(run.spec));
+  std::istringstream stream(ids);
+  bool any = false;
+  for (std::string id; std::getline(stream, id, ',');) {
+    any = true;
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < suite.runs.size(); ++i) {
+      if (suite.runs[i].name != id && (id.size() < kLeastDigits || !digests[i].starts_with(id)))
+        continue;
+      chosen[i] = true;
+      ++found;
+    }
+    if (found == 1) continue;
+    fail(ErrorKind::usage,
+         "--only: {} runs of the suite {} have the id '{}'; expected one; ids are the last {} "
+         "digits "
+         "in the names of the run folders",
+         found == 0 ? "no" : "several", suite.name, id, kLeastDigits);
+  }
+  if (!any) fail(ErrorKind::usage, "--only: no ids; expected ID,ID,...");
+  Suite part{suite.name, suite.description, {}, {}};
+  for (std::size_t i = 0; i < suite.runs.size(); ++i) {
+    if (chosen[i]) part.runs.push_back(suite.runs[i]);
+  }
+  return part;
 }
 
 std::string_view suite_schema() {

@@ -49,6 +49,10 @@ struct Suite {
 [[nodiscard]] Suite make_suite(const nlohmann::json& file, const std::string& name,
                                const std::vector<std::string>& settings,
                                const std::filesystem::path& data = {});
+// The suite with some of its runs, in its order, and without its bench. `ids` are names of run
+// folders or first digits of run ids (8 or more), with commas between them. Throws Error(usage) for
+// an id that no run or more than one has, and for none.
+[[nodiscard]] Suite only_runs(const Suite& suite, const std::string& ids);
 // Gives each run with `--precision auto` that an earlier call on another machine has begun in
 // `out` that call's precision. Throws as as_begun().
 void adopt_begun(Suite& suite, const std::filesystem::path& out);

@@ -195,6 +195,7 @@ void describe(Visitor& v, Environment& environment) {
   v("version", environment.version);
   v("commit", environment.commit);
   v("dirty", environment.dirty);
+  v.part("node", environment.node, !environment.node.empty());
 }
 
 }  // namespace lra::results

@@ -204,6 +204,8 @@ struct Environment {
   std::string version;  // of lra
   std::optional<std::string> commit;
   std::optional<bool> dirty;  // uncommitted changes
+  // Node of a cluster on which the run ended; empty outside of one, and not written then.
+  std::string node = {};
 };
 
 // Names of the run folder's other files, relative to it.

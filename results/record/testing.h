@@ -57,8 +57,8 @@ inline Record sample_record(const std::string& task = "listops",
   r.memory = {80 << 20, 150 << 20};
   r.cost = {1.2e6, 4e5, std::nullopt};
   r.time = {"2026-01-31T12:00:00Z", 625.0, 12.0};
-  r.environment = {"Test CPU", "avx512_core", 2,    2, 8, "2.6.0", "2021.8", "GCC 12.2",
-                   "0.1.0",    "0123abcdef",  false};
+  r.environment = {"Test CPU", "avx512_core", 2,     2,      8, "2.6.0", "2021.8", "GCC 12.2",
+                   "0.1.0",    "0123abcdef",  false, "node7"};
   r.files = {"metrics.jsonl", "model.safetensors", "spec.json"};
   r.lengths.points = {{1, 2000, 500, 0.95, 0.9, Interval{0.927, 0.966}, std::nullopt},
                       {2, 4000, 500, 0.45, 0.2, Interval{0.407, 0.494}, std::nullopt}};

@@ -1,0 +1,47 @@
+#pragma once
+// `lra run`'s arguments, and its way to other machines: `lra run --on slurm`.
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/suite/suite.h"
+
+namespace lra::harness::cli {
+
+struct RunArguments {
+  std::string suite, out, data, events;
+  std::vector<std::string> settings;
+  int threads = 0;
+  double checkpoint_seconds = 30, memory_gb = 0, measure_seconds = 1;
+  bool dry_run = false, keep_going = false;
+  std::string only, part;
+  bool has_only = false;  // an empty list is one, too: a task without runs
+  // On a cluster.
+  std::string on, slurm, program;
+  int cores = 4;
+  std::int64_t at_once = 0;
+  double task_minutes = 45;
+  bool estimate = false;
+  std::vector<std::string> program_options;  // of every command: plugins, --no-locks
+  std::vector<std::string> cluster_given;    // names of the given options that need --on
+};
+
+// The options of a cluster.
+void add_cluster_options(CLI::App& command, const std::shared_ptr<RunArguments>& arguments);
+
+// Throws Error(usage) for options that exclude each other.
+void require_consistent(const RunArguments& a);
+
+// Shows where the runs of the suite are, and writes and submits the jobs of those that have not
+// ended and are not in the queue. Where nothing is left, `all_ended` makes the tables. Returns the
+// exit code.
+[[nodiscard]] int run_on_slurm(const Suite& suite, const RunArguments& a,
+                               const std::filesystem::path& out,
+                               const std::function<int()>& all_ended);
+
+}  // namespace lra::harness::cli
