@@ -34,6 +34,10 @@ check_packages=(
   clang-format          # the formatting check
   clang-tidy            # the linter
   chromium              # opens the report: sorting, filtering, pictures, no error in its console
+  munge                 # what Slurm's daemons trust each other by
+  slurmctld             # a Slurm of one machine, on which tools/slurm_test submits a suite
+  slurmd
+  slurm-client
 )
 # Only tools/package.sh needs these.
 package_packages=(
