@@ -27,7 +27,7 @@ struct SearchOptions {
   std::int64_t rungs = 3;
   double share = 0.1;          // of the suite's steps that a trial of the last rung has
   std::int64_t seed = 0;       // of the draw
-  std::filesystem::path data;  // --data, of tasks whose options follow from their data
+  std::filesystem::path data = {};  // --data, of tasks whose options follow from their data
 };
 
 // The values of each setting. `warmup_share` is train.warmup_steps as a share of the steps.

@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "tests/catch.h"
 
+using lra::tasks::encode_grey_png;
 using lra::testing::ContainsSubstring;
 using namespace lra::tasks::pathfinder;
 
