@@ -83,6 +83,7 @@ TEST_CASE("suite: efficiency has the lengths of both papers, softmax among the v
 TEST_CASE("estimate: a run evaluates while it trains and every split at its end", "[unit]") {
   for (const auto& name : lra::tasks::task_registry().names()) {
     INFO(name);
+    if (name == "file") continue;  // one's own data have no official set
     const auto counts =
         lra::harness::official_counts(lra::tasks::create_task(name, nullptr)->info());
     CHECK((counts[0] > 0 && counts[1] >= 0 && counts[2] > 0));

@@ -25,8 +25,8 @@ namespace lra::harness {
 struct SearchOptions {
   std::int64_t trials = 8;  // of each attention of each task
   std::int64_t rungs = 3;
-  double share = 0.1;          // of the suite's steps that a trial of the last rung has
-  std::int64_t seed = 0;       // of the draw
+  double share = 0.1;               // of the suite's steps that a trial of the last rung has
+  std::int64_t seed = 0;            // of the draw
   std::filesystem::path data = {};  // --data, of tasks whose options follow from their data
 };
 

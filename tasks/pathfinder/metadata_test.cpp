@@ -102,9 +102,9 @@ TEST_CASE("pathfinder metadata: malformed arrays are refused", "[unit]") {
   CHECK_THAT(with("<U32", "<f32"), ContainsSubstring("NumPy header"));
   CHECK_THAT(with("<U32", ">U32"), ContainsSubstring("NumPy header"));
   CHECK_THAT(with("False", "True "), ContainsSubstring("NumPy header"));
-  CHECK_THAT(with("(2, 4)", "(2, )"), ContainsSubstring("NumPy header"));
+  CHECK_THAT(with("(2, 4)", "(2, )"), ContainsSubstring("NumPy array"));
   CHECK_THAT(with("(2, 4)", "(-2,4)"), ContainsSubstring("NumPy header"));
-  CHECK_THAT(with("(2, 4)", "(9, 4)"), ContainsSubstring("expected 4608"));
+  CHECK_THAT(with("(2, 4)", "(9, 4)"), ContainsSubstring("expected those of shape (9, 4)"));
   std::string wide = good;
   wide[wide.size() - std::size_t{32} * 4 * 3] = '\xE9';  // in the last row's second column
   CHECK_THAT(read(wide).faults.at(0), ContainsSubstring("0.npy:2: not ASCII text"));
