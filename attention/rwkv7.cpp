@@ -186,6 +186,37 @@ class Rwkv7 final : public Attention {
   LowRank w_, a_, g_, v_;
 };
 
+// What the recurrence takes of all heads, [n, E] each.
+struct PlainTokens {
+  Plain r, w, k, v, a;
+};
+
+// The recurrence as it stands in the title, from either end, for the head whose features begin at
+// `first`; kk [n, D] are its keys of length 1. [n, D].
+Plain recurrence(const PlainTokens& x, const Plain& kk, std::int64_t first, bool causal) {
+  const std::int64_t n = kk.dim(0);
+  const std::int64_t D = kk.dim(1);
+  Plain o({n, D});
+  for (const bool reverse : {false, true}) {
+    if (reverse && causal) continue;
+    Plain S({D, D});
+    for (std::int64_t step = 0; step < n; ++step) {
+      const std::int64_t t = reverse ? n - 1 - step : step;
+      for (std::int64_t c = 0; c < D; ++c) {
+        double found = 0;
+        for (std::int64_t d = 0; d < D; ++d) found += S(d, c) * kk(t, d);
+        for (std::int64_t d = 0; d < D; ++d) {
+          const std::int64_t e = first + d;
+          S(d, c) =
+              x.w(t, e) * S(d, c) - x.a(t, e) * kk(t, d) * found + x.k(t, e) * x.v(t, first + c);
+          o(t, c) += S(d, c) * x.r(t, e);
+        }
+      }
+    }
+  }
+  return o;
+}
+
 // The first layer's: values of others come from there.
 Plain Rwkv7::define(const PlainInputs& in) const {
   const auto at = [&](const std::string& name) -> const Plain& { return in.parameters.at(name); };
@@ -234,24 +265,7 @@ Plain Rwkv7::define(const PlainInputs& in) const {
         kk(t, d) /= std::max(std::sqrt(squares), kSmallestNorm);
       }
     }
-    // The recurrence as it stands in the title, from either end.
-    Plain o({n, D});
-    for (const bool reverse : {false, true}) {
-      if (reverse && causal_) continue;
-      Plain S({D, D});
-      for (std::int64_t step = 0; step < n; ++step) {
-        const std::int64_t t = reverse ? n - 1 - step : step;
-        for (std::int64_t c = 0; c < D; ++c) {
-          double found = 0;
-          for (std::int64_t d = 0; d < D; ++d) found += S(d, c) * kk(t, d);
-          for (std::int64_t d = 0; d < D; ++d) {
-            const std::int64_t e = first + d;
-            S(d, c) = w(t, e) * S(d, c) - a(t, e) * kk(t, d) * found + k(t, e) * v(t, first + c);
-            o(t, c) += S(d, c) * r(t, e);
-          }
-        }
-      }
-    }
+    const Plain o = recurrence({r, w, k, v, a}, kk, first, causal_);
     for (std::int64_t t = 0; t < n; ++t) {
       double mean = 0;
       double variance = 0;
