@@ -6,24 +6,14 @@
 // state D x D a head. Ours: the second direction (`causal` leaves it out, as the paper is).
 // `negative_eigenvalues`: Grazzi, Siems, Zela, Franke, Hutter, Pontil 2024, arXiv 2411.12537.
 
-#include "attention/attention.h"
 #include "attention/parts/delta_rule.h"
 
 namespace lra::attention {
 namespace {
 
-class DeltaNet final : public Attention {
+class DeltaNet final : public DeltaRule {
  public:
-  void options(OptionTable& t) override { rule_.options(t); }
-  void build(const ParameterBuilder& p, const Dimensions& d) override { rule_.build(p, d); }
-
-  [[nodiscard]] Value forward(const Heads& x, const Context&) const override { return rule_(x); }
-
-  [[nodiscard]] Weights weights(const PlainInputs& in) const override { return rule_.weights(in); }
-  [[nodiscard]] Plain define(const PlainInputs& in) const override { return rule_.define(in); }
-
- private:
-  DeltaRule rule_{{.decay = DeltaRule::Decay::none, .output_gate = "none"}};
+  DeltaNet() : DeltaRule({.decay = Decay::none, .output_gate = "none"}) {}
 };
 
 LRA_ATTENTION(delta_net, DeltaNet,

@@ -6,24 +6,14 @@
 // parts/delta_rule.h. Time O(N D^2), state D x D a head. Ours: the second direction (`causal`
 // leaves it out, as the paper is); values as wide as keys, where the code has twice their width.
 
-#include "attention/attention.h"
 #include "attention/parts/delta_rule.h"
 
 namespace lra::attention {
 namespace {
 
-class GatedDeltaNet final : public Attention {
+class GatedDeltaNet final : public DeltaRule {
  public:
-  void options(OptionTable& t) override { rule_.options(t); }
-  void build(const ParameterBuilder& p, const Dimensions& d) override { rule_.build(p, d); }
-
-  [[nodiscard]] Value forward(const Heads& x, const Context&) const override { return rule_(x); }
-
-  [[nodiscard]] Weights weights(const PlainInputs& in) const override { return rule_.weights(in); }
-  [[nodiscard]] Plain define(const PlainInputs& in) const override { return rule_.define(in); }
-
- private:
-  DeltaRule rule_{{.decay = DeltaRule::Decay::head, .output_gate = "silu"}};
+  GatedDeltaNet() : DeltaRule({.decay = Decay::head, .output_gate = "silu"}) {}
 };
 
 LRA_ATTENTION(gated_deltanet, GatedDeltaNet,

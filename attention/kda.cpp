@@ -6,24 +6,14 @@
 // in parts/delta_rule.h. Time O(N D^2), state D x D a head. Ours: the second direction (`causal`
 // leaves it out, as the paper is).
 
-#include "attention/attention.h"
 #include "attention/parts/delta_rule.h"
 
 namespace lra::attention {
 namespace {
 
-class Kda final : public Attention {
+class Kda final : public DeltaRule {
  public:
-  void options(OptionTable& t) override { rule_.options(t); }
-  void build(const ParameterBuilder& p, const Dimensions& d) override { rule_.build(p, d); }
-
-  [[nodiscard]] Value forward(const Heads& x, const Context&) const override { return rule_(x); }
-
-  [[nodiscard]] Weights weights(const PlainInputs& in) const override { return rule_.weights(in); }
-  [[nodiscard]] Plain define(const PlainInputs& in) const override { return rule_.define(in); }
-
- private:
-  DeltaRule rule_{{.decay = DeltaRule::Decay::feature, .output_gate = "sigmoid"}};
+  Kda() : DeltaRule({.decay = Decay::feature, .output_gate = "sigmoid"}) {}
 };
 
 LRA_ATTENTION(kda, Kda, {.label = "KDA", .cite = "Kimi2025, arXiv 2510.26692", .causal = true});

@@ -100,7 +100,7 @@ Value DeltaRule::output_logits(const Heads& x) const {
   return heads_of(linear(z, engine::transpose(Wz2_.value()), bz_.value()), x.q.dim(0));
 }
 
-Value DeltaRule::operator()(const Heads& x) const {
+Value DeltaRule::forward(const Heads& x, const Context&) const {
   const std::int64_t n = x.length;
   const std::int64_t H = x.q.dim(0);
   const auto scale = 1 / std::sqrt(static_cast<float>(x.q.dim(2)));

@@ -17,7 +17,7 @@
 
 namespace lra::attention {
 
-class DeltaRule {
+class DeltaRule : public Attention {
  public:
   enum class Decay {
     none,     // g = 0
@@ -31,16 +31,16 @@ class DeltaRule {
   explicit DeltaRule(const Preset& preset)
       : decay_(preset.decay), output_gate_(preset.output_gate) {}
 
-  void options(OptionTable& table);
+  void options(OptionTable& table) override;
   // Wb [H, E]; conv_q, conv_k, conv_v [H D, taps]; Wa [H, E] or Wa1 [R, E], Wa2 [H D, R]; A_log
   // [H], dt_bias [H or H D]; norm_w [D]; z = x Wz^T, Wz [H D, E], or, for Decay::feature, z = x
   // Wz1^T Wz2^T + bz with rank R.
-  void build(const ParameterBuilder& p, const Dimensions& d);
+  void build(const ParameterBuilder& p, const Dimensions& d) override;
   // `beta` [H, N] and `g` [H, N] or [H, N, D] may be given instead of computed from x.
-  [[nodiscard]] Value operator()(const Heads& x) const;  // [H, N, D]
+  [[nodiscard]] Value forward(const Heads& x, const Context& c) const override;  // [H, N, D]
   // Before norm and gate: the products of the transition matrices between j and i.
-  [[nodiscard]] Weights weights(const PlainInputs& in) const;
-  [[nodiscard]] Plain define(const PlainInputs& in) const;
+  [[nodiscard]] Weights weights(const PlainInputs& in) const override;
+  [[nodiscard]] Plain define(const PlainInputs& in) const override;
 
  private:
   [[nodiscard]] bool whole() const {
