@@ -14,14 +14,9 @@ class Modular final : public probes::StateTracking {
   Modular() : StateTracking(64) {}
 
   [[nodiscard]] TaskInfo info() const override {
-    TaskInfo info = base_info("modular");
-    info.title = "Modular counting";
-    info.source = {.examples = "summands; their sum so far, modulo 5 by default",
-                   .origin = "generated as a word problem of the group Z_m (Merrill et al. 2024)",
-                   .sizes = "50,000 / 2,000 / 2,000",
-                   .command = "generated at first use",
-                   .otherwise = ""};
-    return info;
+    return word_problem("modular", "Modular counting",
+                        "summands; their sum so far, modulo 5 by default",
+                        "a word problem of the group Z_m");
   }
 
   void options(OptionTable& table) override {

@@ -11,14 +11,8 @@ class Parity final : public probes::StateTracking {
   Parity() : StateTracking(64) {}
 
   [[nodiscard]] TaskInfo info() const override {
-    TaskInfo info = base_info("parity");
-    info.title = "Parity";
-    info.source = {.examples = "bits; whether the number of ones so far is odd",
-                   .origin = "generated as a word problem of the group Z_2 (Merrill et al. 2024)",
-                   .sizes = "50,000 / 2,000 / 2,000",
-                   .command = "generated at first use",
-                   .otherwise = ""};
-    return info;
+    return word_problem("parity", "Parity", "bits; whether the number of ones so far is odd",
+                        "a word problem of the group Z_2");
   }
   [[nodiscard]] std::string solution_text() const override {
     return "the sum of the bits modulo 2";

@@ -56,14 +56,8 @@ class S5Words final : public probes::StateTracking {
   S5Words() : StateTracking(32) {}
 
   [[nodiscard]] TaskInfo info() const override {
-    TaskInfo info = base_info("s5_words");
-    info.title = "S5 words";
-    info.source = {.examples = "permutations of five things; their product so far",
-                   .origin = "generated as the word problem of S_5 (Merrill et al. 2024)",
-                   .sizes = "50,000 / 2,000 / 2,000",
-                   .command = "generated at first use",
-                   .otherwise = ""};
-    return info;
+    return word_problem("s5_words", "S5 words", "permutations of five things; their product so far",
+                        "the word problem of S_5");
   }
 
   void options(OptionTable& table) override {

@@ -35,9 +35,16 @@ std::int32_t StateTracking::solve(std::span<const Token> tokens, std::size_t pos
   return static_cast<std::int32_t>(1 + state);
 }
 
-TaskInfo StateTracking::base_info(const std::string& name) const {
+TaskInfo StateTracking::word_problem(const std::string& name, const std::string& title,
+                                     const std::string& examples, const std::string& group) const {
   TaskInfo info;
   info.name = name;
+  info.title = title;
+  info.source = {.examples = examples,
+                 .origin = "generated as " + group + " (Merrill et al. 2024)",
+                 .sizes = "50,000 / 2,000 / 2,000",
+                 .command = "generated at first use",
+                 .otherwise = ""};
   info.cite = "Merrill2024";
   info.head = Head::token;
   info.classes = states() + 1;

@@ -33,8 +33,9 @@ class StateTracking : public ProbeTask {
   // The state after element `element`, from 0 on, was applied to `state`.
   [[nodiscard]] virtual std::int64_t next(std::int64_t state, std::int64_t element) const = 0;
 
-  // TaskInfo without title and source.
-  [[nodiscard]] TaskInfo base_info(const std::string& name) const;
+  // `examples` says what an example is, `group` whose word problem it is.
+  [[nodiscard]] TaskInfo word_problem(const std::string& name, const std::string& title,
+                                      const std::string& examples, const std::string& group) const;
 
  private:
   std::int64_t N_;
