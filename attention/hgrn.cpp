@@ -17,6 +17,7 @@
 
 #include "attention/attention.h"
 #include "attention/parts/affine_maps.h"
+#include "attention/parts/lower_bound.h"
 #include "attention/parts/short_convolution.h"
 #include "engine/fused/diagonal_scan.h"
 
@@ -26,17 +27,14 @@ namespace {
 class Hgrn final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.choice("lower_bound", bound_, {"learned", "fixed", "none"}, "of the forget gates")
-        .number("lower_bound_value", value_, -1, 0.999, "the fixed bound; below 0: layer / layers")
-        .flag("norm_before_gate", norm_before_gate_, "norm(h) silu(g), not norm(h silu(g))")
+    bound_.options(t);
+    t.flag("norm_before_gate", norm_before_gate_, "norm(h) silu(g), not norm(h silu(g))")
         .number("norm_eps", norm_eps_, 1e-12, 1, "added to the variance")
         .flag("causal", causal_, "the forward direction alone");
   }
 
   void build(const ParameterBuilder& p, const Dimensions& d) override {
     const std::int64_t E = d.width;
-    layer_ = d.layer;
-    if (value_ < 0) value_ = static_cast<double>(d.layer) / static_cast<double>(d.layers);
     const auto frequencies = [E](RandomStream&, std::span<float> to) {
       for (std::size_t e = 0; e < to.size(); ++e) {
         to[e] = static_cast<float>(
@@ -50,9 +48,7 @@ class Hgrn final : public Attention {
     theta_ = p.add("theta", {E}, frequencies, {.decay = false});
     ln_g_ = p.add("ln_g", {2 * E}, engine::init::constant(1));
     ln_b_ = p.add("ln_b", {2 * E}, engine::init::constant(0));
-    if (bound_ == "learned") {
-      gamma_ = p.add("Gamma", {d.layers, E}, engine::init::constant(1), {.decay = false});
-    }
+    bound_.build(p, d, E, 1);
   }
 
   [[nodiscard]] Value mix(const Value& x, const Context& c) const override {
@@ -65,7 +61,7 @@ class Hgrn final : public Attention {
     const Value logits = cast(lambda_(x), DType::f32);                 // [N,E]
     // 1 - lambda = (1 - lb) sigmoid(-l), without a difference.
     Value enters = sigmoid(-logits);
-    if (const Value lb = lower_bound(); lb.defined()) enters = enters * (1.0F - lb);
+    if (const Value lb = bound_(); lb.defined()) enters = enters * (1.0F - lb);
     const Value stays = 1.0F - enters;
     const Value theta = theta_.value_f32();
     const Value factors = engine::concat({stays * cos(theta), stays * sin(theta)}, 1);
@@ -87,37 +83,11 @@ class Hgrn final : public Attention {
   [[nodiscard]] Plain define(const PlainInputs& in) const override;
 
  private:
-  // [E] f32; undefined where there is none.
-  [[nodiscard]] Value lower_bound() const {
-    if (bound_ == "fixed" && value_ > 0) {
-      return Value(Tensor::full({1}, static_cast<float>(value_), DType::f32));
-    }
-    if (bound_ != "learned" || layer_ == 0) return {};
-    const Value P = softmax(engine::transpose(gamma_.value_f32()));  // [E, layers]
-    const Value lb = sum(slice(P, 1, 0, layer_), 1);
-    return reshape(lb, {lb.dim(0)});
-  }
-
-  [[nodiscard]] double lower_bound(const PlainInputs& in, std::int64_t feature) const {
-    if (bound_ == "fixed") return value_;
-    if (bound_ == "none") return 0;
-    const Plain& gamma = in.parameters.at("Gamma");
-    double sum = 0;
-    double below = 0;
-    for (std::int64_t l = 0; l < gamma.dim(0); ++l) {
-      const double e = std::exp(gamma(l, feature));
-      sum += e;
-      if (l < layer_) below += e;
-    }
-    return below / sum;
-  }
-
-  std::string bound_ = "learned";
-  double value_ = -1, norm_eps_ = 1e-5;
+  GateLowerBound bound_{0};
+  double norm_eps_ = 1e-5;
   bool norm_before_gate_ = true, causal_ = false;
-  std::int64_t layer_ = 0;
   AffineMap in_, lambda_, gate_, out_;
-  Parameter theta_, ln_g_, ln_b_, gamma_;
+  Parameter theta_, ln_g_, ln_b_;
 };
 
 // The recurrence of each complex feature, in both directions.
@@ -129,7 +99,7 @@ Plain Hgrn::define(const PlainInputs& in) const {
   const Plain gate = plain_silus(plain_affine_map(in, "g", in.x));
   Plain states({n, 2 * E});
   for (std::int64_t e = 0; e < E; ++e) {
-    const double lb = lower_bound(in, e);
+    const double lb = bound_.define(in, e);
     const auto turn = std::polar(1.0, in.parameters.at("theta")(e));
     for (const bool backward : {false, true}) {
       if (backward && causal_) continue;

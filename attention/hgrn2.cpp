@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "attention/attention.h"
+#include "attention/parts/lower_bound.h"
 #include "attention/parts/norms.h"
 #include "engine/fused/gated_scan.h"
 
@@ -23,21 +24,16 @@ namespace {
 class Hgrn2 final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.choice("lower_bound", bound_, {"learned", "fixed", "none"}, "of the forget gates")
-        .number("lower_bound_value", value_, -1, 0.999, "the fixed bound; below 0: layer / layers")
-        .choice("norm", norm_, {"rms", "none"}, "of the output, over the features of all heads")
+    bound_.options(t);
+    t.choice("norm", norm_, {"rms", "none"}, "of the output, over the features of all heads")
         .number("norm_eps", norm_eps_, 1e-12, 1, "added to the mean square")
         .flag("causal", causal_, "the forward direction alone");
   }
 
   void build(const ParameterBuilder& p, const Dimensions& d) override {
     const std::int64_t features = d.heads * d.head_dim;
-    layer_ = d.layer;
-    if (value_ < 0) value_ = static_cast<double>(d.layer) / static_cast<double>(d.layers);
     if (norm_ == "rms") norm_w_ = p.add("norm_w", {features}, engine::init::constant(1));
-    if (bound_ == "learned") {
-      gamma_ = p.add("Gamma", {d.layers, features}, engine::init::constant(0), {.decay = false});
-    }
+    bound_.build(p, d, features, 0);
   }
 
   [[nodiscard]] Value forward(const Heads& x, const Context&) const override {
@@ -47,7 +43,9 @@ class Hgrn2 final : public Attention {
     // softplus(-k).
     Value k = sigmoid(-logits);
     Value g = -softplus(-logits);
-    if (const Value lb = lower_bound(x.q.dim(0)); lb.defined()) {  // [H,1,D] f32
+    if (const Value bound = bound_(); bound.defined()) {
+      const std::int64_t H = bound.dim(0) == 1 ? 1 : x.q.dim(0);
+      const Value lb = reshape(bound, {H, 1, bound.dim(0) / H});  // [H,1,D] or [1,1,1] f32
       k = k * (1.0F - lb);
       g = g + softplus(log(lb) - logits);
     }
@@ -65,38 +63,11 @@ class Hgrn2 final : public Attention {
   [[nodiscard]] Plain define(const PlainInputs& in) const override;
 
  private:
-  // Undefined where there is none.
-  [[nodiscard]] Value lower_bound(std::int64_t H) const {
-    if (bound_ == "fixed" && value_ > 0) {
-      return Value(Tensor::full({1, 1, 1}, static_cast<float>(value_), DType::f32));
-    }
-    if (bound_ != "learned" || layer_ == 0) return {};
-    const Value P = softmax(engine::transpose(gamma_.value_f32()));  // [H D, layers]
-    const Value lb = sum(slice(P, 1, 1, layer_), 1);
-    return reshape(lb, {H, 1, lb.dim(0) / H});
-  }
-
-  [[nodiscard]] double lower_bound(const PlainInputs& in, std::int64_t feature) const {
-    if (bound_ == "fixed") return value_;
-    if (bound_ == "none") return 0;
-    const Plain& gamma = in.parameters.at("Gamma");
-    double sum = 0;
-    double above = 0;
-    for (std::int64_t l = 0; l < gamma.dim(0); ++l) {
-      const double e = std::exp(gamma(l, feature));
-      sum += e;
-      if (l >= 1 && l <= layer_) above += e;
-    }
-    return above / sum;
-  }
-
-  std::string bound_ = "learned";
-  double value_ = -1;
+  GateLowerBound bound_{1};
   std::string norm_ = "rms";
   double norm_eps_ = 1e-5;
   bool causal_ = false;
-  std::int64_t layer_ = 0;
-  Parameter norm_w_, gamma_;
+  Parameter norm_w_;
 };
 
 // w_ij = D^-1/2 sum_d q_id (1 - f_jd) times the product of f over the steps from j to i: for j <= i
@@ -106,7 +77,7 @@ Weights Hgrn2::weights(const PlainInputs& in) const {
   Plain key = in.k;
   for (std::int64_t h = 0; h < f.dim(0); ++h) {
     for (std::int64_t d = 0; d < f.dim(2); ++d) {
-      const double lb = lower_bound(in, h * f.dim(2) + d);
+      const double lb = bound_.define(in, h * f.dim(2) + d);
       for (std::int64_t t = 0; t < f.dim(1); ++t) {
         f(h, t, d) = lb + (1 - lb) / (1 + std::exp(-in.k(h, t, d)));
         key(h, t, d) = 1 - f(h, t, d);
