@@ -9,15 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "harness/cli/suite_options.h"
 #include "harness/suite/suite.h"
 
 namespace lra::harness::cli {
 
-struct RunArguments {
-  std::string suite, out, data, events;
-  std::vector<std::string> settings;
-  int threads = 0;
-  double checkpoint_seconds = 30, memory_gb = 0, measure_seconds = 1;
+struct RunArguments : SuiteArguments {
+  double measure_seconds = 1;
   bool dry_run = false, keep_going = false;
   std::string only, part;
   bool has_only = false;  // an empty list is one, too: a task without runs

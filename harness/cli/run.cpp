@@ -230,13 +230,8 @@ int collect(const Suite& suite, const RunArguments& a, const std::filesystem::pa
   return code == 0 && (open > 0 || lacks_bench) ? 1 : code;
 }
 
-SuiteOptions suite_options(const RunArguments& a, const std::filesystem::path& out) {
-  SuiteOptions options;
-  options.out = out;
-  options.data = a.data;
-  options.threads = a.threads;
-  options.memory_bytes = static_cast<std::int64_t>(a.memory_gb * 1e9);
-  options.checkpoint_seconds = a.checkpoint_seconds;
+SuiteOptions run_options(const RunArguments& a, const std::filesystem::path& out) {
+  SuiteOptions options = suite_options(a, out);
   options.measure_seconds = a.measure_seconds;
   if (a.part == "measure") options.part = SuitePart::measurement;
   if (a.part == "train") options.part = SuitePart::training;
@@ -252,7 +247,7 @@ int execute(const Suite& whole, const RunArguments& a, const std::filesystem::pa
   const Suite suite = !a.has_only ? whole : only_runs(whole, a.only);
   EventStream events(a.events);
   const std::atomic<bool>& stop = stop_on_signals();
-  SuiteOptions options = suite_options(a, out);
+  SuiteOptions options = run_options(a, out);
   options.stop = &stop;
   const bool benches_only = a.part == "bench";
   const bool has_bench = suite.bench && (a.part.empty() || benches_only);
@@ -318,29 +313,14 @@ void add_run(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
       "run", "run a suite of tasks, attentions and seeds; repeat the command to continue");
   auto a = std::make_shared<RunArguments>();
-  command->add_option("SUITE", a->suite, "suite name (lra list suites) or JSON file")
-      ->type_name("SUITE")
-      ->required();
-  command->add_option("--out", a->out, "output folder (default: runs/SUITE)");
-  command->add_option("--data", a->data,
-                      "folder with the official data (default: $LRA_DATA, then the user's cache)");
-  command->add_option("--set", a->settings,
-                      "setting to change in every run, as in lra train (repeatable)");
-  command->add_option("--threads", a->threads, "threads, and runs at once; 0 means all cores")
-      ->check(CLI::Range(0, 4096));
-  command
-      ->add_option("--memory", a->memory_gb,
-                   "memory limit of all runs together in GB; 0 means the free memory")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--checkpoint-seconds", a->checkpoint_seconds, "seconds between checkpoints")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  add_suite_argument(*command, a);
+  add_suite_options(*command, a, "runs/SUITE");
   command
       ->add_option("--measure-seconds", a->measure_seconds,
                    "seconds to measure each run alone before training; 0 disables")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--events", a->events, "file to which progress is appended as JSON lines");
+  add_events_option(*command, a);
   command->add_flag("--dry-run", a->dry_run,
                     "print the runs with estimated time and memory, and stop; with --on, write the "
                     "job files and submit nothing");

@@ -13,6 +13,7 @@
 #include "harness/cli/events.h"
 #include "harness/cli/output.h"
 #include "harness/cli/signals.h"
+#include "harness/cli/suite_options.h"
 #include "harness/cli/suite_view.h"
 #include "harness/tune/process.h"
 #include "harness/tune/search.h"
@@ -20,12 +21,8 @@
 namespace lra::harness::cli {
 namespace {
 
-struct TuneArguments {
-  std::string suite, out, data, events;
-  std::vector<std::string> settings;
+struct TuneArguments : SuiteArguments {
   SearchOptions search;
-  int threads = 0;
-  double checkpoint_seconds = 30, memory_gb = 0;
   bool dry_run = false, keep_going = false;
 };
 
@@ -47,12 +44,7 @@ int run_rung(const Suite& suite, const TuneArguments& a, const std::filesystem::
              const std::atomic<bool>& stop) {
   try {
     EventStream events(a.events);
-    SuiteOptions options;
-    options.out = out;
-    options.data = a.data;
-    options.threads = a.threads;
-    options.memory_bytes = static_cast<std::int64_t>(a.memory_gb * 1e9);
-    options.checkpoint_seconds = a.checkpoint_seconds;
+    SuiteOptions options = suite_options(a, out);
     options.measure_seconds = 0;
     options.stop = &stop;
     SuiteView view(suite, events, stop);
@@ -127,9 +119,7 @@ void add_tune(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
       "tune", "search for settings of a suite, the same search for every attention");
   auto a = std::make_shared<TuneArguments>();
-  command->add_option("SUITE", a->suite, "suite name (lra list suites) or JSON file")
-      ->type_name("SUITE")
-      ->required();
+  add_suite_argument(*command, a);
   command->add_option("--trials", a->search.trials, "trials of each attention on each task")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
@@ -147,21 +137,8 @@ void add_tune(CLI::App& app, Action& action) {
   command->add_option("--seed", a->search.seed, "seed of the draw from the grid")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--out", a->out, "output folder (default: runs/SUITE-tune)");
-  command->add_option("--data", a->data,
-                      "folder with the official data (default: $LRA_DATA, then the user's cache)");
-  command->add_option("--set", a->settings,
-                      "setting to change in every run, as in lra train (repeatable)");
-  command->add_option("--threads", a->threads, "threads, and runs at once; 0 means all cores")
-      ->check(CLI::Range(0, 4096));
-  command
-      ->add_option("--memory", a->memory_gb,
-                   "memory limit of all runs together in GB; 0 means the free memory")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--checkpoint-seconds", a->checkpoint_seconds, "seconds between checkpoints")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--events", a->events, "file to which progress is appended as JSON lines");
+  add_suite_options(*command, a, "runs/SUITE-tune");
+  add_events_option(*command, a);
   command->add_flag("--dry-run", a->dry_run, "print the trials of the first rung, and stop");
   command->add_flag("--keep-going", a->keep_going,
                     "rank trials that failed last, as those that diverged, and write the suite");
