@@ -106,8 +106,8 @@ class Checks {
     need(!info.name.empty() && !info.title.empty() && !info.cite.empty(),
          "name, title or cite is empty");
     need(!info.source.examples.empty() && !info.source.origin.empty() &&
-             !info.source.sizes.empty() && !info.source.command.empty(),
-         "source lacks examples, origin, sizes or command");
+             info.source.counts[0] > 0 && !info.source.command.empty(),
+         "source lacks examples, origin, counts or command");
     need(info.version >= 1, "version is less than 1");
     need(info.vocabulary >= 2 && info.vocabulary <= 65536, "vocabulary is not in 2..65536");
     need(info.max_length >= 1, "max_length is less than 1");

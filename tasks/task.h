@@ -82,9 +82,10 @@ enum class Head { pooled_class, pair_class, token };
 // What the model needs to know of a task, after its options were set.
 // Where a task's examples come from, one line each, as `lra list tasks` prints them.
 struct DataSource {
-  std::string examples;   // what an example is
-  std::string origin;     // who made the data, and the terms under which they are published
-  std::string sizes;      // train / validation / test of the official set
+  std::string examples;  // what an example is
+  std::string origin;    // who made the data, and the terms under which they are published
+  // Examples of the official set by Split; 0: it has no such split. All 0: there is no such set.
+  std::array<std::int64_t, 3> counts{};
   std::string command;    // how to get them
   std::string otherwise;  // what is used where they are absent
 };

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <array>
+
 #include "attention/attention.h"
 #include "harness/cli/cli.h"
 #include "harness/run/protocol.h"
@@ -15,6 +17,18 @@ namespace lra::harness::cli {
 namespace {
 
 using nlohmann::json;
+
+// "25,000 / — / 25,000"
+std::string sizes_text(const std::array<std::int64_t, 3>& counts) {
+  if (counts == std::array<std::int64_t, 3>{}) return "as in the files, or by shares";
+  std::string text;
+  for (const std::int64_t count : counts) {
+    std::string digits = std::to_string(count);
+    for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
+    text += (text.empty() ? "" : " / ") + (count == 0 ? std::string("—") : digits);
+  }
+  return text;
+}
 
 json list_tasks() {
   json all = json::array();
@@ -33,7 +47,7 @@ json list_tasks() {
                    {"open", info.open},
                    {"examples", info.source.examples},
                    {"origin", info.source.origin},
-                   {"sizes", info.source.sizes},
+                   {"sizes", sizes_text(info.source.counts)},
                    {"command", info.source.command},
                    {"otherwise", info.source.otherwise},
                    {"options", table.describe()}});

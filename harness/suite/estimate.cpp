@@ -175,7 +175,7 @@ Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
 }
 
 double evaluated_examples(const RunSpec& spec, const ExampleCounts& counts) {
-  const auto official = official_counts(tasks::create_task(spec.task, spec.task_options)->info());
+  const auto official = tasks::create_task(spec.task, spec.task_options)->info().source.counts;
   ExampleCounts examples = counts;
   for (std::size_t i = 0; i < examples.size(); ++i) {
     if (examples[i] < 0) examples[i] = official[i];

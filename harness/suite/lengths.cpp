@@ -58,14 +58,4 @@ std::vector<std::int64_t> sampled_lengths(const RunSpec& spec, const std::filesy
   return answer ? answer->get<std::vector<std::int64_t>>() : std::vector<std::int64_t>();
 }
 
-std::array<std::int64_t, 3> official_counts(const tasks::TaskInfo& info) {
-  std::array<std::int64_t, 3> counts{};
-  std::size_t split = 0;
-  for (const char c : info.source.sizes) {
-    if (c == '/' && ++split == counts.size()) break;
-    if (c >= '0' && c <= '9') counts[split] = 10 * counts[split] + (c - '0');
-  }
-  return counts;
-}
-
 }  // namespace lra::harness

@@ -1,7 +1,6 @@
 #pragma once
 // What is known of a task's data before they are opened: lengths of sequences, official sizes.
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
@@ -19,9 +18,5 @@ namespace lra::harness {
 [[nodiscard]] std::vector<std::int64_t> sampled_lengths(const RunSpec& spec,
                                                         const std::filesystem::path& data,
                                                         const std::atomic<bool>* stop);
-
-// The numbers of a task's DataSource::sizes, by tasks::Split; a split that the official set lacks
-// has 0.
-[[nodiscard]] std::array<std::int64_t, 3> official_counts(const tasks::TaskInfo& info);
 
 }  // namespace lra::harness

@@ -84,14 +84,13 @@ TEST_CASE("estimate: a run evaluates while it trains and every split at its end"
   for (const auto& name : lra::tasks::task_registry().names()) {
     INFO(name);
     if (name == "file") continue;  // one's own data have no official set
-    const auto counts =
-        lra::harness::official_counts(lra::tasks::create_task(name, nullptr)->info());
+    const auto counts = lra::tasks::create_task(name, nullptr)->info().source.counts;
     CHECK((counts[0] > 0 && counts[1] >= 0 && counts[2] > 0));
   }
   const auto image = lra::tasks::create_task("image", nullptr)->info();
-  CHECK(lra::harness::official_counts(image) == lra::harness::ExampleCounts{45000, 5000, 10000});
+  CHECK(image.source.counts == lra::harness::ExampleCounts{45000, 5000, 10000});
   const auto text = lra::tasks::create_task("text", nullptr)->info();
-  CHECK(lra::harness::official_counts(text) == lra::harness::ExampleCounts{25000, 0, 25000});
+  CHECK(text.source.counts == lra::harness::ExampleCounts{25000, 0, 25000});
   lra::harness::RunSpec spec;
   spec.task = "image";
   spec.train.steps = 25;

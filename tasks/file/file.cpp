@@ -85,7 +85,6 @@ class File final : public Task {
                    .origin =
                        "your CSV, TSV, JSON lines, folders of classes, .npy, idx or CIFAR "
                        "files",
-                   .sizes = "as in the files, or by shares",
                    .command = "lra data check file --data PATH",
                    .otherwise = ""};
     info.class_names = file::parse_labels(settings_.labels);

@@ -115,7 +115,7 @@ class Image final : public Task {
     info.cite = "Krizhevsky2009";
     info.source = {.examples = "32 x 32 photographs in grey, pixel by pixel; ten classes",
                    .origin = "CIFAR-10 (Krizhevsky 2009), no licence text",
-                   .sizes = "45,000 / 5,000 / 10,000",
+                   .counts = {45000, 5000, 10000},
                    .command = "lra data fetch image",
                    .otherwise = "stand-in: drawn shapes"};
     info.classes = 10;

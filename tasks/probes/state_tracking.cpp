@@ -42,7 +42,7 @@ TaskInfo StateTracking::word_problem(const std::string& name, const std::string&
   info.title = title;
   info.source = {.examples = examples,
                  .origin = "generated as " + group + " (Merrill et al. 2024)",
-                 .sizes = "50,000 / 2,000 / 2,000",
+                 .counts = {50000, 2000, 2000},
                  .command = "generated at first use",
                  .otherwise = ""};
   info.cite = "Merrill2024";

@@ -59,7 +59,7 @@ class Retrieval final : public Task {
     info.cite = "Tay2021";
     info.source = {.examples = "two papers as bytes; does one cite the other",
                    .origin = "ACL Anthology Network, in the arena's release (Apache-2.0)",
-                   .sizes = "147,086 / 18,090 / 17,437",
+                   .counts = {147086, 18090, 17437},
                    .command = "lra data fetch retrieval",
                    .otherwise = "stand-in: pairs of pseudo-English documents"};
     info.head = Head::pair_class;

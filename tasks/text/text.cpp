@@ -70,7 +70,7 @@ class Text final : public Task {
     info.cite = "Maas2011";
     info.source = {.examples = "film reviews as bytes; positive or negative",
                    .origin = "IMDb reviews (Maas et al. 2011), for research, no licence text",
-                   .sizes = "25,000 / — / 25,000",
+                   .counts = {25000, 0, 25000},
                    .command = "lra data fetch text",
                    .otherwise = "stand-in: pseudo-English reviews"};
     info.classes = 2;

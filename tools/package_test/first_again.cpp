@@ -23,7 +23,7 @@ class FirstAgain final : public Task {
     info.cite = "an example";
     info.source = {.examples = "letters; is the first there again",
                    .origin = "generated",
-                   .sizes = "20,000 / 1,000 / 1,000",
+                   .counts = {20000, 1000, 1000},
                    .command = "generated at first use",
                    .otherwise = ""};
     info.classes = 2;
