@@ -73,7 +73,7 @@ class Ones final : public Task {
   [[nodiscard]] TaskInfo info() const override {
     TaskInfo info;
     info.name = info.title = info.cite = "ones";
-    info.source = {"numbers", "made", "few", "none", ""};
+    info.source = {"numbers", "made", {9, 9, 9}, "none", ""};
     info.classes = 2;
     info.vocabulary = 40;
     info.max_length = 8;
