@@ -72,6 +72,20 @@ bool pools_over_padding(const ModelConfig& config) {
 
 }  // namespace
 
+std::int64_t real_tokens(const ModelTask& task, std::span<const std::uint16_t> ids) {
+  if (!task.zero_is_padding) return static_cast<std::int64_t>(ids.size());
+  const std::int64_t kept =
+      static_cast<std::int64_t>(ids.size()) - std::count(ids.begin(), ids.end(), std::uint16_t{0});
+  return kept == 0 && !ids.empty() ? 1 : kept;
+}
+
+std::int64_t encoder_rows(const ModelConfig& config, const ModelTask& task,
+                          std::span<const std::uint16_t> ids) {
+  if (ids.empty()) return 0;
+  if (pools_over_padding(config)) return task.max_length;
+  return bucket_length(real_tokens(task, ids) + (config.pooling == "cls" ? 1 : 0));
+}
+
 Model::Model(const ModelConfig& config, const ModelTask& task, const std::string& attention,
              const nlohmann::json& attention_options)
     : config_(config), task_(task) {
@@ -139,16 +153,11 @@ Value Model::positions() const {
 }
 
 std::int64_t Model::real_tokens(std::span<const std::uint16_t> ids) const {
-  if (!task_.zero_is_padding) return static_cast<std::int64_t>(ids.size());
-  const std::int64_t kept =
-      static_cast<std::int64_t>(ids.size()) - std::count(ids.begin(), ids.end(), std::uint16_t{0});
-  return kept == 0 && !ids.empty() ? 1 : kept;
+  return models::real_tokens(task_, ids);
 }
 
 std::int64_t Model::encoder_rows(std::span<const std::uint16_t> ids) const {
-  if (ids.empty()) return 0;
-  if (pools_over_padding(config_)) return task_.max_length;
-  return bucket_length(real_tokens(ids) + (cls_.defined() ? 1 : 0));
+  return models::encoder_rows(config_, task_, ids);
 }
 
 // Ids that are padding inside the sequence are left out: no token attends to them and no mean

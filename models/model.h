@@ -28,6 +28,12 @@ struct ModelTask {
 // that few distinct shapes are compiled and at most 3 % of the rows (15 below 512) are padding.
 [[nodiscard]] std::int64_t bucket_length(std::int64_t length);
 
+// Ids of a sequence that are real tokens: all, or those that are not 0 where 0 is padding.
+[[nodiscard]] std::int64_t real_tokens(const ModelTask& task, std::span<const std::uint16_t> ids);
+// Rows of the encoder for them: a CLS token and padding included; none for no ids.
+[[nodiscard]] std::int64_t encoder_rows(const ModelConfig& config, const ModelTask& task,
+                                        std::span<const std::uint16_t> ids);
+
 class Model {
  public:
   Model(const ModelConfig& config, const ModelTask& task, const std::string& attention,
@@ -36,9 +42,7 @@ class Model {
   // Allocates and fills the parameters; computes in `compute`.
   void initialise(std::uint64_t seed, engine::DType compute);
 
-  // Ids of a sequence that are real tokens: all, or those that are not 0 where 0 is padding.
   [[nodiscard]] std::int64_t real_tokens(std::span<const std::uint16_t> ids) const;
-  // Rows of the encoder for them: a CLS token and padding included; none for no ids.
   [[nodiscard]] std::int64_t encoder_rows(std::span<const std::uint16_t> ids) const;
 
   // ids [n] (and `second` for pair tasks) -> logits f32 [1, classes], or [n, classes] for a token

@@ -46,7 +46,7 @@ class Estimator {
   int threads_;
   std::filesystem::path data_;
   const std::atomic<bool>* stop_;
-  std::map<std::string, std::vector<std::int64_t>> lengths_;  // by task and its options
+  std::map<std::string, std::vector<std::int64_t>> lengths_;  // by task, its options, pooling
 };
 
 // What runs have in common that differ by their seed alone, on this machine with that many threads.

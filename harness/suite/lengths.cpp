@@ -8,6 +8,7 @@
 #include "engine/base/error.h"
 #include "harness/measure/child.h"
 #include "harness/workers/workers.h"
+#include "models/model.h"
 #include "tasks/task.h"
 
 namespace lra::harness {
@@ -18,20 +19,23 @@ constexpr unsigned kSeconds = 10;
 
 struct Enough : std::exception {};
 
-// Keeps the lengths of training examples until there are enough.
+// Keeps the rows that training examples have in the encoder until there are enough.
 class LengthSink final : public tasks::ExampleSink {
  public:
+  LengthSink(const models::ModelConfig& model, const models::ModelTask& task)
+      : model_(model), task_(task) {}
   void add(tasks::Split split, const tasks::Example& example) override {
     if (split != tasks::Split::train) return;
-    lengths.push_back(static_cast<std::int64_t>(example.tokens.size()));
-    if (!example.second.empty()) {
-      lengths.push_back(static_cast<std::int64_t>(example.second.size()));
+    for (const auto* ids : {&example.tokens, &example.second}) {
+      if (!ids->empty()) lengths.push_back(models::encoder_rows(model_, task_, *ids));
     }
     if (++examples_ == kExamples) throw Enough();
   }
   std::vector<std::int64_t> lengths;
 
  private:
+  const models::ModelConfig& model_;
+  models::ModelTask task_;
   std::int64_t examples_ = 0;
 };
 
@@ -46,7 +50,7 @@ std::vector<std::int64_t> sampled_lengths(const RunSpec& spec, const std::filesy
     options.data = data;
     options.seed = static_cast<std::uint64_t>(spec.data_seed);
     options.counts = {kExamples, 1, 1};
-    LengthSink sink;
+    LengthSink sink(spec.model, model_task(task->info()));
     try {
       static_cast<void>(task->read(task->find(options), options, sink));
     } catch (const Enough&) {

@@ -105,6 +105,26 @@ TEST_CASE("estimate: a run evaluates while it trains and every split at its end"
   CHECK(lra::harness::evaluated_examples(spec, {-1, -1, 30}) == 3 * 5000 + 30 + 5000 + 30);
 }
 
+TEST_CASE("suite: an estimate counts the rows that the model computes", "[unit]") {
+  lra::harness::RunSpec spec;
+  spec.task = "pathfinder";
+  spec.task_options = {{"difficulty", "curv_baseline"}, {"distractors", 0}};
+  spec.model.pooling = "mean";
+  const auto longest = [&spec] {
+    const auto rows = lra::harness::sampled_lengths(spec, {}, nullptr);
+    REQUIRE(!rows.empty());
+    return *std::max_element(rows.begin(), rows.end());
+  };
+  CHECK(longest() == 1024);
+  spec.task_options["pixel_mask"] = "google";  // black pixels are left out
+  CHECK(longest() < 400);
+  spec.model.pooling = "mean_all";  // as LRA's code: all positions are computed
+  CHECK(longest() == 1024);
+  spec.model.pooling = "mean";
+  spec.model.positions = "sinusoidal_2d";  // of a square image, which the mean length is not
+  CHECK(lra::harness::Estimator(1, {}, nullptr).of(spec, {64, 1, 1}).known);
+}
+
 TEST_CASE("suite: a fault is named with its path", "[unit]") {
   CHECK(fault_of(small_suite()).empty());
   CHECK_THAT(fault_of(with(small_suite(), "/schema", "lra-suite/9")),
