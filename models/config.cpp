@@ -31,6 +31,8 @@ void ModelConfig::options(OptionTable& t) {
               "padded_length")
       .integer("padded_length", padded_length, 0, 1 << 20, "divisor of mean_zeroed; 0: max_length")
       .integer("head_layers", head_layers, 1, 2, "hidden layers of the classifier: ff[, ff/2]")
+      .choice("classifier", classifier, {"own", "tied"},
+              "tied: a label per token has the token table's rows for weights, without biases")
       .choice("pair_features", pair_features, {"nli", "concat"},
               "nli: [x1, x2, x1 x2, x1 - x2]; concat: [x1, x2]")
       .choice("input", input, {"tokens", "pixels"}, "token table, or projection of pixel values")
@@ -38,6 +40,7 @@ void ModelConfig::options(OptionTable& t) {
       .number("pixel_std", pixel_std, 1e-6, 10, "divides them")
       .number("dropout", dropout, 0, 0.99, "after embedding, attention and feed-forward")
       .number("attention_dropout", attention_dropout, 0, 0.99, "on attention weights")
+      .number("embedding_dropout", embedding_dropout, -1, 0.99, "after embedding; negative: dropout's")
       .choice("init", init, {"torch", "lra", "gpt2"},
               "initial values as of PyTorch's layers, of LRA or of GPT-2")
       .number("embedding_std", embedding_std, 0, 10, "of initial token embeddings")

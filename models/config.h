@@ -28,12 +28,14 @@ struct ModelConfig {
   std::string pooling = "mean";
   std::int64_t padded_length = 0;
   std::int64_t head_layers = 1;
+  std::string classifier = "own";
   std::string pair_features = "nli";
   std::string input = "tokens";
   double pixel_mean = 0.5;
   double pixel_std = 0.5;
   double dropout = 0;
   double attention_dropout = 0;
+  double embedding_dropout = -1;
   std::string init = "torch";
   double embedding_std = 0.02;
   std::int64_t vocabulary = 0;

@@ -130,6 +130,13 @@ Model::Model(const ModelConfig& config, const ModelTask& task, const std::string
 
 void Model::build_head() {
   std::int64_t in = config_.width;
+  if (config_.classifier == "tied") {
+    if (task_.head != HeadKind::token || !table_.defined() || task_.classes > std::max(config_.vocabulary, task_.vocabulary)) {
+      fail(ErrorKind::config,
+           "model: classifier=tied needs a label per token that is a token's id, and a token table");
+    }
+    return;
+  }
   if (task_.head == HeadKind::token) {
     head_.push_back(add_affine(parameters_, "head.out", in, task_.classes, true, config_));
     return;
@@ -255,8 +262,9 @@ Value Model::embed(std::span<const std::uint16_t> ids, Pass& pass) const {
   pass.length = rows.length;
   pass.rotation = rotation_of(rows);
   Value x = config_.input == "pixels" ? embed_pixels(rows) : embed_tokens(std::move(rows));
-  if (!pass.training || config_.dropout == 0) return x;
-  return engine::dropout(x, config_.dropout, pass.key.of("embedding"));
+  const double rate = config_.embedding_dropout < 0 ? config_.dropout : config_.embedding_dropout;
+  if (!pass.training || rate == 0) return x;
+  return engine::dropout(x, rate, pass.key.of("embedding"));
 }
 
 std::vector<Value> Model::trace(std::span<const std::uint16_t> ids, Pass& pass) const {
@@ -308,6 +316,10 @@ Value Model::pool(const Value& x, const Pass& pass) const {
 }
 
 Value Model::classify(Value features) const {
+  if (head_.empty()) {  // tied: [n, E] [V, E]^T, of which the first rows are the classes
+    const Value rows = engine::slice(table_.value_f32(), 0, 0, task_.classes);
+    return engine::matmul(features, rows, {.transpose_b = true});
+  }
   for (std::size_t i = 0; i + 1 < head_.size(); ++i) {
     features = engine::linear(features, head_[i].weight.value_f32(), head_[i].bias.value(),
                               {.relu = true});
@@ -316,12 +328,20 @@ Value Model::classify(Value features) const {
 }
 
 Value Model::logits(std::span<const std::uint16_t> ids, std::span<const std::uint16_t> second,
-                    const Pass& pass) const {
+                    const Pass& pass, std::span<const std::int32_t> places) const {
   Pass first_pass = pass;
   const Value x = encode(ids, first_pass);
   if (task_.head == HeadKind::token) {
     const auto n = static_cast<std::int64_t>(ids.size());
-    return classify(cast(engine::slice(x, 0, first_pass.length - n, n), DType::f32));
+    const Value tokens = engine::slice(x, 0, first_pass.length - n, n);  // without CLS and padding
+    if (places.empty()) return classify(cast(tokens, DType::f32));
+    for (const std::int32_t place : places) {
+      if (place >= 0 && place < n) continue;
+      fail(ErrorKind::shape, "model: logits of token {} among {}", place, n);
+    }
+    const Tensor index({static_cast<std::int64_t>(places.size())}, DType::i32);
+    std::copy(places.begin(), places.end(), index.i32());
+    return classify(cast(engine::gather_rows(tokens, index), DType::f32));
   }
   const Value a = pool(x, first_pass);
   if (task_.head == HeadKind::pooled_class) return classify(a);

@@ -46,10 +46,12 @@ class Model {
   [[nodiscard]] std::int64_t encoder_rows(std::span<const std::uint16_t> ids) const;
 
   // ids [n] (and `second` for pair tasks) -> logits f32 [1, classes], or [n, classes] for a token
-  // head. Needs a ParameterScope; pass.length is set here. Throws Error(shape) for an empty input,
-  // an id outside the vocabulary or more ids than max_length.
+  // head, of which `places`, if there are any, choose rows: [places, classes]. Needs a
+  // ParameterScope; pass.length is set here. Throws Error(shape) for an empty input, an id outside
+  // the vocabulary, more ids than max_length or a place that is not one of a token.
   [[nodiscard]] Value logits(std::span<const std::uint16_t> ids,
-                             std::span<const std::uint16_t> second, const Pass& pass) const;
+                             std::span<const std::uint16_t> second, const Pass& pass,
+                             std::span<const std::int32_t> places = {}) const;
 
   // The encoder's output rows [N, E] after the final norm, of which pass.length are real.
   [[nodiscard]] Value encode(std::span<const std::uint16_t> ids, Pass& pass) const;

@@ -245,6 +245,80 @@ TEST_CASE("model: gpt2 initial values leave the residual stream to the embedding
   }
 }
 
+ModelTask token_task(std::int64_t classes) {
+  ModelTask task = small_task(9);
+  task.head = HeadKind::token;
+  task.classes = classes;
+  return task;
+}
+
+TEST_CASE("model: logits at chosen tokens are those rows of all", "[unit]") {
+  const engine::WorkerScope worker;
+  for (const std::string pooling : {"mean", "cls"}) {  // with a CLS row in front
+    INFO(pooling);
+    const auto model = make_model(small_config(pooling, "learned"), token_task(kClasses));
+    const engine::ParameterScope scope(model->parameters(), {});
+    const std::vector<std::int32_t> places{0, 3, 8};
+    const auto all = model->logits(kIds, {}, Pass()).tensor().to_floats();
+    const auto some = model->logits(kIds, {}, Pass(), places).tensor().to_floats();
+    REQUIRE(some.size() == places.size() * kClasses);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      const auto row = static_cast<std::size_t>(places[i / kClasses]);
+      CHECK_THAT(some[i], Catch::Matchers::WithinAbs(all[row * kClasses + i % kClasses], 1e-6));
+    }
+    CHECK_THROWS_AS(model->logits(kIds, {}, Pass(), std::vector<std::int32_t>{9}), Error);
+    CHECK_THROWS_AS(model->logits(kIds, {}, Pass(), std::vector<std::int32_t>{-1}), Error);
+  }
+}
+
+TEST_CASE("model: a tied classifier is the token table", "[unit]") {
+  const engine::WorkerScope worker;
+  ModelConfig config = small_config("mean", "learned");
+  config.classifier = "tied";
+  const auto model = make_model(config, token_task(kVocabulary - 2));
+  for (const auto& entry : model->parameters().entries()) CHECK(!entry.name.starts_with("head"));
+  const engine::ParameterScope scope(model->parameters(), {});
+  const auto logits = model->logits(kIds, {}, Pass()).tensor().to_floats();
+  Pass pass;
+  const auto x = model->encode(kIds, pass).tensor().to_floats();
+  const auto& table = model->parameters().entries().front();
+  REQUIRE(table.name == "embedding.tokens");
+  const float* rows = model->parameters().master().f32() + table.offset;
+  for (std::size_t i = 0; i < kIds.size(); ++i) {
+    for (std::size_t k = 0; k < kVocabulary - 2; ++k) {
+      double product = 0;
+      for (std::size_t e = 0; e < 8; ++e) product += double{x[i * 8 + e]} * rows[k * 8 + e];
+      CHECK_THAT(logits[i * (kVocabulary - 2) + k], Catch::Matchers::WithinAbs(product, 1e-5));
+    }
+  }
+  CHECK_THROWS_AS(make_model(config, token_task(kVocabulary + 1)), Error);  // a class without a row
+  CHECK_THROWS_AS(make_model(config, small_task(9)), Error);
+}
+
+TEST_CASE("model: the embedding's dropout is the others' unless it is given", "[unit]") {
+  const engine::WorkerScope worker;
+  const auto changes = [](double dropout, double embedding_dropout) {
+    ModelConfig config = small_config("mean", "learned");
+    config.layers = 1;
+    config.feed_forward = false;
+    config.dropout = dropout;
+    config.embedding_dropout = embedding_dropout;
+    const auto model = make_model(config, small_task(9));
+    const engine::ParameterScope scope(model->parameters(), {});
+    Pass pass;
+    pass.training = true;
+    pass.key = RandomKey(1);
+    // The inputs of the layers: the embedding's rows come first.
+    const auto with = model->trace(kIds, pass).front().tensor().to_floats();
+    pass.training = false;
+    return with != model->trace(kIds, pass).front().tensor().to_floats();
+  };
+  CHECK_FALSE(changes(0, -1));
+  CHECK(changes(0.5, -1));
+  CHECK(changes(0, 0.5));
+  CHECK_FALSE(changes(0.5, 0));
+}
+
 TEST_CASE("model: rotary positions are those of the tokens' places, whatever is left out before",
           "[unit]") {
   const engine::WorkerScope worker;

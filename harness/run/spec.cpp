@@ -282,7 +282,8 @@ namespace {
 void leave_out_added_options(json& j) {
   static const json added = {
       {"model",
-       {{"rotary_base", 10000.0}, {"rotary_pairs", "interleaved"}, {"attention_gate", "none"}}},
+       {{"rotary_base", 10000.0}, {"rotary_pairs", "interleaved"}, {"attention_gate", "none"},
+        {"classifier", "own"}, {"embedding_dropout", -1.0}}},
       {"train", {{"lr_floor", 0.0}, {"patience", 0}}},
       {"attention_options", {{"logit_scale", "sqrt_d"}, {"n0", 512.0}}}};
   for (const auto& [part, options] : added.items()) {

@@ -39,17 +39,29 @@ Score score(const Tensor& logits, std::span<const std::int32_t> labels) {
   return result;
 }
 
-// The labels that an example's logits are judged by.
-std::span<const std::int32_t> labels_of(const models::Model& model, const tasks::Example& example) {
-  if (model.task().head == models::HeadKind::token) return example.token_labels;
-  return {&example.label, 1};
-}
-
-std::int64_t labelled(const models::Model& model, const tasks::Example& example) {
-  const auto labels = labels_of(model, example);
-  return static_cast<std::int64_t>(labels.size()) -
-         std::count(labels.begin(), labels.end(), engine::kIgnoredLabel);
-}
+// The labels that an example's logits are judged by. Of a label per token the places that have one,
+// unless all have: only there the head is computed, the most costly part where classes are many.
+struct Judged {
+  Judged(const models::Model& model, const tasks::Example& example) {
+    if (model.task().head != models::HeadKind::token) {
+      labels = {example.label};
+      return;
+    }
+    const auto all = example.token_labels;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (all[i] == engine::kIgnoredLabel) continue;
+      places.push_back(static_cast<std::int32_t>(i));
+      labels.push_back(all[i]);
+    }
+    if (labels.empty()) labels.assign(all.begin(), all.end());
+    if (places.size() == all.size()) places.clear();
+  }
+  [[nodiscard]] std::int64_t count() const {
+    return static_cast<std::int64_t>(labels.size()) -
+           std::count(labels.begin(), labels.end(), engine::kIgnoredLabel);
+  }
+  std::vector<std::int32_t> places, labels;
+};
 
 std::int64_t row_count(const models::Model& model, const tasks::Example& example) {
   return model.encoder_rows(example.tokens) + model.encoder_rows(example.second);
@@ -131,7 +143,7 @@ BatchResult Workers::train(const models::Model& model, std::span<const tasks::Ex
                            std::span<const std::uint64_t> ids, std::int64_t step,
                            std::uint64_t seed, const std::vector<Tensor>& lanes) {
   std::int64_t labels = 0;
-  for (const auto& example : batch) labels += labelled(model, example);
+  for (const auto& example : batch) labels += Judged(model, example).count();
   const float scale = 1.0F / static_cast<float>(std::max<std::int64_t>(labels, 1));
   const auto dealt = deal(model, batch, lanes.size());
   const RandomKey key = RandomKey(seed).of("train").of(static_cast<std::uint64_t>(step));
@@ -143,11 +155,12 @@ BatchResult Workers::train(const models::Model& model, std::span<const tasks::Ex
     const std::int64_t flops = engine::primitives::executed_flops();
     for (const std::size_t i : dealt[lane]) {
       engine::Tape tape;
-      const Value logits = model.logits(batch[i].tokens, batch[i].second,
-                                        make_pass(true, key.of(ids[i]), seed, step));
-      const auto expected = labels_of(model, batch[i]);
-      const Value loss = engine::cross_entropy(logits, expected, scale);
-      const Score s = score(logits.tensor(), expected);
+      const Judged judged(model, batch[i]);
+      const Value logits =
+          model.logits(batch[i].tokens, batch[i].second,
+                       make_pass(true, key.of(ids[i]), seed, step), judged.places);
+      const Value loss = engine::cross_entropy(logits, judged.labels, scale);
+      const Score s = score(logits.tensor(), judged.labels);
       result.loss += double{loss.tensor().f32()[0]};
       result.correct += s.correct;
       result.counted += s.counted;
@@ -204,13 +217,14 @@ std::vector<Prediction> Workers::predict(const models::Model& model, const tasks
     const engine::ParameterScope parameters(model.parameters(), {});
     const tasks::Example example = data[indices[i]];
     const std::int64_t before = engine::primitives::executed_flops();
+    const Judged judged(model, example);
     const Value logits =
-        model.logits(example.tokens, example.second, make_pass(false, key.of(indices[i]), seed, 0));
-    const auto expected = labels_of(model, example);
-    const Score s = score(logits.tensor(), expected);
+        model.logits(example.tokens, example.second,
+                     make_pass(false, key.of(indices[i]), seed, 0), judged.places);
+    const Score s = score(logits.tensor(), judged.labels);
     const bool token_level = model.task().head == models::HeadKind::token;
     predictions[i] = {token_level ? -1 : s.first,
-                      engine::cross_entropy(logits, expected, 1.0F).tensor().f32()[0], s.correct,
+                      engine::cross_entropy(logits, judged.labels, 1.0F).tensor().f32()[0], s.correct,
                       s.counted};
     flops += engine::primitives::executed_flops() - before;
   };

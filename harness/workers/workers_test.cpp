@@ -127,6 +127,19 @@ TEST_CASE("evaluation: of token labels those that count, and whole sequences", "
   CHECK(std::abs(e.loss - (4 * loss_of(1) + loss_of(0) + loss_of(2)) / 6) < 1e-6);
 }
 
+TEST_CASE("workers: a label per token costs the head there alone", "[unit]") {
+  Constant constant(HeadKind::token);
+  constexpr std::int32_t kNone = engine::kIgnoredLabel;
+  const std::vector<std::size_t> first{0};
+  const auto flops = [&](const std::vector<std::int32_t>& labels) {
+    const std::vector<std::vector<std::int32_t>> examples{labels};
+    return constant.workers.predict_flops(constant.model, Labelled(examples), first);
+  };
+  const std::int64_t head = 2 * 8 * 3;  // of a token: width and classes
+  CHECK(flops({1, 1, 1, 1}) - flops({1, kNone, kNone, 1}) == 2 * head);
+  CHECK(flops({kNone, kNone, kNone, kNone}) == flops({1, 1, 1, 1}));
+}
+
 TEST_CASE("workers: a batch's mean loss, its counts and the gradient, whatever the lanes",
           "[unit]") {
   Constant constant(HeadKind::pooled_class);

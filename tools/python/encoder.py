@@ -28,8 +28,8 @@ MODEL = {
     "layers": 2, "width": 64, "heads": 2, "qkv_width": 64, "ff_width": 128, "norm": "pre",
     "final_norm": True, "norm_eps": 1e-5, "activation": "gelu_erf", "attention_bias": True,
     "positions": "learned", "attention_gate": "none", "pooling": "mean", "padded_length": 0,
-    "head_layers": 1, "pair_features": "nli", "input": "tokens", "pixel_mean": 0.5, "pixel_std": 0.5,
-    "dropout": 0.0, "attention_dropout": 0.0, "embedding_std": 0.02, "vocabulary": 0,
+    "head_layers": 1, "classifier": "own", "pair_features": "nli", "input": "tokens", "pixel_mean": 0.5, "pixel_std": 0.5,
+    "dropout": 0.0, "attention_dropout": 0.0, "embedding_dropout": -1.0, "embedding_std": 0.02, "vocabulary": 0,
     "feed_forward": True,
 }
 # Of a spec's "model", what says nothing about what is computed here.
@@ -300,7 +300,10 @@ class Encoder(nn.Module):
         for i in range(self.hidden):
             setattr(self.head, f"hidden{i}", nn.Linear(inner, max(1, c["ff_width"] >> i)))
             inner = max(1, c["ff_width"] >> i)
-        self.head.out = nn.Linear(inner, t["classes"])
+        if c["classifier"] == "own":
+            self.head.out = nn.Linear(inner, t["classes"])
+        elif t["head"] != "token":
+            raise ValueError("classifier tied needs a label for each token")
         self.metadata = {}  # of the file that the weights are from
 
     def forward(self, tokens, second=None, lengths=None, second_lengths=None):
@@ -310,7 +313,10 @@ class Encoder(nn.Module):
         Returns [B, K]; of tasks with a label at each token [B, N, K], N the longest of the batch."""
         x, mask = self.encode(tokens, lengths)
         if self.task["head"] == "token":
-            return self.head.out(x[:, int(self.cls):])
+            x = x[:, int(self.cls):]
+            if self.config["classifier"] == "tied":
+                return x @ self.embedding.tokens[:self.task["classes"]].T
+            return self.head.out(x)
         features = self.pool(x, mask)
         if self.task["head"] == "pair_class":
             if second is None:
@@ -342,7 +348,8 @@ class Encoder(nn.Module):
             x = x + self.embedding.positions[places]
         elif c["positions"] != "none":
             x = x + self.table[places]
-        x = F.dropout(x, c["dropout"], self.training)
+        rate = c["embedding_dropout"] if c["embedding_dropout"] >= 0 else c["dropout"]
+        x = F.dropout(x, rate, self.training)
         for layer in self.layers:
             x = layer(x, mask, rows)
         return (x if self.final_norm is None else self.final_norm(x)), mask

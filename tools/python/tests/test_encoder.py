@@ -109,6 +109,7 @@ class EncoderTest(Scratch):
                    model_pooling="cls", **small)
         self.check("tokens", "induction", "softmax", task_length=24, **small)
         self.check("tokens-cls", "parity", "linear_transformer", task_length=20, model_pooling="cls", **small)
+        self.check("tokens-tied", "mqar", "cosformer", task_length=24, task_vocabulary=64, model_classifier="tied", **small)
         self.check("pixels", "image", "linear_transformer", limit=2, model_input="pixels",
                    model_positions="sinusoidal_2d", **small)
         self.check("zeros", "image", "cosformer", limit=2, zeros=True, task_pixel_mask="google", model_pooling="mean_all",
