@@ -40,7 +40,8 @@ void ModelConfig::options(OptionTable& t) {
       .number("pixel_std", pixel_std, 1e-6, 10, "divides them")
       .number("dropout", dropout, 0, 0.99, "after embedding, attention and feed-forward")
       .number("attention_dropout", attention_dropout, 0, 0.99, "on attention weights")
-      .number("embedding_dropout", embedding_dropout, -1, 0.99, "after embedding; negative: dropout's")
+      .number("embedding_dropout", embedding_dropout, -1, 0.99,
+              "after embedding; negative: dropout's")
       .choice("init", init, {"torch", "lra", "gpt2"},
               "initial values as of PyTorch's layers, of LRA or of GPT-2")
       .number("embedding_std", embedding_std, 0, 10, "of initial token embeddings")

@@ -131,9 +131,11 @@ Model::Model(const ModelConfig& config, const ModelTask& task, const std::string
 void Model::build_head() {
   std::int64_t in = config_.width;
   if (config_.classifier == "tied") {
-    if (task_.head != HeadKind::token || !table_.defined() || task_.classes > std::max(config_.vocabulary, task_.vocabulary)) {
-      fail(ErrorKind::config,
-           "model: classifier=tied needs a label per token that is a token's id, and a token table");
+    if (task_.head != HeadKind::token || !table_.defined() ||
+        task_.classes > std::max(config_.vocabulary, task_.vocabulary)) {
+      fail(
+          ErrorKind::config,
+          "model: classifier=tied needs a label per token that is a token's id, and a token table");
     }
     return;
   }

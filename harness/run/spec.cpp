@@ -280,12 +280,14 @@ namespace {
 // Options that came after runs had been recorded, at the values that the program had without them:
 // there they are no part of a run's identity, so that earlier runs keep theirs.
 void leave_out_added_options(json& j) {
-  static const json added = {
-      {"model",
-       {{"rotary_base", 10000.0}, {"rotary_pairs", "interleaved"}, {"attention_gate", "none"},
-        {"classifier", "own"}, {"embedding_dropout", -1.0}}},
-      {"train", {{"lr_floor", 0.0}, {"patience", 0}}},
-      {"attention_options", {{"logit_scale", "sqrt_d"}, {"n0", 512.0}}}};
+  static const json added = {{"model",
+                              {{"rotary_base", 10000.0},
+                               {"rotary_pairs", "interleaved"},
+                               {"attention_gate", "none"},
+                               {"classifier", "own"},
+                               {"embedding_dropout", -1.0}}},
+                             {"train", {{"lr_floor", 0.0}, {"patience", 0}}},
+                             {"attention_options", {{"logit_scale", "sqrt_d"}, {"n0", 512.0}}}};
   for (const auto& [part, options] : added.items()) {
     for (const auto& [name, value] : options.items()) {
       if (j[part].contains(name) && j[part][name] == value) j[part].erase(name);

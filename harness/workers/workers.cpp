@@ -156,9 +156,8 @@ BatchResult Workers::train(const models::Model& model, std::span<const tasks::Ex
     for (const std::size_t i : dealt[lane]) {
       engine::Tape tape;
       const Judged judged(model, batch[i]);
-      const Value logits =
-          model.logits(batch[i].tokens, batch[i].second,
-                       make_pass(true, key.of(ids[i]), seed, step), judged.places);
+      const Value logits = model.logits(batch[i].tokens, batch[i].second,
+                                        make_pass(true, key.of(ids[i]), seed, step), judged.places);
       const Value loss = engine::cross_entropy(logits, judged.labels, scale);
       const Score s = score(logits.tensor(), judged.labels);
       result.loss += double{loss.tensor().f32()[0]};
@@ -218,14 +217,13 @@ std::vector<Prediction> Workers::predict(const models::Model& model, const tasks
     const tasks::Example example = data[indices[i]];
     const std::int64_t before = engine::primitives::executed_flops();
     const Judged judged(model, example);
-    const Value logits =
-        model.logits(example.tokens, example.second,
-                     make_pass(false, key.of(indices[i]), seed, 0), judged.places);
+    const Value logits = model.logits(example.tokens, example.second,
+                                      make_pass(false, key.of(indices[i]), seed, 0), judged.places);
     const Score s = score(logits.tensor(), judged.labels);
     const bool token_level = model.task().head == models::HeadKind::token;
     predictions[i] = {token_level ? -1 : s.first,
-                      engine::cross_entropy(logits, judged.labels, 1.0F).tensor().f32()[0], s.correct,
-                      s.counted};
+                      engine::cross_entropy(logits, judged.labels, 1.0F).tensor().f32()[0],
+                      s.correct, s.counted};
     flops += engine::primitives::executed_flops() - before;
   };
   enter([&] { tbb::parallel_for(std::size_t{0}, indices.size(), run); });
