@@ -140,11 +140,13 @@ void add_study(CLI::App& app, Action& action) {
                   "optimum), "
                   "or train (classification of the noisy data)")
       ->capture_default_str();
-  sub->add_option("--kernels", a->kernels,
-                  "kernels to compare. theory: softmax, softmax_scaled, linear, poly3, elu1, "
-                  "cosformer, sparsemax; "
-                  "noise: softmax, exp, linear, relu, poly3, elu1; train: any registered attention "
-                  "(default: all of the mode)")
+  sub->add_option(
+         "--kernels", a->kernels,
+         "kernels to compare. theory: softmax, softmax_scaled, linear, poly3, elu1, "
+         "cosformer, sparsemax; "
+         "noise: softmax, exp, linear, relu, poly3, elu1; train: any registered attention, "
+         "also with options, NAME:OPTION=VALUE:... "
+         "(default: all of the mode)")
       ->delimiter(',');
   sub->add_option("--sweep", a->sweep,
                   "parameter to vary, NAME=VALUE,...: theory n, d, m, a0, a1, c, eps, cross; noise "

@@ -122,10 +122,14 @@ std::vector<Point> run_study(const Request& request) {
   const auto known = kernel_names(r.mode);
   if (r.kernels.empty()) r.kernels = known;
   for (std::string& kernel : r.kernels) {
-    if (r.mode == Mode::train) kernel = attention::registry().canonical(kernel);
-    if (std::find(known.begin(), known.end(), kernel) == known.end()) {
+    std::string name = kernel;
+    if (r.mode == Mode::train) {
+      name = parse_variant(kernel).name;
+      kernel = name + kernel.substr(std::min(kernel.find(':'), kernel.size()));
+    }
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
       fail(ErrorKind::usage, "study separation: mode {}: {}", mode_name(r.mode),
-           unknown_name_message("kernel", kernel, known));
+           unknown_name_message("kernel", name, known));
     }
   }
   require(!r.values.empty(), "nothing to sweep; give --sweep NAME=VALUE,...");

@@ -9,7 +9,7 @@
 // Marion et al., arXiv 2410.01537) and all of `train` are this project's own.
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +33,16 @@ enum class Mode { theory, noise, train };
 // The kernels of a mode that it knows by itself; for `train` the registered attentions that take
 // heads.
 [[nodiscard]] std::vector<std::string> kernel_names(Mode mode);
+
+// An attention of `train` with all its options.
+struct Variant {
+  std::string name;
+  nlohmann::json options;
+};
+// Of NAME or NAME:OPTION=VALUE:OPTION=VALUE... The polynomial is of degree 3 unless it says
+// otherwise. Throws Error(usage) for an unknown name, Error(config) for an option or a value that
+// the attention does not have.
+[[nodiscard]] Variant parse_variant(const std::string& text);
 
 // One setting of all that can be swept.
 struct Setting {

@@ -200,6 +200,27 @@ TEST_CASE("separation: every registered attention trains", "[run]") {
   }
 }
 
+TEST_CASE("separation: a kernel may have options", "[unit]") {
+  const auto train = [](const std::string& kernel) {
+    return run_study({.mode = Mode::train,
+                      .kernels = {kernel},
+                      .setting = {.d = 8, .m = 4},
+                      .values = {24},
+                      .trials = 1,
+                      .steps = 1,
+                      .test = 40});
+  };
+  const auto plain = train("softmax"), scaled = train("softmax:logit_scale=log_n:n0=8");
+  CHECK(parse_variant("linear").name == "linear_transformer");
+  CHECK(scaled[0].kernel == "softmax:logit_scale=log_n:n0=8");
+  CHECK(scaled[0].reference == plain[0].reference);  // the same statistic
+  CHECK(parse_variant("polynomial").options.at("degree") == 3);
+  CHECK(parse_variant("polynomial:degree=2").options.at("degree") == 2);
+  CHECK_THROWS_AS(train("softmax:logit_scale=cube"), lra::Error);
+  CHECK_THROWS_AS(train("softmax:logit_scale"), lra::Error);
+  CHECK_THROWS_AS(train("softmax:no=1"), lra::Error);
+}
+
 TEST_CASE("separation: the theory's source stands in every result", "[unit]") {
   const Request request{.mode = Mode::theory, .kernels = {"softmax"}, .values = {60}, .trials = 4};
   const auto points = run_study(request);

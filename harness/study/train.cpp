@@ -17,6 +17,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <sstream>
 
 #include "attention/attention.h"
 #include "engine/runtime.h"
@@ -26,6 +27,27 @@
 #include "results/analysis/statistics.h"
 
 namespace lra::harness::study {
+
+Variant parse_variant(const std::string& text) {
+  std::vector<std::string> parts;
+  std::stringstream stream(text);
+  for (std::string part; std::getline(stream, part, ':');) parts.push_back(part);
+  Variant variant;
+  variant.name = attention::registry().canonical(parts.empty() ? text : parts.front());
+  nlohmann::json options = nlohmann::json::object();
+  if (variant.name == "polynomial") options["degree"] = 3;
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const std::size_t equals = parts[i].find('=');
+    if (equals == std::string::npos) {
+      fail(ErrorKind::usage, "study separation: kernel {}: expected NAME:OPTION=VALUE:..., got {}",
+           text, parts[i]);
+    }
+    options[parts[i].substr(0, equals)] = parts[i].substr(equals + 1);
+  }
+  variant.options = attention::resolved_options(variant.name, options);
+  return variant;
+}
+
 namespace {
 
 using engine::Tensor;
@@ -102,11 +124,11 @@ engine::Initialiser near_identity(std::int64_t d) {
 
 class Classifier {
  public:
-  Classifier(const std::string& kernel, const Setting& x, std::uint64_t seed)
+  Classifier(const Variant& variant, const Setting& x, std::uint64_t seed)
       : x_(x),
         seed_(seed),
-        input_(attention::registry().at(kernel).traits.input),
-        attention_(attention::create(kernel, options_of(kernel))) {
+        input_(attention::registry().at(variant.name).traits.input),
+        attention_(attention::create(variant.name, variant.options)) {
     attention_->build(attention::ParameterBuilder(parameters_, "attention."),
                       {.heads = 1, .head_dim = x.d, .width = x.d, .max_length = x.n});
     if (input_ != attention::Input::block) {
@@ -121,11 +143,6 @@ class Classifier {
     logits_ = parameters_.add("logits", {x.m, 2}, engine::init::torch_linear(x.m));
     logits_bias_ = parameters_.add("logits.bias", {2}, engine::init::torch_linear(x.m));
     parameters_.initialise(seed, engine::DType::f32);
-  }
-
-  // `poly3` is the polynomial of degree 3; every other option keeps its default.
-  static nlohmann::json options_of(const std::string& kernel) {
-    return kernel == "polynomial" ? nlohmann::json{{"degree", 3}} : nlohmann::json::object();
   }
 
   [[nodiscard]] engine::Parameters& parameters() { return parameters_; }
@@ -191,7 +208,7 @@ struct Trained {
 
 Trained train(const std::string& kernel, const Setting& x, const Data& data, double rate,
               const Request& request, std::uint64_t seed) {
-  Classifier model(kernel, x, seed);
+  Classifier model(parse_variant(kernel), x, seed);
   engine::Parameters& parameters = model.parameters();
   std::vector<Tensor> lanes;
   for (std::int64_t i = 0; i < kLanes; ++i) {
@@ -226,7 +243,8 @@ Trained train(const std::string& kernel, const Setting& x, const Data& data, dou
 
 // The statistic of the signal column that a one-head model of the family can form.
 enum class Statistic { none, square, relu_square, fourth, largest };
-Statistic statistic(const std::string& kernel) {
+Statistic statistic(const std::string& variant) {
+  const std::string kernel = parse_variant(variant).name;
   if (kernel == "softmax") return Statistic::largest;
   if (kernel == "linear_transformer") return Statistic::square;
   if (kernel == "cosformer") return Statistic::relu_square;
