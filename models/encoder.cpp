@@ -15,15 +15,15 @@ using engine::Shape;
 // stream over the root of how many there are, so that it begins as the embeddings; biases 0.
 engine::Initialiser weight_init(const ModelConfig& config, std::int64_t in, std::int64_t out,
                                 Into into) {
-  if (config.init == "lra") return engine::init::xavier_uniform(in, out);
-  if (config.init == "torch") return engine::init::torch_linear(in);
+  if (config.init == Init::lra) return engine::init::xavier_uniform(in, out);
+  if (config.init == Init::torch) return engine::init::torch_linear(in);
   constexpr float kStd = 0.02F;
   const auto maps = static_cast<float>(config.layers * (config.feed_forward ? 2 : 1));
   return engine::init::normal(0, into == Into::residual ? kStd / std::sqrt(maps) : kStd);
 }
 engine::Initialiser bias_init(const ModelConfig& config, std::int64_t in) {
-  if (config.init == "lra") return engine::init::normal(0, 1e-6F);
-  if (config.init == "torch") return engine::init::torch_linear(in);
+  if (config.init == Init::lra) return engine::init::normal(0, 1e-6F);
+  if (config.init == Init::torch) return engine::init::torch_linear(in);
   return engine::init::constant(0);
 }
 
@@ -60,13 +60,11 @@ Value gate_heads(const Value& o, const Value& x, const Value& weight, const Valu
 std::shared_ptr<const engine::Rotation> make_rotation(const ModelConfig& config,
                                                       std::int64_t length, std::int64_t D,
                                                       bool cls) {
-  const auto pairs =
-      config.rotary_pairs == "half" ? engine::RotaryPairs::half : engine::RotaryPairs::interleaved;
-  if (config.positions == "rotary") {
+  if (config.positions == Positions::rotary) {
     return std::make_shared<const engine::Rotation>(
-        engine::rotation(length, D, config.rotary_base, pairs));
+        engine::rotation(length, D, config.rotary_base, config.rotary_pairs));
   }
-  if (config.positions != "rotary_2d") return nullptr;
+  if (config.positions != Positions::rotary_2d) return nullptr;
   const std::int64_t pixels = length - (cls ? 1 : 0);
   const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(pixels))));
   if (side * side != pixels || D % 4 != 0) {
@@ -75,7 +73,7 @@ std::shared_ptr<const engine::Rotation> make_rotation(const ModelConfig& config,
          "width {}",
          pixels, D);
   }
-  engine::Rotation image = engine::rotation_2d(side, D, config.rotary_base, pairs);
+  engine::Rotation image = engine::rotation_2d(side, D, config.rotary_base, config.rotary_pairs);
   if (cls) {
     const auto behind = [](const engine::Tensor& table, float first) {
       engine::Tensor longer = engine::Tensor::full({table.dim(0) + 1, table.dim(1)}, first);
@@ -98,7 +96,7 @@ EncoderLayer::EncoderLayer(const ModelConfig& config, engine::Parameters& parame
       input_(traits.input),
       residual_(traits.residual) {
   const std::int64_t E = config.width;
-  if (!residual_ || config.norm == "post") {
+  if (!residual_ || config.norm == NormPlace::post) {
     norm1_ = add_norm(parameters, prefix + "norm1", E, config.norm_eps);
   }
   if (input_ != attention::Input::block) {
@@ -111,13 +109,14 @@ EncoderLayer::EncoderLayer(const ModelConfig& config, engine::Parameters& parame
                       config.attention_bias, config, Into::residual);
   }
   if (input_ == attention::Input::block &&
-      (config.attention_gate != "none" || config.positions.starts_with("rotary"))) {
+      (config.attention_gate != AttentionGate::none || config.positions == Positions::rotary ||
+       config.positions == Positions::rotary_2d)) {
     fail(ErrorKind::config,
          "model: rotary positions and attention_gate need an attention over heads; got one that "
          "takes the block's input; set positions=learned, attention_gate=none");
   }
-  if (config.attention_gate != "none") {
-    const bool head = config.attention_gate == "head";
+  if (config.attention_gate != AttentionGate::none) {
+    const bool head = config.attention_gate == AttentionGate::head;
     gate_ = add_affine(parameters, prefix + "attention.gate", E,
                        head ? config.heads : config.qkv_width, config.attention_bias, config);
   }
@@ -173,7 +172,7 @@ attention::Heads EncoderLayer::project(const Value& h, const Pass& pass) const {
 }
 
 attention::Heads EncoderLayer::heads(const Value& x, const Pass& pass) const {
-  return project(config_.norm == "pre" ? norm1_(x) : x, pass);
+  return project(config_.norm == NormPlace::pre ? norm1_(x) : x, pass);
 }
 
 Value EncoderLayer::mixed(const Value& h, const Value& residual, const Pass& pass) const {
@@ -193,9 +192,9 @@ Value EncoderLayer::feed_forward(const Value& h, const Value& residual, const Pa
   const Value w1 = ff1_.weight.value();
   const Value b1 = ff1_.bias.value();
   Value g;
-  if (config_.activation == "relu") {
+  if (config_.activation == Activation::relu) {
     g = engine::linear(h, w1, b1, {.relu = true});
-  } else if (config_.activation == "gelu_tanh") {
+  } else if (config_.activation == Activation::gelu_tanh) {
     g = engine::gelu_tanh(engine::linear(h, w1, b1));
   } else {
     g = engine::gelu_erf(engine::linear(h, w1, b1));
@@ -204,7 +203,7 @@ Value EncoderLayer::feed_forward(const Value& h, const Value& residual, const Pa
 }
 
 Value EncoderLayer::operator()(const Value& x, const Pass& pass) const {
-  if (config_.norm == "post") {
+  if (config_.norm == NormPlace::post) {
     const Value y = norm1_(mixed(x, x, pass));
     return config_.feed_forward ? norm2_(feed_forward(y, y, pass)) : y;
   }

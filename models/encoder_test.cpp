@@ -28,7 +28,7 @@ struct Subject {
     config.heads = 1;
     config.qkv_width = kWidth;
     config.feed_forward = false;
-    config.norm = norm;
+    config.norm = *enum_of<NormPlace>(norm);
     config.dropout = dropout;
     attention::Dimensions d;
     d.head_dim = d.width = kWidth;
@@ -102,8 +102,8 @@ struct Layer {
     config.width = config.qkv_width = kWidth;
     config.heads = 1;
     config.feed_forward = false;
-    config.positions = positions;
-    config.attention_gate = gate;
+    config.positions = *enum_of<Positions>(positions);
+    config.attention_gate = *enum_of<AttentionGate>(gate);
     attention::Dimensions d;
     d.head_dim = d.width = kWidth;
     d.max_length = kReal;

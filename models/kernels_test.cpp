@@ -22,7 +22,7 @@ std::vector<std::string> reference_kernels(const std::string& attention, std::in
   engine::primitives::forget_compiled();
   ModelConfig config;
   config.dropout = 0.1;
-  config.pooling = "cls";
+  config.pooling = Pooling::cls;
   ModelTask task;
   task.classes = 10;
   task.vocabulary = 32;

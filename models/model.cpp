@@ -67,7 +67,7 @@ Tensor image_positions(std::int64_t pixels, std::int64_t width, bool cls) {
 
 // Pooling over all max_length positions, as LRA's code does: all of them are computed.
 bool pools_over_padding(const ModelConfig& config) {
-  return config.pooling == "mean_all" || config.pooling == "max_all";
+  return config.pooling == Pooling::mean_all || config.pooling == Pooling::max_all;
 }
 
 }  // namespace
@@ -83,7 +83,7 @@ std::int64_t encoder_rows(const ModelConfig& config, const ModelTask& task,
                           std::span<const std::uint16_t> ids) {
   if (ids.empty()) return 0;
   if (pools_over_padding(config)) return task.max_length;
-  return bucket_length(real_tokens(task, ids) + (config.pooling == "cls" ? 1 : 0));
+  return bucket_length(real_tokens(task, ids) + (config.pooling == Pooling::cls ? 1 : 0));
 }
 
 Model::Model(const ModelConfig& config, const ModelTask& task, const std::string& attention,
@@ -93,22 +93,22 @@ Model::Model(const ModelConfig& config, const ModelTask& task, const std::string
     fail(ErrorKind::config, "model: qkv_width {} is not a multiple of heads {}", config.qkv_width,
          config.heads);
   }
-  const bool cls = config.pooling == "cls";
+  const bool cls = config.pooling == Pooling::cls;
   const std::int64_t E = config.width;
   const std::int64_t longest = task.max_length + (cls ? 1 : 0);
-  if (config.input == "pixels") {
+  if (config.input == EncoderInput::pixels) {
     pixel_ = add_affine(parameters_, "embedding.pixel", 1, E, true, config);
   } else {
     const std::int64_t rows = std::max(config.vocabulary, task.vocabulary);
     table_ = parameters_.add("embedding.tokens", Shape{rows, E},
                              engine::init::normal(0, static_cast<float>(config.embedding_std)));
   }
-  if (config.positions == "learned") {
+  if (config.positions == Positions::learned) {
     positions_ =
         parameters_.add("embedding.positions", Shape{longest, E}, engine::init::normal(0, 0.02F));
-  } else if (config.positions == "sinusoidal") {
+  } else if (config.positions == Positions::sinusoidal) {
     sinusoids_ = sinusoidal_positions(longest, E);
-  } else if (config.positions == "sinusoidal_2d") {
+  } else if (config.positions == Positions::sinusoidal_2d) {
     sinusoids_ = image_positions(task.max_length, E, cls);
   }
   rotation_ = make_rotation(config, longest, config.qkv_width / config.heads, cls);
@@ -116,13 +116,13 @@ Model::Model(const ModelConfig& config, const ModelTask& task, const std::string
   const auto& entry = attention::registry().at(attention);
   for (std::int64_t i = 0; i < config.layers; ++i) {
     attention::Dimensions d{
-        config.heads,        config.qkv_width / config.heads, E, longest, i, config.layers, cls,
-        config.norm == "pre"};
+        config.heads, config.qkv_width / config.heads, E, longest, i, config.layers,
+        cls,          config.norm == NormPlace::pre};
     layers_.push_back(std::make_unique<EncoderLayer>(
         config, parameters_, fmt::format("layers.{}.", i),
         attention::create(attention, attention_options), entry.traits, d));
   }
-  if (config.final_norm && config.norm == "pre") {
+  if (config.final_norm && config.norm == NormPlace::pre) {
     final_norm_ = add_norm(parameters_, "final_norm", E, config.norm_eps);
   }
   build_head();
@@ -130,7 +130,7 @@ Model::Model(const ModelConfig& config, const ModelTask& task, const std::string
 
 void Model::build_head() {
   std::int64_t in = config_.width;
-  if (config_.classifier == "tied") {
+  if (config_.classifier == Classifier::tied) {
     if (task_.head != HeadKind::token || !table_.defined() ||
         task_.classes > std::max(config_.vocabulary, task_.vocabulary)) {
       fail(
@@ -143,7 +143,7 @@ void Model::build_head() {
     head_.push_back(add_affine(parameters_, "head.out", in, task_.classes, true, config_));
     return;
   }
-  if (task_.head == HeadKind::pair_class) in *= config_.pair_features == "nli" ? 4 : 2;
+  if (task_.head == HeadKind::pair_class) in *= config_.pair_features == PairFeatures::nli ? 4 : 2;
   std::int64_t hidden = config_.ff_width;
   for (std::int64_t i = 0; i < config_.head_layers; ++i) {
     head_.push_back(
@@ -263,7 +263,8 @@ Value Model::embed(std::span<const std::uint16_t> ids, Pass& pass) const {
   Rows rows = arrange(ids);
   pass.length = rows.length;
   pass.rotation = rotation_of(rows);
-  Value x = config_.input == "pixels" ? embed_pixels(rows) : embed_tokens(std::move(rows));
+  Value x =
+      config_.input == EncoderInput::pixels ? embed_pixels(rows) : embed_tokens(std::move(rows));
   const double rate = config_.embedding_dropout < 0 ? config_.dropout : config_.embedding_dropout;
   if (!pass.training || rate == 0) return x;
   return engine::dropout(x, rate, pass.key.of("embedding"));
@@ -287,28 +288,29 @@ Value Model::encode(std::span<const std::uint16_t> ids, Pass& pass) const {
   return final_norm_.gamma.defined() ? final_norm_(x) : x;
 }
 
-Value pool_rows(const std::string& kind, const Value& x, std::int64_t length,
-                std::int64_t divisor) {
+Value pool_rows(Pooling kind, const Value& x, std::int64_t length, std::int64_t divisor) {
   const std::int64_t N = x.dim(0);
-  if (kind == "cls" || kind == "first") return cast(engine::slice(x, 0, 0, 1), DType::f32);
-  if (kind == "max" || kind == "max_all") {
-    const std::int64_t counted = kind == "max_all" ? N : length;
+  if (kind == Pooling::cls || kind == Pooling::first) {
+    return cast(engine::slice(x, 0, 0, 1), DType::f32);
+  }
+  if (kind == Pooling::max || kind == Pooling::max_all) {
+    const std::int64_t counted = kind == Pooling::max_all ? N : length;
     if (counted == 0) return Value(Tensor::zeros({1, x.dim(1)}));
     return cast(engine::max(engine::slice(x, 0, 0, counted), 0), DType::f32);
   }
-  if (kind == "last") return cast(engine::slice(x, 0, length - 1, 1), DType::f32);
-  const std::int64_t counted = kind == "mean_all" ? N : length;
+  if (kind == Pooling::last) return cast(engine::slice(x, 0, length - 1, 1), DType::f32);
+  const std::int64_t counted = kind == Pooling::mean_all ? N : length;
   Tensor weights = Tensor::zeros({1, N}, x.dtype());
   std::copy_n(Tensor::full({counted}, 1.0F, x.dtype()).raw(),
               static_cast<std::size_t>(counted) * engine::size_of(x.dtype()), weights.raw());
   const Value total = engine::matmul(Value(weights), x, {.f32_result = true});  // [1, E]
-  if (kind == "sum") return total;
-  const std::int64_t n = kind == "mean_zeroed" ? divisor : counted;
+  if (kind == Pooling::sum) return total;
+  const std::int64_t n = kind == Pooling::mean_zeroed ? divisor : counted;
   return n == 0 ? total : total / static_cast<float>(n);
 }
 
-Value pair_features(const std::string& kind, const Value& a, const Value& b) {
-  if (kind == "concat") return engine::concat({a, b}, 1);
+Value pair_features(PairFeatures kind, const Value& a, const Value& b) {
+  if (kind == PairFeatures::concat) return engine::concat({a, b}, 1);
   return engine::concat({a, b, a * b, a - b}, 1);
 }
 

@@ -106,9 +106,9 @@ class Model {
 [[nodiscard]] engine::Tensor sinusoidal_positions_2d(std::int64_t side, std::int64_t width);
 
 // Pooling and pair features on their own, for checks: x [N, E] -> [1, E] f32.
-[[nodiscard]] Value pool_rows(const std::string& kind, const Value& x, std::int64_t length,
+[[nodiscard]] Value pool_rows(Pooling kind, const Value& x, std::int64_t length,
                               std::int64_t divisor);
 // [1, E] each -> [1, 4 E] or [1, 2 E].
-[[nodiscard]] Value pair_features(const std::string& kind, const Value& a, const Value& b);
+[[nodiscard]] Value pair_features(PairFeatures kind, const Value& a, const Value& b);
 
 }  // namespace lra::models

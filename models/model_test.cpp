@@ -23,8 +23,8 @@ ModelConfig small_config(const std::string& pooling, const std::string& position
   ModelConfig config;
   config.width = config.qkv_width = 8;
   config.ff_width = 12;
-  config.pooling = pooling;
-  config.positions = positions;
+  config.pooling = *enum_of<Pooling>(pooling);
+  config.positions = *enum_of<Positions>(positions);
   return config;
 }
 
@@ -57,7 +57,7 @@ const std::vector<std::uint16_t> kIds{3, 1, 4, 1, 5, 9, 2, 6, 5};
 TEST_CASE("model: known bug: the mean is over real tokens, not over padding", "[unit]") {
   const engine::WorkerScope worker;
   const Value x(engine::testing::normal({16, 8}, 1));  // 9 real rows in a bucket of 16
-  const std::vector<float> pooled = pool_rows("mean", x, 9, 0).tensor().to_floats();
+  const std::vector<float> pooled = pool_rows(Pooling::mean, x, 9, 0).tensor().to_floats();
   for (std::size_t c = 0; c < 8; ++c) {
     double sum = 0;
     for (std::size_t i = 0; i < 9; ++i) sum += double{x.tensor().f32()[i * 8 + c]};
@@ -116,7 +116,7 @@ TEST_CASE("model: known bug: CLS pooling reads a token of its own, not the first
 std::unique_ptr<Model> make_masked(const std::string& pooling, const std::string& positions,
                                    const std::string& input, bool masked = true) {
   ModelConfig config = small_config(pooling, positions);
-  config.input = input;
+  config.input = *enum_of<EncoderInput>(input);
   ModelTask task = small_task(9);
   task.zero_is_padding = masked;
   task.pixel_offset = 0;
@@ -188,7 +188,7 @@ TEST_CASE("model: a pixel's value is its id less the offset, and a CLS row stand
           "[unit]") {
   const engine::WorkerScope worker;
   ModelConfig config = small_config("mean", "learned");
-  config.input = "pixels";
+  config.input = EncoderInput::pixels;
   config.pixel_mean = 0.25;
   config.pixel_std = 0.5;
   ModelTask raw = small_task(9);
@@ -198,7 +198,7 @@ TEST_CASE("model: a pixel's value is its id less the offset, and a CLS row stand
   const auto model = make_model(config, small_task(9));
   CHECK(logits(*make_model(config, raw), grey) == logits(*model, shifted));
 
-  config.positions = "none";
+  config.positions = Positions::none;
   const auto plain = input_rows(*make_model(config, small_task(9)), shifted);
   REQUIRE(plain.size() == 4);
   const auto bare = make_model(config, small_task(9));
@@ -215,7 +215,7 @@ TEST_CASE("model: a pixel's value is its id less the offset, and a CLS row stand
                 .margin(1e-6));
     }
   }
-  config.pooling = "cls";
+  config.pooling = Pooling::cls;
   const auto with_cls = input_rows(*make_model(config, small_task(9)), shifted);
   REQUIRE(with_cls.size() == 5);
   CHECK(with_cls[0] != with_cls[1]);
@@ -224,7 +224,7 @@ TEST_CASE("model: a pixel's value is its id less the offset, and a CLS row stand
 
 TEST_CASE("model: gpt2 initial values leave the residual stream to the embeddings", "[unit]") {
   ModelConfig config;
-  config.init = "gpt2";
+  config.init = Init::gpt2;
   config.layers = 2;
   Model model(config, {}, "softmax", nlohmann::json::object());
   model.initialise(3, engine::DType::f32);
@@ -274,7 +274,7 @@ TEST_CASE("model: logits at chosen tokens are those rows of all", "[unit]") {
 TEST_CASE("model: a tied classifier is the token table", "[unit]") {
   const engine::WorkerScope worker;
   ModelConfig config = small_config("mean", "learned");
-  config.classifier = "tied";
+  config.classifier = Classifier::tied;
   const auto model = make_model(config, token_task(kVocabulary - 2));
   for (const auto& entry : model->parameters().entries()) CHECK(!entry.name.starts_with("head"));
   const engine::ParameterScope scope(model->parameters(), {});
@@ -343,14 +343,14 @@ TEST_CASE("model: rotary positions are those of the tokens' places, whatever is 
 
 TEST_CASE("model: max pools the real tokens, max_all the padding too", "[unit]") {
   const Value x(Tensor::from({4, 2}, std::vector<float>{1, -5, 3, -4, 9, -1, 2, -2}));
-  CHECK(pool_rows("max", x, 2, 0).tensor().to_floats() == std::vector<float>{3, -4});
-  CHECK(pool_rows("max_all", x, 2, 0).tensor().to_floats() == std::vector<float>{9, -1});
-  CHECK(pool_rows("max", x, 0, 0).tensor().to_floats() == std::vector<float>{0, 0});
+  CHECK(pool_rows(Pooling::max, x, 2, 0).tensor().to_floats() == std::vector<float>{3, -4});
+  CHECK(pool_rows(Pooling::max_all, x, 2, 0).tensor().to_floats() == std::vector<float>{9, -1});
+  CHECK(pool_rows(Pooling::max, x, 0, 0).tensor().to_floats() == std::vector<float>{0, 0});
 }
 
 TEST_CASE("model: cosine_floor climbs linearly and falls to its floor", "[unit]") {
   TrainConfig config;
-  config.schedule = "cosine_floor";
+  config.schedule = Schedule::cosine_floor;
   config.lr = 1;
   config.lr_floor = 0.2;
   config.warmup_steps = 10;

@@ -89,7 +89,7 @@ AdamStep make_step(const TrainConfig& config, const OptimizerState& state, std::
   s.rest1 = static_cast<float>(1 - beta1);
   s.rest2 = static_cast<float>(1 - config.beta2);
   s.eps = static_cast<float>(config.eps);
-  const bool l2 = config.optimizer == "adam_l2";
+  const bool l2 = config.optimizer == Optimizer::adam_l2;
   s.decay = l2 ? 0.0F : static_cast<float>(config.weight_decay);
   s.l2 = l2 ? static_cast<float>(config.weight_decay) : 0.0F;
   s.correction1 = static_cast<float>(1 / (1 - *beta1_product));

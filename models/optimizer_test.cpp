@@ -25,7 +25,7 @@ struct Updated {
 
 TrainConfig constant_rate(double lr) {
   TrainConfig config;
-  config.schedule = "constant";
+  config.schedule = Schedule::constant;
   config.lr = lr;
   return config;
 }
@@ -90,7 +90,7 @@ TEST_CASE("optimizer: AdamW and Adam with L2 are the formulas' over five updates
   CHECK(std::abs(w->report.gradient_norm - 1.3e-3) < 1e-8);
   CHECK(w->report.learning_rate == 0.01);
   CHECK(w->state.updates == 5);
-  config.optimizer = "adam_l2";
+  config.optimizer = Optimizer::adam_l2;
   check_near(*update_with(config, 5), adam(config, 0.01, 5, false));
 }
 

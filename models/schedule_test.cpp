@@ -16,10 +16,10 @@ TEST_CASE("schedule: momentum cycles along onecycle alone", "[unit]") {
   config.cycle_momentum = true;
   for (const char* schedule : {"rsqrt", "rsqrt_normalized", "cosine", "linear", "constant"}) {
     INFO(schedule);
-    config.schedule = schedule;
+    config.schedule = *lra::enum_of<lra::models::Schedule>(schedule);
     for (const std::int64_t step : {0, 5, 10, 50, 99}) CHECK(first_beta(config, step) == 0.9);
   }
-  config.schedule = "onecycle";
+  config.schedule = lra::models::Schedule::onecycle;
   CHECK(first_beta(config, 0) == lra::testing::Approx(0.95));
   CHECK(first_beta(config, 10) == lra::testing::Approx(0.85));
   CHECK(first_beta(config, 99) == lra::testing::Approx(0.95));
@@ -34,7 +34,7 @@ TEST_CASE("schedule: each one at its corners and between them", "[unit]") {
   config.steps = 110;
   config.warmup_steps = 10;
   const auto rate = [&config](const char* schedule, std::int64_t step) {
-    config.schedule = schedule;
+    config.schedule = *lra::enum_of<lra::models::Schedule>(schedule);
     return learning_rate(config, step);
   };
   const auto close = [](double value) { return lra::testing::Approx(value); };

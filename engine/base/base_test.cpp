@@ -22,6 +22,11 @@ using lra::testing::Approx;
 using lra::testing::ContainsSubstring;
 namespace fs = std::filesystem;
 
+namespace {
+enum class Colour { red, green };
+constexpr auto texts(Colour) { return lra::enum_texts("red", "green"); }
+}  // namespace
+
 TEST_CASE("philox: known answers of the Random123 distribution", "[unit]") {
   using Block = std::array<std::uint32_t, 4>;
   CHECK(lra::philox({0, 0, 0, 0}, 0) == Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
@@ -89,6 +94,15 @@ TEST_CASE("options: defaults, ranges, strings, unknown names", "[unit]") {
   CHECK_THROWS_AS(table.assign({{"block", 1.5}}, "w"), lra::Error);
   CHECK_THROWS_AS(table.assign({{"eps", std::nan("")}}, "w"), lra::Error);
   CHECK(table.values()["block"] == 32);
+  Colour colour = Colour::green;
+  lra::OptionTable colours;
+  colours.choice("colour", colour, "of the light");
+  CHECK(colours.values()["colour"] == "green");
+  colours.assign({{"colour", "red"}}, "w");
+  CHECK(colour == Colour::red);
+  CHECK_THROWS_WITH(colours.assign({{"colour", "blue"}}, "w"), ContainsSubstring("red, green"));
+  CHECK(colours.describe()[0].at("choices") == nlohmann::json{"red", "green"});
+  CHECK(lra::enum_of<Colour>("blue") == std::nullopt);
   std::int64_t seed = 0;
   lra::OptionTable seeds;
   seeds.integer("seed", seed, std::numeric_limits<std::int64_t>::min(),

@@ -90,17 +90,25 @@ OptionTable& OptionTable::number(std::string name, double& value, double low, do
 
 OptionTable& OptionTable::choice(std::string name, std::string& value,
                                  std::vector<std::string> choices, std::string help) {
+  return choice(
+      std::move(name), std::move(choices), [&value](std::string_view text) { value = text; },
+      [&value] { return std::string_view(value); }, std::move(help));
+}
+
+OptionTable& OptionTable::choice(std::string name, std::vector<std::string> choices,
+                                 std::function<void(std::string_view)> set,
+                                 std::function<std::string_view()> get, std::string help) {
   std::string range = fmt::format("one of {}", fmt::join(choices, ", "));
-  auto set = [&value, choices, range](const json& given) -> std::string {
+  auto checked = [set = std::move(set), choices, range](const json& given) -> std::string {
     if (!given.is_string() ||
         std::find(choices.begin(), choices.end(), given.get<std::string>()) == choices.end()) {
       return range;
     }
-    value = given.get<std::string>();
+    set(given.get_ref<const std::string&>());
     return {};
   };
-  return add({std::move(name), "choice", std::move(range), std::move(help), std::move(set),
-              [&value] { return json(value); }, std::move(choices)});
+  return add({std::move(name), "choice", std::move(range), std::move(help), std::move(checked),
+              [get = std::move(get)] { return json(get()); }, std::move(choices)});
 }
 
 OptionTable& OptionTable::text(std::string name, std::string& value, std::string help) {

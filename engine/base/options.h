@@ -10,7 +10,10 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "engine/base/enum_text.h"
 
 namespace lra {
 
@@ -22,6 +25,16 @@ class OptionTable {
   OptionTable& number(std::string name, double& value, double low, double high, std::string help);
   OptionTable& choice(std::string name, std::string& value, std::vector<std::string> choices,
                       std::string help);
+
+  // One of the texts of an enumeration (enum_text.h).
+  template <class E>
+  OptionTable& choice(std::string name, E& value, std::string help) {
+    const auto all = texts(value);
+    return choice(
+        std::move(name), {all.begin(), all.end()},
+        [&value](std::string_view text) { value = *enum_of<E>(text); },
+        [&value] { return text_of(value); }, std::move(help));
+  }
 
   // Any text: a name, a path, a list in words of its own. The owner of the variable checks it.
   OptionTable& text(std::string name, std::string& value, std::string help);
@@ -43,6 +56,10 @@ class OptionTable {
     std::function<nlohmann::json()> get;
     std::vector<std::string> choices = {};
   };
+  // `set` gets one of the choices.
+  OptionTable& choice(std::string name, std::vector<std::string> choices,
+                      std::function<void(std::string_view)> set,
+                      std::function<std::string_view()> get, std::string help);
   OptionTable& add(Entry entry);
   std::vector<Entry> entries_;
 };

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/base/enum_text.h"
 #include "engine/tape/tape.h"
 
 namespace lra::engine {
@@ -14,6 +15,7 @@ enum class RotaryPairs {
   interleaved,  // (2m, 2m + 1)
   half,         // (m, m + D/2)
 };
+constexpr auto texts(RotaryPairs) { return enum_texts("interleaved", "half"); }
 
 // How the rows of x [.., N, D] are turned: pair p is the features first[p] and second[p], in row i
 // by the angle whose sine and cosine are sin[i, p] and cos[i, p]. Other features stay.

@@ -197,9 +197,12 @@ GoldenComputed run_rotary(const GoldenCase& c, DType type) {
     return skipped;
   }
   models::ModelConfig config;
-  config.positions = word(c, "positions");
-  config.rotary_pairs = word(c, "rotary_pairs");
-  config.rotary_base = number(c, "rotary_base");
+  OptionTable table;
+  config.options(table);
+  table.assign({{"positions", word(c, "positions")},
+                {"rotary_pairs", word(c, "rotary_pairs")},
+                {"rotary_base", number(c, "rotary_base")}},
+               "golden");
   const GoldenTensor& q = required(c.inputs, "q", 4);
   const std::int64_t rows = std::max(q.shape[2], required(c.inputs, "k", 4).shape[2]);
   const auto rotation = models::make_rotation(config, rows, q.shape[3], false);
@@ -236,7 +239,6 @@ GoldenComputed run_gate(const GoldenCase& c, DType type) {
 models::TrainConfig schedule_config(const GoldenCase& c, const char* kind) {
   models::TrainConfig config;
   const std::string schedule = word(c, kind);
-  config.schedule = schedule == "constant_warmup" ? "constant" : schedule;
   config.lr = number(c, "base_lr");
   // Where files say "constant" there is no warm-up, whatever warmup_steps is.
   config.warmup_steps =
@@ -246,7 +248,7 @@ models::TrainConfig schedule_config(const GoldenCase& c, const char* kind) {
   // Names that the schedules do not know are refused as they are in a preset.
   OptionTable table;
   config.options(table);
-  table.assign({{"schedule", config.schedule}}, "golden");
+  table.assign({{"schedule", schedule == "constant_warmup" ? "constant" : schedule}}, "golden");
   return config;
 }
 
@@ -261,16 +263,17 @@ GoldenComputed run_schedule(const GoldenCase& c, DType) {
   return computed;
 }
 
-std::string optimizer_name(const std::string& text) {
-  if (text.starts_with("AdamW")) return "adamw";
-  if (text == "Adam") return "adam";
-  if (text.starts_with("Adam, weight decay added to the gradient")) return "adam_l2";
+models::Optimizer optimizer_of(const std::string& text) {
+  if (text.starts_with("AdamW")) return models::Optimizer::adamw;
+  if (text == "Adam") return models::Optimizer::adam;
+  if (text.starts_with("Adam, weight decay added to the gradient"))
+    return models::Optimizer::adam_l2;
   fail(ErrorKind::data, "golden: unknown optimizer '{}'", text);
 }
 
 GoldenComputed run_optimizer(const GoldenCase& c, DType) {
   models::TrainConfig config = schedule_config(c, "schedule");
-  config.optimizer = optimizer_name(word(c, "optimizer"));
+  config.optimizer = optimizer_of(word(c, "optimizer"));
   config.beta1 = number(c, "beta1");
   config.beta2 = number(c, "beta2");
   config.eps = number(c, "eps");

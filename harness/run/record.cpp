@@ -60,7 +60,8 @@ void fill_accuracy(Record& record, const RunState& state, const RunSpec& spec,
   set(state.evaluations[1], a.value.val, a.counts.val, record.loss.val);
   set(state.evaluations[2], a.value.test, a.counts.test, record.loss.test);
   const bool best = state.best_step >= 0;
-  a.selected_by = spec.train.selection == "last_step" || !best ? "last_step" : "best_validation";
+  a.selected_by = spec.train.selection == models::Selection::last_step || !best ? "last_step"
+                                                                                : "best_validation";
   a.best_step = best ? state.best_step : state.step;
   const Evaluation& test = state.evaluations[2];
   if (test.counted > 0) a.test_wilson95 = results::wilson(test.accuracy, test.counted);

@@ -294,9 +294,9 @@ void Run::log_training() {
 }
 
 bool Run::selects(double accuracy) const {
-  if (spec_.train.selection == "last_step") return false;
+  if (spec_.train.selection == models::Selection::last_step) return false;
   const bool late = state_.step * 5 >= spec_.train.steps;
-  if (spec_.train.selection == "best_val_after_20_percent" && !late) return false;
+  if (spec_.train.selection == models::Selection::best_val_after_20_percent && !late) return false;
   return accuracy > state_.best_accuracy;
 }
 

@@ -170,7 +170,7 @@ RunSpec resolve(const Request& request) {
   data.assign(settings.data, "--set data");
   spec.data = place;
   const bool own = settle(spec, chosen_task);
-  if (spec.model.input == "pixels" &&
+  if (spec.model.input == models::EncoderInput::pixels &&
       !tasks::create_task(spec.task, spec.task_options)->info().pixels) {
     fail(ErrorKind::config, "model.input: pixels, but {} has no pixels; expected tokens",
          spec.task);
@@ -191,7 +191,7 @@ RunSpec resolve(const Request& request) {
   OptionTable log;
   log.flag("tensorboard", spec.tensorboard, "write an event file for TensorBoard");
   log.assign(settings.log, "--set log");
-  if (spec.train.patience > 0 && spec.train.selection == "last_step") {
+  if (spec.train.patience > 0 && spec.train.selection == models::Selection::last_step) {
     fail(ErrorKind::config,
          "train.patience: got {} with train.selection=last_step, expected a selection by "
          "validation",

@@ -217,7 +217,7 @@ Trained train(const std::string& kernel, const Setting& x, const Data& data, dou
   models::OptimizerState state = models::make_optimizer_state(parameters);
   models::TrainConfig config;
   config.lr = rate;
-  config.schedule = "constant";
+  config.schedule = models::Schedule::constant;
   config.steps = request.steps;
   for (std::int64_t step = 0; step < request.steps; ++step) {
     const RandomKey key = RandomKey(seed).of("batch").of(static_cast<std::uint64_t>(step));

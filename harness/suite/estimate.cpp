@@ -147,7 +147,8 @@ Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
   const auto seconds_at = [](const BenchResult& result) {  // of a sequence
     return static_cast<double>(result.point.n) / *result.point.tokens_per_second;
   };
-  const std::string task = spec.task + spec.task_options.dump() + spec.model.pooling;
+  const std::string task =
+      spec.task + spec.task_options.dump() + std::string(text_of(spec.model.pooling));
   if (lengths_.count(task) == 0) lengths_[task] = sampled_lengths(spec, data_, stop_);
   std::vector<std::int64_t> lengths = lengths_[task];
   if (lengths.empty()) lengths.assign(1, n);
@@ -155,8 +156,10 @@ Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
       std::max<std::int64_t>(1, std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0}) /
                                     static_cast<std::int64_t>(lengths.size()));
   const bool shorter = static_cast<double>(mean) < kMuchShorter * static_cast<double>(n);
-  if (o.model.positions == "sinusoidal_2d") o.model.positions = "sinusoidal";  // no square image
-  if (o.model.positions == "rotary_2d") o.model.positions = "rotary";
+  if (o.model.positions == models::Positions::sinusoidal_2d)
+    o.model.positions = models::Positions::sinusoidal;  // no square image
+  if (o.model.positions == models::Positions::rotary_2d)
+    o.model.positions = models::Positions::rotary;
   const BenchResult middle = shorter ? try_out(o, mean, stop_) : trial;
   if (middle.point.status != "completed") return unknown(middle);
   const TimeCurve curve(static_cast<double>(middle.point.n), seconds_at(middle),

@@ -109,7 +109,7 @@ TEST_CASE("suite: an estimate counts the rows that the model computes", "[unit]"
   lra::harness::RunSpec spec;
   spec.task = "pathfinder";
   spec.task_options = {{"difficulty", "curv_baseline"}, {"distractors", 0}};
-  spec.model.pooling = "mean";
+  spec.model.pooling = lra::models::Pooling::mean;
   const auto longest = [&spec] {
     const auto rows = lra::harness::sampled_lengths(spec, {}, nullptr);
     REQUIRE(!rows.empty());
@@ -118,10 +118,11 @@ TEST_CASE("suite: an estimate counts the rows that the model computes", "[unit]"
   CHECK(longest() == 1024);
   spec.task_options["pixel_mask"] = "google";  // black pixels are left out
   CHECK(longest() < 400);
-  spec.model.pooling = "mean_all";  // as LRA's code: all positions are computed
+  spec.model.pooling = lra::models::Pooling::mean_all;  // as LRA's code: all positions are computed
   CHECK(longest() == 1024);
-  spec.model.pooling = "mean";
-  spec.model.positions = "sinusoidal_2d";  // of a square image, which the mean length is not
+  spec.model.pooling = lra::models::Pooling::mean;
+  spec.model.positions =
+      lra::models::Positions::sinusoidal_2d;  // of a square image, which the mean length is not
   CHECK(lra::harness::Estimator(1, {}, nullptr).of(spec, {64, 1, 1}).known);
 }
 

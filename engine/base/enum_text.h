@@ -1,0 +1,36 @@
+#pragma once
+// Enumerations with texts: what options, presets and records call their values. Beside an
+// enumeration, whose enumerators count from 0, in its namespace:
+//
+//   enum class NormPlace { pre, post };
+//   constexpr auto texts(NormPlace) { return enum_texts("pre", "post"); }
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+namespace lra {
+
+template <class... Text>
+[[nodiscard]] constexpr std::array<std::string_view, sizeof...(Text)> enum_texts(
+    const Text&... text) {
+  return {text...};
+}
+
+template <class E>
+[[nodiscard]] constexpr std::string_view text_of(E value) {
+  return texts(value).at(static_cast<std::size_t>(value));
+}
+
+// The enumerator of a text; none for another text.
+template <class E>
+[[nodiscard]] constexpr std::optional<E> enum_of(std::string_view text) {
+  const auto all = texts(E());
+  const auto found = std::find(all.begin(), all.end(), text);
+  if (found == all.end()) return std::nullopt;
+  return static_cast<E>(found - all.begin());
+}
+
+}  // namespace lra
