@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Compares the parts of the documentation that a command generates with what it prints now:
 #   <!-- begin: lra list tasks --format md -->  ...  <!-- end -->
-# Prints each difference; --fix writes the new text instead.
+# and tries the suites that the documents show. Prints each difference; --fix writes the new text
+# instead.
 #   tools/check_docs.sh [--fix] [LRA]        default: build/release/bin/lra
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -48,6 +49,30 @@ while IFS= read -r file; do
     fi
   fi
 done < <(grep -rlE '^<!-- begin: lra ' --include='*.md' . | grep -v '^\./build' | sort)
+# Suites that the documents show: every run of theirs must resolve.
+suites=0
+while IFS= read -r file; do
+  rm -f "$scratch"/*.json
+  awk -v folder="$scratch" '
+    /^```json$/ { inside = 1; text = ""; next }
+    /^```$/ && inside {
+      inside = 0
+      if (text ~ /"schema": "lra-suite\/1"/) printf "%s", text > (folder "/" ++count ".json")
+    }
+    inside { text = text $0 "\n" }' "$file"
+  for suite in "$scratch"/*.json; do
+    [ -e "$suite" ] || continue
+    suites=$((suites + 1))
+    if ! "$lra" tune "$suite" --trials 1 --dry-run >/dev/null; then
+      echo "$file: suite $suites does not resolve" >&2
+      failed=1
+    fi
+  done
+done < <(grep -rl '"schema": "lra-suite/1"' --include='*.md' . | grep -v '^\./build' | sort)
+if [ "$suites" -eq 0 ]; then
+  echo "no suites found in the documents" >&2
+  failed=1
+fi
 if [ "$parts" -eq 0 ]; then
   echo "no generated parts found" >&2
   failed=1
