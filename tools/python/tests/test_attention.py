@@ -245,15 +245,51 @@ class TorchTest(unittest.TestCase):
             weights = weights * torch.cos(math.pi / 2 * (i - j).double() / max(q.shape[2], k.shape[2]))
             return weights @ v / weights.sum(-1, keepdim=True).clamp(min=1e-6)
 
+        before = torch.ones(N, N, dtype=torch.bool).tril()
+
         def causal(q, k, v):
-            return (q @ k.transpose(-1, -2) / math.sqrt(D)).masked_fill(
-                ~torch.ones(N, N, dtype=torch.bool).tril(), -math.inf).softmax(-1) @ v
+            return (q @ k.transpose(-1, -2) / math.sqrt(D)).masked_fill(~before, -math.inf).softmax(-1) @ v
+
+        def elu(x):
+            return torch.nn.functional.elu(x) + 1
+
+        def linear(q, k, v, allowed=None):
+            weights = elu(q) @ elu(k).transpose(-1, -2)
+            weights = weights if allowed is None else weights * allowed
+            return weights @ v / (weights.sum(-1, keepdim=True) + 1e-6)
+
+        def efficient(q, k, v):
+            return q.softmax(-1) @ (k.softmax(-2).transpose(-1, -2) @ v)
+
+        def local(q, k, v):
+            block = torch.arange(N) // 4
+            scores = q @ k.transpose(-1, -2) / math.sqrt(D)
+            return scores.masked_fill(block[:, None] != block, -math.inf).softmax(-1) @ v
+
+        def softpick(q, k, v):
+            scores = q @ k.transpose(-1, -2) / math.sqrt(D)
+            raised = scores.exp() - 1
+            return raised.relu() @ v / (raised.abs().sum(-1, keepdim=True) + 1e-8 * scores.exp().amax(-1, keepdim=True))
+
+        def padded(formula):  # lengths N and 6
+            def result(q, k, v):
+                one, two = formula(q[:1], k[:1], v[:1]), formula(*(x[1:, :, :6] for x in (q, k, v)))
+                return torch.cat([one, torch.nn.functional.pad(two, (0, 0, 0, N - 6))])
+            return result
 
         self.compare("softmax", softmax, self.leaves((B, H, N, D), (B, H, M, D), (B, H, M, 4)), 2e-6)
         self.compare("softmax", softmax, self.leaves((B, H, N, D), (B, H, M, D), (B, H, M, 4)), 2e-6,
                      form="plain")
         self.compare("softmax", causal, self.leaves(*[(B, H, N, D)] * 3), 2e-6, causal=True)
         self.compare("cosformer", cosformer, self.leaves(*[(B, H, N, D)] * 3), 2e-5)
+        self.compare("linear", linear, self.leaves((B, H, N, D), (B, H, M, D), (B, H, M, 4)), 5e-6)
+        self.compare("linear", lambda q, k, v: linear(q, k, v, before), self.leaves(*[(B, H, N, D)] * 3), 5e-6,
+                     causal=True)
+        self.compare("efficient", efficient, self.leaves((B, H, N, D), (B, H, M, D), (B, H, M, 4)), 5e-6)
+        self.compare("local", local, self.leaves(*[(B, H, N, D)] * 3), 5e-6, block_size=4)
+        self.compare("softpick", softpick, self.leaves(*[(B, H, N, D)] * 3), 2e-5)
+        for name, formula in (("softmax", softmax), ("linear", linear), ("efficient", efficient)):
+            self.compare(name, padded(formula), self.leaves(*[(B, H, N, D)] * 3), 5e-6, lengths=[N, 6])
 
     def test_parameters_get_gradients(self):
         import math
