@@ -167,6 +167,31 @@ class Prefix final : public Dataset {
   std::size_t count_;
 };
 
+// Some of the examples, in their order.
+class Sample final : public Dataset {
+ public:
+  Sample(std::shared_ptr<const Dataset> whole, std::size_t count)
+      : whole_(std::move(whole)), indices_(whole_->size()) {
+    count = std::min(count, indices_.size());
+    std::iota(indices_.begin(), indices_.end(), std::size_t{0});
+    RandomStream random(RandomKey(0).of("sample"));
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto left = static_cast<std::uint32_t>(indices_.size() - i);
+      std::swap(indices_[i], indices_[i + random.below(left)]);
+    }
+    indices_.resize(count);
+    std::sort(indices_.begin(), indices_.end());
+  }
+  [[nodiscard]] std::size_t size() const override { return indices_.size(); }
+  [[nodiscard]] Example operator[](std::size_t index) const override {
+    return (*whole_)[indices_[index]];
+  }
+
+ private:
+  std::shared_ptr<const Dataset> whole_;
+  std::vector<std::size_t> indices_;
+};
+
 }  // namespace
 
 ExampleForm example_form(Head head) {
@@ -302,6 +327,10 @@ std::string cache_digest(const std::filesystem::path& path) {
 
 std::shared_ptr<const Dataset> prefix(std::shared_ptr<const Dataset> whole, std::size_t count) {
   return std::make_shared<Prefix>(std::move(whole), count);
+}
+
+std::shared_ptr<const Dataset> sample(std::shared_ptr<const Dataset> whole, std::size_t count) {
+  return std::make_shared<Sample>(std::move(whole), count);
 }
 
 }  // namespace lra::tasks

@@ -73,5 +73,8 @@ class CacheEncoder {
 // The first `count` examples of a data set.
 [[nodiscard]] std::shared_ptr<const Dataset> prefix(std::shared_ptr<const Dataset> whole,
                                                     std::size_t count);
+// `count` examples spread over all of them, those of a smaller count among them.
+[[nodiscard]] std::shared_ptr<const Dataset> sample(std::shared_ptr<const Dataset> whole,
+                                                    std::size_t count);
 
 }  // namespace lra::tasks

@@ -8,6 +8,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "tasks/cache.h"
+#include "tasks/io/hash.h"
 
 namespace lra::tasks {
 namespace {
@@ -48,6 +49,12 @@ class SummarySink final : public ExampleSink {
   void add(Split split, const Example& example) override {
     Part& part = parts_[split_index(split)];
     part.encoder->add(example);
+    Hasher128 sequences;
+    for (const auto tokens : {example.tokens, example.second}) {
+      sequences.update(std::as_bytes(tokens));
+      sequences.update(std::as_bytes(std::span("\xFF\xFF", 2)));  // no id
+    }
+    part.sequences.push_back(sequences.finish().low);
     part.lengths.push_back(static_cast<std::int64_t>(example.tokens.size()));
     if (info_.head == Head::pair_class) {
       part.second_lengths.push_back(static_cast<std::int64_t>(example.second.size()));
@@ -62,6 +69,8 @@ class SummarySink final : public ExampleSink {
 
   void finish() {
     std::string digests;
+    auto& train = parts_[split_index(Split::train)].sequences;
+    std::sort(train.begin(), train.end());
     for (const Split split : kSplits) {
       Part& part = parts_[split_index(split)];
       SplitSummary& summary = check_.splits[split_index(split)];
@@ -69,6 +78,12 @@ class SummarySink final : public ExampleSink {
       summary.labels = part.labels;
       summary.lengths = summarise(part.lengths);
       summary.second_lengths = summarise(part.second_lengths);
+      if (split != Split::train) {
+        summary.in_train = std::count_if(
+            part.sequences.begin(), part.sequences.end(), [&train](std::uint64_t sequence) {
+              return std::binary_search(train.begin(), train.end(), sequence);
+            });
+      }
       summary.sha256 = part.encoder->finish();
       digests += summary.sha256 + "\n";
     }
@@ -79,6 +94,7 @@ class SummarySink final : public ExampleSink {
   struct Part {
     std::unique_ptr<CacheEncoder> encoder;
     std::vector<std::int64_t> lengths, second_lengths, labels;
+    std::vector<std::uint64_t> sequences;  // their hashes
   };
   TaskInfo info_;
   DataCheck& check_;
@@ -108,6 +124,7 @@ json split_json(const SplitSummary& split) {
     result["majority_share"] =
         split.examples > 0 ? static_cast<double>(most) / static_cast<double>(split.examples) : 0.0;
   }
+  if (split.in_train > 0) result["in_train"] = split.in_train;
   if (split.second_lengths.max > 0) result["second_lengths"] = lengths_json(split.second_lengths);
   return result;
 }

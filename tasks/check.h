@@ -28,6 +28,7 @@ struct SplitSummary {
   LengthSummary lengths;             // of `tokens`, after cutting
   LengthSummary second_lengths;      // pair tasks only
   std::string sha256;                // the digest that the cache of this split has
+  std::int64_t in_train = 0;         // of val, test: examples whose sequences train has as well
 };
 
 struct DataCheck {

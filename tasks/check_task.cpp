@@ -105,8 +105,10 @@ class Checks {
     };
     need(!info.name.empty() && !info.title.empty() && !info.cite.empty(),
          "name, title or cite is empty");
-    need(!info.source.examples.empty() && !info.source.origin.empty() &&
-             info.source.counts[0] > 0 && !info.source.command.empty(),
+    // Data of the user's own have no official sizes.
+    const bool sized = info.source.counts[0] > 0 || info.without_files == Origin::own;
+    need(!info.source.examples.empty() && !info.source.origin.empty() && sized &&
+             !info.source.command.empty(),
          "source lacks examples, origin, counts or command");
     need(info.version >= 1, "version is less than 1");
     need(info.vocabulary >= 2 && info.vocabulary <= 65536, "vocabulary is not in 2..65536");

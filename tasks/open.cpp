@@ -80,6 +80,10 @@ std::optional<TaskData> load(const CachePlace& place) {
   return data;
 }
 
+[[noreturn]] void fail_empty(const std::string& what, Split split) {
+  fail(ErrorKind::data, "{}: no examples for {}; expected at least one", what, split_name(split));
+}
+
 // Writes the three splits as they come.
 class CacheSink final : public ExampleSink {
  public:
@@ -102,8 +106,7 @@ class CacheSink final : public ExampleSink {
     for (const Split split : kSplits) {
       auto& part = parts_[split_index(split)];
       if (part.encoder->size() == 0 && wanted[split_index(split)] != 0) {
-        fail(ErrorKind::data, "{}: no examples for {}; expected at least one", what,
-             split_name(split));
+        fail_empty(what, split);
       }
       result["counts"][split_name(split)] = part.encoder->size();
       result["digests"][split_name(split)] = part.encoder->finish();
@@ -144,29 +147,40 @@ void build(const Task& task, const Source& source, const OpenOptions& options,
   write_json(place.card(), card);
 }
 
-// Cuts the splits to the sizes that were asked for.
+// Cuts the splits to the sizes that were asked for: to their first examples, or those of data of
+// one's own, which often come class by class, to a sample.
 void limit(const Task& task, const OpenOptions& options, TaskData& data) {
   json card = *data.extra;
-  std::string cut;  // "200 of 25000 train, ..."
+  const bool own = data.origin == Origin::own;
+  bool limited = false;
+  std::string cut;  // "200 of 25000 train, ...", of splits that are wanted at all
   for (const Split split : kSplits) {
     auto& dataset = data.splits[split_index(split)];
     const std::int64_t wanted = options.counts[split_index(split)];
+    if (dataset->size() == 0 && wanted != 0) fail_empty(data.description, split);
     if (wanted < 0 || static_cast<std::size_t>(wanted) == dataset->size()) continue;
     if (static_cast<std::size_t>(wanted) > dataset->size()) {
       if (options.at_most[split_index(split)]) continue;
       fail(ErrorKind::data, "tasks/{}: {} split; got {} examples, expected {}", task.info().name,
            split_name(split), dataset->size(), wanted);
     }
-    cut += fmt::format("{}{} of {} {}", cut.empty() ? "" : ", ", wanted, dataset->size(),
-                       split_name(split));
-    dataset = prefix(dataset, static_cast<std::size_t>(wanted));
+    limited = true;
+    if (wanted > 0) {
+      cut += fmt::format("{}{} of {} {}", cut.empty() ? "" : ", ", wanted, dataset->size(),
+                         split_name(split));
+    }
+    const auto count = static_cast<std::size_t>(wanted);
+    dataset = own ? sample(dataset, count) : prefix(dataset, count);
     card["counts"][split_name(split)] = wanted;
-    card["digests"][split_name(split)] = sha256_hex(fmt::format(
-        "first {} of {}", wanted, card["digests"][split_name(split)].get<std::string>()));
+    card["digests"][split_name(split)] =
+        sha256_hex(fmt::format("{} {} of {}", own ? "sample of" : "first", wanted,
+                               card["digests"][split_name(split)].get<std::string>()));
   }
-  if (cut.empty()) return;
+  if (!limited) return;
   if (data.origin == Origin::official) data.origin = Origin::official_cut;
-  data.description += fmt::format(", cut to the first {} examples", cut);
+  if (!cut.empty())
+    data.description +=
+        fmt::format(", cut to {} {} examples", own ? "a sample of" : "the first", cut);
   data.sha256 = digest_of_digests(card["digests"]);
   card["origin"] = name_of(data.origin);
   card["description"] = data.description;

@@ -7,6 +7,16 @@
 #include "tasks/shortcuts.h"
 
 namespace lra::tasks {
+namespace {
+
+// Data of the user's own are neither downloaded nor made.
+void refuse_for_own_data(const TaskInfo& info) {
+  if (info.without_files != Origin::own) return;
+  fail(ErrorKind::usage, "tasks/{}: takes data of your own; give --data PATH to check or train",
+       info.name);
+}
+
+}  // namespace
 
 using nlohmann::json;
 
@@ -33,12 +43,14 @@ std::vector<Predictor> Task::predictors() const {
 }
 
 FetchPlan Task::download() const {
+  refuse_for_own_data(info());
   fail(ErrorKind::usage, "tasks/{}: has no official download; make its data instead", info().name);
 }
 
 json Task::make(const OpenOptions& options, const std::filesystem::path& out) const {
   static_cast<void>(options);
   static_cast<void>(out);
+  refuse_for_own_data(info());
   fail(ErrorKind::usage, "tasks/{}: has no generator of its official files", info().name);
 }
 

@@ -149,6 +149,7 @@ void print_check(const tasks::DataCheck& c) {
                  100 * static_cast<double>(s.labels[k]) / static_cast<double>(s.examples));
     }
     fmt::print("\n");
+    if (s.in_train > 0) fmt::print("    in train as well: {} examples\n", s.in_train);
     print_lengths("lengths", s.lengths);
     if (s.second_lengths.max > 0) print_lengths("second lengths", s.second_lengths);
   }

@@ -51,7 +51,8 @@ std::vector<std::string> notes_of(const RunSpec& spec, const tasks::TaskData& da
                       "--set data.{}=N for another number",
                       name, counts[i], spec.counts[i], name));
     } else if (data.origin == Origin::official_cut ||
-               data.description.find(", cut to the first ") != std::string::npos) {
+               data.description.find(", cut to the first ") != std::string::npos ||
+               data.description.find(", cut to a sample of ") != std::string::npos) {
       notes.push_back(
           fmt::format("{} split: at most {} examples, as the preset asks; "
                       "--set data.{}=N for another number",

@@ -95,6 +95,7 @@ std::string string_at(const NpyArray& array, std::size_t index) {
 
 void read_arrays(const Part& part, const Settings& settings, const Handler& handler) {
   require_kind(settings, {Kind::tokens, Kind::pixels}, "arrays");
+  require_no_columns(settings, {}, "arrays");
   const std::string content = read_file(part.path);
   const std::string label_content = read_file(part.labels);
   const NpyArray examples = parse_npy(content, part.path.string());

@@ -18,7 +18,18 @@ namespace fs = std::filesystem;
 constexpr std::size_t kPixels = 1024;
 constexpr std::size_t kPlanes = 3 * kPixels;
 
+// Whether a file has the name of a batch of CIFAR-10 or CIFAR-100.
+bool is_batch(const fs::path& file) {
+  const std::string name = file.filename().string();
+  return is_file(file) && (name == "train.bin" || name == "test.bin" || name == "test_batch.bin" ||
+                           (name.starts_with("data_batch_") && name.ends_with(".bin")));
+}
+
 std::vector<Part> cifar_parts(const fs::path& path) {
+  if (is_batch(path)) {
+    fail(ErrorKind::data, "{}: got one of CIFAR's batches, expected the folder that has them",
+         path.string());
+  }
   for (const char* inner : {"", "cifar-10-batches-bin", "cifar-100-binary"}) {
     const fs::path folder = *inner == '\0' ? path : path / inner;
     std::vector<Part> parts;
@@ -42,6 +53,11 @@ void read_batch(const Part& part, const Settings& settings, const Handler& handl
   const std::string content = read_file(part.path);
   const std::string name = part.path.filename().string();
   const bool hundred = name == "train.bin" || name == "test.bin";
+  if (hundred) {
+    require_no_columns(settings, {"fine", "coarse"}, "CIFAR-100's batches");
+  } else {
+    require_no_columns(settings, {}, "CIFAR-10's batches");
+  }
   const std::size_t labels = hundred ? 2 : 1;
   const bool coarse = hundred && settings.label_column == "coarse";
   const std::size_t bytes = labels + kPlanes;

@@ -87,6 +87,7 @@ void load(Item& item, const Settings& settings) {
 
 void read_folders(const Part& part, const Settings& settings, const Handler& handler) {
   require_kind(settings, {Kind::text, Kind::pixels}, "folders of classes");
+  require_no_columns(settings, {}, "folders of classes");
   const auto files = folder_files(part);
   std::size_t next = 0;
   ordered_pipeline<Item>(

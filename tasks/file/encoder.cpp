@@ -33,9 +33,17 @@ Encoder::Encoder(const Settings& settings, const fs::path& data) : settings_(set
     fail(ErrorKind::config, "tasks/file: words; got {}, expected none for the kind {}",
          settings.words, settings.kind);
   }
-  if (settings.permute >= 0 && kind != Kind::pixels) {
-    fail(ErrorKind::config, "tasks/file: permute; got the kind {}, expected pixels", settings.kind);
-  }
+  const Settings defaults;
+  const auto only_for = [&](bool changed, Kind wanted, const char* option, const char* kind_name) {
+    if (!changed || kind == wanted) return;
+    fail(ErrorKind::config, "tasks/file: {}; got the kind {}, expected {}", option, settings.kind,
+         kind_name);
+  };
+  only_for(settings.permute != defaults.permute, Kind::pixels, "permute", "pixels");
+  only_for(settings.colour != defaults.colour, Kind::pixels, "colour", "pixels");
+  only_for(settings.low != defaults.low, Kind::pixels, "low", "pixels");
+  only_for(settings.high != defaults.high, Kind::pixels, "high", "pixels");
+  only_for(settings.padding != defaults.padding, Kind::tokens, "padding", "tokens");
   if (!(settings.low < settings.high)) {
     fail(ErrorKind::config, "tasks/file: low; got {}, expected less than high, {}", settings.low,
          settings.high);

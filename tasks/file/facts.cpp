@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -24,6 +25,8 @@ using nlohmann::json;
 
 // Bumped whenever facts of the same files could differ.
 constexpr int kFactsVersion = 1;
+// Facts::test_below if all is test.
+constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
 
 std::optional<std::int64_t> integer(const std::string& text) {
   std::int64_t value = 0;
@@ -115,6 +118,11 @@ class Scan {
           static_cast<std::size_t>(std::lround(part * static_cast<double>(keys_.size())));
       return wanted ? std::max<std::size_t>(share, part > 0 ? 1 : 0) : 0;
     };
+    if (test && settings_.test_share == 1) {
+      facts_.test_below = kAll;
+      facts_.drawn.push_back(Split::test);
+      return;
+    }
     const std::size_t tests = count(test, settings_.test_share);
     const std::size_t vals = count(val, settings_.val_share);
     if (tests + vals > 0 && tests + vals >= keys_.size()) {
@@ -212,7 +220,7 @@ std::uint64_t content_key(const Record& record, std::int64_t seed) {
 
 Split split_of(const Part& part, std::uint64_t key, const Facts& facts) {
   if (part.split.value_or(Split::train) != Split::train) return *part.split;
-  if (key < facts.test_below) return Split::test;
+  if (key < facts.test_below || facts.test_below == kAll) return Split::test;
   return key < facts.val_below ? Split::val : Split::train;
 }
 

@@ -19,8 +19,8 @@ struct Facts {
   std::int64_t vocabulary = 0;      // 1 + the largest id
   std::int64_t examples = 0;
   std::int64_t train_examples = 0;  // before shares are taken from them
-  // Of what is to be shared out, by content_key(): test below the first, else validation below the
-  // second, else train. Equal examples stay together.
+  // Of what is to be shared out, by content_key(): test below the first (the largest number: all),
+  // else validation below the second, else train. Equal examples stay together.
   std::uint64_t test_below = 0, val_below = 0;
   std::vector<Split> drawn;  // the splits that are shared out
   std::string first_fault;   // of a record; empty: none is faulty

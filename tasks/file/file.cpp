@@ -261,12 +261,15 @@ Reading File::read(const Source& source, const OpenOptions& options, ExampleSink
   Reading reading;
   reading.origin = Origin::own;
   reading.description = fmt::format("{}: own data, {} as {} in {}", task.title, settings_.kind,
-                                    found.format.name, last_parts(source.path));
+                                    found.format.name, last_parts(fs::absolute(source.path)));
   json drawn = json::array();
   for (const Split split : facts.drawn) drawn.push_back(split_name(split));
   if (!drawn.empty()) {
-    reading.description += fmt::format(", {} taken from train",
-                                       fmt::join(drawn.get<std::vector<std::string>>(), " and "));
+    const bool all = settings_.test_share == 1 && facts.drawn.front() == Split::test;
+    reading.description +=
+        all ? ", all of it test"
+            : fmt::format(", {} taken from train",
+                          fmt::join(drawn.get<std::vector<std::string>>(), " and "));
   }
   if (writer.cut_count() > 0) {
     reading.description +=

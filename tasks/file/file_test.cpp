@@ -8,6 +8,8 @@
 
 #include "engine/base/random.h"
 #include "tasks/check.h"
+#include "tasks/check_task.h"
+#include "tasks/io/fetch.h"
 #include "tasks/io/png.h"
 #include "tasks/shortcuts.h"
 #include "tasks/test_support.h"
@@ -367,6 +369,143 @@ TEST_CASE("file: NumPy arrays, idx files and colour CIFAR, one permutation of al
              ContainsSubstring("test_batch.bin: size; got 12293 bytes"));
 }
 
+TEST_CASE("file: files of several sets, of one alone, and where torchvision puts them", "[unit]") {
+  const TempFolder folder;
+  const std::string images = big_endian(0x803) + big_endian(6) + big_endian(1) + big_endian(1);
+  const std::string labels = big_endian(0x801) + big_endian(6) + std::string("\1\2\1\2\1\2", 6);
+  const json kind = {{"kind", "pixels"}, {"val_share", 0.2}};
+  for (const char* split : {"train", "t10k"}) {
+    folder.write(fmt::format("MNIST/raw/{}-images-idx3-ubyte", split), images + "abcdef");
+    folder.write(fmt::format("MNIST/raw/{}-labels-idx1-ubyte", split), labels);
+    // The packed file beside the unpacked one is the same data.
+    folder.write(fmt::format("MNIST/raw/{}-images-idx3-ubyte.gz", split), "never read");
+  }
+  CHECK(read_from(folder, "MNIST", kind)->sink[Split::test].size() == 6);
+  CHECK_THAT(error_of([&] { read_from(folder, "MNIST/raw/train-images-idx3-ubyte", kind); }),
+             ContainsSubstring("got one idx file, expected the folder"));
+  // EMNIST's folder has six sets.
+  folder.write("MNIST/raw/emnist-letters-train-images-idx3-ubyte", images + "uvwxyz");
+  CHECK_THAT(error_of([&] { read_from(folder, "MNIST", kind); }),
+             ContainsSubstring("got emnist-letters-train-images-idx3-ubyte and "
+                               "train-images-idx3-ubyte, expected the files of one set"));
+  folder.write("cifar/train.bin", std::string(2, '\0') + std::string(3072, 'x'));
+  CHECK_THAT(error_of([&] { read_from(folder, "cifar/train.bin", kind); }),
+             ContainsSubstring("got one of CIFAR's batches, expected the folder"));
+}
+
+TEST_CASE("file: an option that the form or the kind does not use is refused", "[unit]") {
+  const TempFolder folder;
+  std::string hundred;
+  for (int i = 0; i < 20; ++i) {
+    hundred += static_cast<char>(i % 2);       // coarse
+    hundred += static_cast<char>(50 + i % 4);  // fine
+    hundred += std::string(3072, static_cast<char>(i));
+  }
+  for (const char* split : {"train", "test"}) {
+    folder.write(fmt::format("c100/{}.bin", split), hundred);
+    for (const char* name : {"a", "b"}) {
+      for (int i = 0; i < 20; ++i) {
+        folder.write(fmt::format("tree/{}/{}/{}.txt", split, name, i), fmt::format("{}", i));
+      }
+    }
+  }
+  folder.write("t.csv", table(40, 2, "x"));
+  const auto classes = [&](const json& options) {
+    return read_from(folder, "c100", options)->info.class_names;
+  };
+  CHECK(classes({{"kind", "pixels"}}) == std::vector<std::string>{"50", "51", "52", "53"});
+  CHECK(classes({{"kind", "pixels"}, {"label_column", "coarse"}}) ==
+        std::vector<std::string>{"0", "1"});
+  const auto refused = [&](const std::string& name, const json& options) {
+    return error_of([&] { read_from(folder, name, options); }, ErrorKind::config);
+  };
+  CHECK_THAT(
+      refused("c100", {{"kind", "pixels"}, {"label_column", "corse"}}),
+      ContainsSubstring("label_column; got 'corse' for CIFAR-100's batches, expected fine or "
+                        "coarse"));
+  CHECK_THAT(refused("tree", {{"label_column", "2"}}), ContainsSubstring("they have no columns"));
+  CHECK_THAT(refused("tree", {{"text_columns", "2"}}), ContainsSubstring("they have no columns"));
+  CHECK_THAT(refused("t.csv", {{"colour", "grey"}}),
+             ContainsSubstring("colour; got the kind text, expected pixels"));
+  CHECK_THAT(refused("t.csv", {{"high", 1}}), ContainsSubstring("high; got the kind text"));
+  CHECK_THAT(refused("t.csv", {{"padding", 0}}), ContainsSubstring("expected tokens"));
+}
+
+TEST_CASE("file: a part of data that come class by class has all classes", "[unit]") {
+  const TempFolder folder;
+  std::string rows = "label,text\n";
+  for (int i = 0; i < 400; ++i) rows += fmt::format("{},text {}\n", i / 100, i);
+  folder.write("sorted.csv", rows);
+  OpenOptions open = testing::options_for(folder.path() / "sorted.csv", folder.path() / "cache");
+  const auto task = create_task("file", nullptr, open);
+  const auto texts = [&](std::int64_t count) {
+    open.counts[0] = count;
+    const TaskData data = task->open(open);
+    CHECK_THAT(data.description, ContainsSubstring(fmt::format("cut to a sample of {} of", count)));
+    std::set<std::int32_t> labels;
+    std::set<std::string> found;
+    const Dataset& train = data.split(Split::train);
+    REQUIRE(std::cmp_equal(train.size(), count));
+    for (std::size_t i = 0; i < train.size(); ++i) {
+      labels.insert(train[i].label);
+      found.insert(text_of({train[i].tokens.begin(), train[i].tokens.end()}));
+    }
+    CHECK(labels.size() == 4);
+    CHECK(found.size() == train.size());
+    return found;
+  };
+  const auto few = texts(40);
+  const auto more = texts(80);
+  CHECK(std::includes(more.begin(), more.end(), few.begin(), few.end()));
+  CHECK(few == texts(40));
+}
+
+TEST_CASE("file: a file without splits as a test alone, and what such a cache lacks", "[unit]") {
+  const TempFolder folder;
+  folder.write("lone.csv", table(40, 2, "x"));
+  folder.write("folder/test.csv", table(30, 2, "x"));
+  const json trained = {{"labels", "0,1"}, {"max_length", 10}, {"vocabulary", 257}};
+  const auto opened = [&](const char* name, const json& more, bool whole) {
+    OpenOptions open = testing::options_for(folder.path() / name, folder.path() / "cache");
+    if (!whole) open.counts = {0, 0, -1};
+    json options = trained;
+    options.update(more);
+    return create_task("file", options, open)->open(open);
+  };
+  const TaskData all = opened("lone.csv", {{"test_share", 1}}, false);
+  CHECK(all.split(Split::test).size() == 40);
+  CHECK_THAT(all.description, ContainsSubstring("lone.csv, all of it test"));
+  CHECK(opened("lone.csv", json::object(), false).split(Split::test).size() == 4);
+  const TaskData named = opened("folder", json::object(), false);
+  CHECK(named.split(Split::test).size() == 30);
+  CHECK_THAT(named.description, !ContainsSubstring("cut"));
+  // What was read for its test alone is nothing to train on.
+  CHECK_THAT(error_of([&] { opened("folder", json::object(), true); }),
+             ContainsSubstring("no examples for train"));
+  CHECK_THAT(error_of([&] {
+               opened("lone.csv", {{"test_share", 1}}, true);
+             }),
+             ContainsSubstring("no examples for train"));
+}
+
+TEST_CASE("file: what must hold of every task holds, and it has nothing to fetch or make",
+          "[unit]") {
+  const TempFolder folder;
+  folder.write("t.csv", table(120, 3, "x"));
+  const auto make = [](const json& options) { return create_task("file", options); };
+  for (const auto& finding :
+       check_task(make, json::object(), folder.path() / "t.csv", folder.path() / "scratch")) {
+    INFO(finding.check << ": " << (finding.faults.empty() ? "" : finding.faults.front()));
+    CHECK(finding.faults.empty());
+  }
+  const auto task = create_task("file", nullptr);
+  for (const std::string& said :
+       {error_of([&] { static_cast<void>(task->download()); }, ErrorKind::usage),
+        error_of([&] { static_cast<void>(task->make({}, folder.path())); }, ErrorKind::usage)}) {
+    CHECK_THAT(said, ContainsSubstring("data of your own; give --data PATH"));
+  }
+}
+
 TEST_CASE("file: a given vocabulary, cut lengths, and the length that is too long", "[unit]") {
   const TempFolder folder;
   folder.write("w/vocabulary.txt", "the\nfilm\nis\ngood\n");
@@ -419,6 +558,19 @@ TEST_CASE("file: data check names file and line, and what is no data set is refu
   CHECK_THAT(
       error_of([] { static_cast<void>(create_task("file", nullptr)->find({})); }, ErrorKind::usage),
       ContainsSubstring("give --data PATH"));
+}
+
+TEST_CASE("file: data check says how many examples of the test train has as well", "[unit]") {
+  const TempFolder folder;
+  folder.write("d/train.csv", table(40, 2, "x"));
+  folder.write("d/val.csv", table(40, 2, "y"));
+  folder.write("d/test.csv", table(30, 3, "x") + "1,another\n");  // their labels do not matter
+  const OpenOptions open = testing::options_for(folder.path() / "d", folder.path() / "cache");
+  const DataCheck checked = check(*create_task("file", {{"labels", "0,1,2"}}, open), open);
+  CHECK(checked.faults.empty());
+  CHECK(checked.splits[split_index(Split::test)].in_train == 30);
+  CHECK(checked.splits[split_index(Split::val)].in_train == 0);
+  CHECK(checked.to_json()["splits"]["test"]["in_train"] == 30);
 }
 
 TEST_CASE("file: baselines of each kind learn what is there to learn", "[unit]") {

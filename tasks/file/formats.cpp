@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "engine/base/error.h"
+#include "tasks/io/lines.h"
 #include "tasks/io/table.h"
 #include "tasks/locate.h"
 
@@ -114,6 +115,22 @@ std::vector<std::string> listed(const std::string& text) {
     rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
   return list;
+}
+
+void require_no_columns(const Settings& settings, std::initializer_list<std::string_view> labels,
+                        const char* format) {
+  const std::string& label = settings.label_column;
+  if (!label.empty() && std::find(labels.begin(), labels.end(), label) == labels.end()) {
+    fail(ErrorKind::config, "tasks/file: label_column; got '{}' for {}, expected {}",
+         printable(label), format,
+         labels.size() == 0 ? "none: they have no columns"
+                            : fmt::format("{}", fmt::join(labels, " or ")));
+  }
+  if (!settings.text_columns.empty()) {
+    fail(ErrorKind::config,
+         "tasks/file: text_columns; got '{}' for {}, expected none: they have no columns",
+         printable(settings.text_columns), format);
+  }
 }
 
 void require_kind(const Settings& settings, std::initializer_list<Kind> kinds, const char* format) {

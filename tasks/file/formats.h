@@ -57,6 +57,10 @@ struct Names {
 [[nodiscard]] const Names& usual_names();
 // "a, b" as a list, trimmed.
 [[nodiscard]] std::vector<std::string> listed(const std::string& text);
+// Throws Error(config) if columns are named for a form that has none; `labels` are the values of
+// task.label_column that mean something all the same.
+void require_no_columns(const Settings& settings, std::initializer_list<std::string_view> labels,
+                        const char* format);
 // Throws Error(config) if the data are of another kind than `kinds` say.
 void require_kind(const Settings& settings, std::initializer_list<Kind> kinds, const char* format);
 

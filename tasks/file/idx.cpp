@@ -18,7 +18,13 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kLargestFile = std::uint64_t{8} << 30U;
 
-std::vector<Part> idx_parts(const fs::path& path) {
+// A name without the ending of a compressed file.
+std::string unpacked_name(const fs::path& file) {
+  return (file.extension() == ".gz" ? file.stem() : file.filename()).string();
+}
+
+// The idx files of a folder.
+std::vector<Part> parts_in(const fs::path& path) {
   std::error_code code;
   if (!fs::is_directory(path, code)) return {};
   std::map<Split, Part> parts;
@@ -30,6 +36,11 @@ std::vector<Part> idx_parts(const fs::path& path) {
     const Split split = has("t10k") || has("test") ? Split::test : Split::train;
     parts[split].split = split;
     fs::path& place = has("images") ? parts[split].path : parts[split].labels;
+    if (!place.empty() && unpacked_name(place) != unpacked_name(file)) {
+      fail(ErrorKind::data,
+           "{}: got {} and {}, expected the files of one set; move the others to another folder",
+           path.string(), place.filename().string(), file.filename().string());
+    }
     if (place.empty() || place.extension() == ".gz") place = file;  // the unpacked one of two
   }
   std::vector<Part> result;
@@ -41,6 +52,19 @@ std::vector<Part> idx_parts(const fs::path& path) {
     result.push_back(std::move(part));
   }
   return result;
+}
+
+// Those of a folder, or of `raw` below it, where torchvision puts them.
+std::vector<Part> idx_parts(const fs::path& path) {
+  const std::string name = lower_case(path.filename().string());
+  if (is_file(path) && name.find("idx") != std::string::npos &&
+      name.find("ubyte") != std::string::npos) {
+    fail(ErrorKind::data,
+         "{}: got one idx file, expected the folder that has the images and their labels",
+         path.string());
+  }
+  auto parts = parts_in(path);
+  return parts.empty() ? parts_in(path / "raw") : parts;
 }
 
 struct Idx {
@@ -82,6 +106,7 @@ Idx read_idx(const fs::path& file, std::size_t dimensions) {
 
 void read_digits(const Part& part, const Settings& settings, const Handler& handler) {
   require_kind(settings, {Kind::pixels, Kind::tokens}, "idx files");
+  require_no_columns(settings, {}, "idx files");
   const Idx images = read_idx(part.path, 3);
   const Idx labels = read_idx(part.labels, 1);
   if (images.shape[0] != labels.shape[0]) {

@@ -49,7 +49,8 @@ void Settings::options(OptionTable& table) {
             "columns or members of the example, separated by commas; empty: by the usual names, "
             "else all others")
       .number("val_share", val_share, 0, 0.9, "share of train for validation where it has no file")
-      .number("test_share", test_share, 0, 0.9, "share of train for the test where it has no file")
+      .number("test_share", test_share, 0, 1,
+              "share of train for the test where it has no file; 1: all, for lra evaluate")
       .integer("split_seed", split_seed, 0, std::int64_t{1} << 62, "seed of these shares")
       .integer("padding", padding, -1, 65534,
                "id that fills up sequences at the end and is left out; -1: none")
