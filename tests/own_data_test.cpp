@@ -127,6 +127,33 @@ TEST_CASE("own data: a suite has several sets side by side, by names and paths o
   CHECK(runs == 2);
 }
 
+TEST_CASE("own data: a trained model is tested on a file of its own", "[run]") {
+  const Scratch folder("lone");
+  const std::string csv = folder / "topics.csv";
+  write_table(csv, 5);
+  REQUIRE(run_program(training(csv, folder / "run", {"data.test=10"}), folder).code == 0);
+  std::ofstream(folder / "lone.csv") << "text,label\naaaa,topic 0\nbbbbbbb,topic 1\n";
+  fs::create_directories(folder / "later");
+  fs::copy_file(folder / "lone.csv", fs::path(folder / "later") / "test.csv");
+  const auto tested = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> a{"evaluate", folder / "run", "--json"};
+    a.insert(a.end(), more.begin(), more.end());
+    const Ended ended = run_program(a, folder);
+    INFO(ended.err);
+    REQUIRE(ended.code == 0);
+    return json::parse(ended.out);
+  };
+  const json lone = tested({"--data", folder / "lone.csv", "--set", "task.test_share=1"});
+  CHECK(lone["examples"] == 2);
+  const json later = tested({"--data", folder / "later", "--other-data"});
+  CHECK(later["examples"] == 2);
+  CHECK(later["loss"] == lone["loss"]);
+  // With another option the examples are still those that the run was tested on.
+  CHECK(tested({"--set", "task.max_length=8"})["examples"] == 10);
+  const Ended other = run_program({"evaluate", folder / "run", "--data", folder / "later"}, folder);
+  CHECK(other.code == 3);
+}
+
 TEST_CASE("init: a run starts from weights, says which, and they are part of what it is", "[run]") {
   const Scratch folder("init");
   const std::string csv = folder / "topics.csv";

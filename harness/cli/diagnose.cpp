@@ -63,7 +63,8 @@ int diagnose_run(const DiagnoseArguments& a) {
   }
   Workers workers(a.threads);
   SavedRun run = load_run(a.run, workers);
-  const tasks::TaskData data = open_data_of(run, {a.data, {}, {}}, a.other_data).data;
+  const tasks::TaskData data =
+      open_data_of(run, {a.data, {}, {}}, a.other_data, tasks::Split::val).data;
   const auto& val = data.split(tasks::Split::val);
   if (val.size() == 0) fail(ErrorKind::data, "{}: no validation examples", run.spec.task);
   const diagnose::Diagnosis d =

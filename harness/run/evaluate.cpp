@@ -37,13 +37,14 @@ TestResult evaluate_on(const SavedRun& run, const json& task_options, const Test
   DataOptions where{options.data, options.cache, {}};
   tasks::TaskData data;
   if (task_values(spec.task, task_options) == run.spec.task_options) {
-    data = open_data_of(run, where, options.other_data).data;
+    data = open_data_of(run, where, options.other_data, tasks::Split::test).data;
   } else {
     // Only the test split of other data is made, or read from the files that the run had.
-    spec.counts = {0, 0, options.examples};
-    spec.counts_wished = {true, true, true};
     const bool from_files = run.data && run.data->origin != name_of(Origin::generated);
     if (from_files) where.data = place_of_data(run, where);
+    // Of files all that the run tested on, which may come class by class: a sample is taken below.
+    if (!from_files) spec.counts[tasks::split_index(tasks::Split::test)] = options.examples;
+    spec = with_one_split(std::move(spec), tasks::Split::test);
     data = open_data(spec, where).data;
   }
   const tasks::Dataset& test = data.split(tasks::Split::test);

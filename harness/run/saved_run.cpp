@@ -58,10 +58,25 @@ fs::path place_of_data(const SavedRun& run, const DataOptions& options) {
   return is_there(run.data->place) ? fs::path(run.data->place) : fs::path();
 }
 
-RunData open_data_of(const SavedRun& run, DataOptions options, bool other_data) {
+RunSpec with_one_split(RunSpec spec, tasks::Split split) {
+  for (const tasks::Split other : tasks::kSplits) {
+    if (other != split) spec.counts[tasks::split_index(other)] = 0;
+  }
+  spec.counts_wished = {true, true, true};
+  return spec;
+}
+
+RunData open_data_of(const SavedRun& run, DataOptions options, bool other_data,
+                     tasks::Split split) {
   options.data = place_of_data(run, options);
+  if (other_data) {
+    // Generated examples may depend on how many there are.
+    const auto task = tasks::create_task(run.spec.task, run.spec.task_options);
+    const bool files = !task->find(open_options(run.spec, options)).path.empty();
+    return open_data(files ? with_one_split(run.spec, split) : run.spec, options);
+  }
   RunData opened = open_data(run.spec, options);
-  if (run.data && !other_data) require_same_data(opened.used, *run.data, run.folder);
+  if (run.data) require_same_data(opened.used, *run.data, run.folder);
   return opened;
 }
 

@@ -42,8 +42,12 @@ struct Weights {
 [[nodiscard]] SavedRun load_run(const std::filesystem::path& folder, Workers& workers);
 
 // Opens the data that a saved run was trained on, where they were if `options.data` is empty.
-// Throws Error(data) with both descriptions if these are other data, unless `other_data`.
-[[nodiscard]] RunData open_data_of(const SavedRun& run, DataOptions options, bool other_data);
+// Throws Error(data) with both descriptions if these are other data, unless `other_data`; of other
+// data in files only `split` need be there.
+[[nodiscard]] RunData open_data_of(const SavedRun& run, DataOptions options, bool other_data,
+                                   tasks::Split split);
+// The specification that asks for nothing but one split, and at most as much of it.
+[[nodiscard]] RunSpec with_one_split(RunSpec spec, tasks::Split split);
 
 // `options.data`, or if it is empty the place of the run's data, if they are still there.
 [[nodiscard]] std::filesystem::path place_of_data(const SavedRun& run, const DataOptions& options);

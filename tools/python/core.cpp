@@ -291,7 +291,7 @@ py::list examples_of(const SavedRun& run, const std::string& split, std::int64_t
     if (!known) {
       throw Error(ErrorKind::usage, unknown_name_message("split", split, {"train", "val", "test"}));
     }
-    opened = harness::open_data_of(run, {place, {}, {}}, other_data);
+    opened = harness::open_data_of(run, {place, {}, {}}, other_data, which);
     data = opened.data.splits[tasks::split_index(which)];
     indices = harness::sample_of(data->size(), limit, "evaluate");
   }
