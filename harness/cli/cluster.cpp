@@ -51,16 +51,6 @@ std::string absolute_data(const RunArguments& a) {
   return place.empty() ? place : absolute_path(place).string();
 }
 
-// A setting that is a path, likewise.
-std::string absolute_setting(const std::string& setting) {
-  for (const std::string key : {"init=", "data.path="}) {
-    if (setting.starts_with(key)) {
-      return key + absolute_path(setting.substr(key.size())).string();
-    }
-  }
-  return setting;
-}
-
 std::string number(double value) { return fmt::format("{}", value); }
 
 ClusterOptions cluster_options(const RunArguments& a, const fs::path& out) {
@@ -76,7 +66,7 @@ ClusterOptions cluster_options(const RunArguments& a, const fs::path& out) {
   for (const std::string& option : a.program_options) add(o.arguments, {option});
   if (const std::string data = absolute_data(a); !data.empty()) add(o.arguments, {"--data", data});
   for (const std::string& setting : a.settings)
-    add(o.arguments, {"--set", absolute_setting(setting)});
+    add(o.arguments, {"--set", placed_setting(setting, fs::current_path())});
   if (a.checkpoint_seconds != defaults.checkpoint_seconds) {
     add(o.arguments, {"--checkpoint-seconds", number(a.checkpoint_seconds)});
   }

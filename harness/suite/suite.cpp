@@ -1,6 +1,7 @@
 #include "harness/suite/suite.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <sstream>
@@ -51,14 +52,13 @@ std::vector<Named> parse_list(const json& file, const char* member, const std::s
   return list;
 }
 
-// Makes the paths among settings those of files relative to a folder.
-void place_in(const std::filesystem::path& folder, std::vector<std::string>& settings) {
-  for (std::string& setting : settings) {
-    for (const std::string_view key : {"data.path=", "init="}) {
-      if (!setting.starts_with(key)) continue;
-      setting = std::string(key) + (folder / setting.substr(key.size())).string();
-    }
-  }
+// Settings whose value is a path.
+constexpr std::array<std::string_view, 2> kPathSettings{"data.path", "init"};
+
+// Paths in a suite's file are relative to this folder.
+std::filesystem::path folder_of(const std::string& name) {
+  return name.ends_with(kExtension) ? std::filesystem::path(name).parent_path()
+                                    : std::filesystem::path();
 }
 
 void check_schema(const json& file, const std::string& where) {
@@ -203,6 +203,36 @@ json suite_file(const std::string& name) {
   return parse_json(file->content, name);
 }
 
+std::string placed_setting(const std::string& setting, const std::filesystem::path& folder) {
+  const std::size_t equals = setting.find('=');
+  const std::string_view key = std::string_view(setting).substr(0, equals);
+  if (std::find(kPathSettings.begin(), kPathSettings.end(), key) == kPathSettings.end() ||
+      equals >= setting.size() - 1) {
+    return setting;
+  }
+  return fmt::format("{}={}", key, (folder / setting.substr(equals + 1)).string());
+}
+
+json with_absolute_paths(json file, const std::string& name) {
+  const std::filesystem::path folder = std::filesystem::current_path() / folder_of(name);
+  const auto place = [&folder](json& entry) {
+    if (!entry.is_object() || !entry.contains("settings")) return;
+    json& settings = entry["settings"];
+    for (const std::string_view key : kPathSettings) {
+      const auto found = settings.find(key);
+      if (found == settings.end() || !found->is_string()) continue;
+      const std::string path = found->get<std::string>();
+      if (!path.empty()) *found = (folder / path).lexically_normal().string();
+    }
+  };
+  place(file);
+  for (const char* list : {"tasks", "attentions"}) {
+    if (!file.contains(list)) continue;
+    for (json& entry : file[list]) place(entry);
+  }
+  return file;
+}
+
 Suite load_suite(const std::string& name, const std::vector<std::string>& settings,
                  const std::filesystem::path& data) {
   return make_suite(suite_file(name), name, settings, data);
@@ -214,8 +244,7 @@ Suite make_suite(const json& file, const std::string& name,
   const std::string own_name =
       name.ends_with(kExtension) ? std::filesystem::path(name).stem().string() : name;
   Suite suite{file.value("name", own_name), file.value("description", ""), {}, {}};
-  const std::filesystem::path folder =
-      name.ends_with(kExtension) ? std::filesystem::path(name).parent_path() : "";
+  const std::filesystem::path folder = folder_of(name);
   const auto tasks = parse_list(file, "tasks", "task.");
   const auto attentions = expand(parse_list(file, "attentions", "attention."));
   const auto seeds = file.value("seeds", std::vector<std::int64_t>{0});
@@ -225,7 +254,7 @@ Suite make_suite(const json& file, const std::string& name,
     for (std::size_t t = 0; t < tasks.size(); ++t) {
       for (std::size_t a = 0; a < attentions.size(); ++a) {
         Request request = make_request(file, tasks[t].name, attentions[a], tasks[t].settings, {});
-        place_in(folder, request.settings);
+        for (std::string& setting : request.settings) setting = placed_setting(setting, folder);
         const auto chosen = tuned.find({t, a});
         if (chosen != tuned.end()) {
           const auto& more = chosen->second.settings;

@@ -49,6 +49,12 @@ struct Suite {
 [[nodiscard]] Suite make_suite(const nlohmann::json& file, const std::string& name,
                                const std::vector<std::string>& settings,
                                const std::filesystem::path& data = {});
+// A setting KEY=VALUE; a relative path (of data.path, init) becomes one below `folder`.
+[[nodiscard]] std::string placed_setting(const std::string& setting,
+                                         const std::filesystem::path& folder);
+// A suite's file with the paths of its settings made absolute, so that it means the same in another
+// folder; `name` as for load_suite.
+[[nodiscard]] nlohmann::json with_absolute_paths(nlohmann::json file, const std::string& name);
 // The suite with some of its runs, in its order, and without its bench. `ids` are names of run
 // folders or first digits of run ids (8 or more), with commas between them. Throws Error(usage) for
 // an id that no run or more than one has, and for none.

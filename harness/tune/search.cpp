@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <numeric>
 #include <set>
 #include <utility>
@@ -112,10 +113,13 @@ std::vector<results::SearchRung> plan_rungs(std::int64_t steps, const SearchOpti
 
 Search::Search(json file, std::string name, std::vector<std::string> settings,
                const SearchOptions& options)
-    : file_(std::move(file)),
+    : file_(with_absolute_paths(std::move(file), name)),
       name_(std::move(name)),
       settings_(std::move(settings)),
       options_(options) {
+  // The suite that it writes is in another folder.
+  const auto here = std::filesystem::current_path();
+  for (std::string& setting : settings_) setting = placed_setting(setting, here);
   file_.erase("tuned");
   suite_ = make_suite(file_, name_, settings_, options_.data);
   if (suite_.runs.empty()) fail(ErrorKind::config, "suite {}: got no tasks to search on", name_);
@@ -264,7 +268,7 @@ json Search::tuned_suite() const {
 
 void Search::markdown_of(const std::vector<const Pair*>& pairs, std::string& text) const {
   const Pair& first = *pairs.front();
-  text += fmt::format("## {}\n\n", first.run.spec.task);
+  text += fmt::format("## {}\n\n", task_name(first.run.spec));
   std::string heads, rule;
   for (const Pair* pair : pairs) {
     heads += fmt::format(" {} |", entry("attentions", pair->run.attention).is_string()

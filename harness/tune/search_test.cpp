@@ -1,7 +1,11 @@
 #include "harness/tune/search.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -170,6 +174,48 @@ TEST_CASE("tune: the better half goes on, the best of the last rung is chosen", 
           trials[run.spec.attention == "softmax" ? 2 : 1].at("train.lr").get<double>());
   }
   CHECK_THAT(search.markdown(), ContainsSubstring("10.00 |") && ContainsSubstring("(chosen)"));
+}
+
+TEST_CASE("tune: the suite that is written means the same in any folder", "[unit]") {
+  const auto folder = std::filesystem::temp_directory_path() /
+                      ("lra-tune-" + std::to_string(::getpid()) + "-paths");
+  std::filesystem::create_directories(folder / "sets");
+  for (const char* name : {"one.csv", "two.csv"}) {
+    std::ofstream out(folder / "sets" / name);
+    out << "label,text\n";
+    for (int i = 0; i < 40; ++i) out << i % 2 << "," << name << i << "\n";
+  }
+  json suite = small_suite();
+  suite.erase("seeds");
+  suite["attentions"] = {"linear"};
+  suite["tasks"] = {{{"name", "file"}, {"settings", {{"data.path", "../sets/one.csv"}}}},
+                    {{"name", "file"}, {"settings", {{"data.path", "../sets/two.csv"}}}}};
+  const std::string name = (folder / "suites" / "s.json").string();
+  const auto of = [&](const std::vector<std::string>& settings) {
+    Search search(suite, name, settings, {.trials = 1, .rungs = 1, .share = 1});
+    CHECK(search.judge(0, [](const std::string&) { return record_with(0.5, 1); }).empty());
+    CHECK_THAT(search.markdown(), ContainsSubstring("## one\n") && ContainsSubstring("## two\n"));
+    const auto made = lra::harness::make_suite(search.tuned_suite(), "elsewhere/t.json", {});
+    std::vector<std::string> paths;
+    for (const auto& run : made.runs) {
+      CHECK(run.search.has_value());
+      paths.push_back(run.spec.data.string());
+    }
+    return paths;
+  };
+  std::filesystem::create_directories(folder / "suites");
+  const std::string sets = (folder / "sets").string();
+  CHECK(of({}) == std::vector<std::string>{sets + "/one.csv", sets + "/two.csv"});
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("suite: a relative path of a setting is one below the given folder", "[unit]") {
+  using lra::harness::placed_setting;
+  CHECK(placed_setting("data.path=a/b.csv", "/d") == "data.path=/d/a/b.csv");
+  CHECK(placed_setting("init=w.safetensors", "/d") == "init=/d/w.safetensors");
+  CHECK(placed_setting("init=/w.safetensors", "/d") == "init=/w.safetensors");
+  CHECK(placed_setting("init=", "/d") == "init=");
+  CHECK(placed_setting("train.lr=0.1", "/d") == "train.lr=0.1");
 }
 
 TEST_CASE("tune: a grid that changes data or steps is refused, a suite that was edited too",
