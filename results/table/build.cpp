@@ -26,8 +26,8 @@ T most_frequent(const std::vector<T>& values) {
       ->first;
 }
 
-// "own data, text, 5 classes, 257 ids, length 300, ...": what its options say, without the list of
-// labels and what was left alone.
+// "own data, text, 257 ids, length 300, ...": what its options say, without the list of labels and
+// what was left alone.
 std::string describe_own_data(const DataClass& data) {
   const auto options = nlohmann::json::parse(data.options.text);
   const auto text_of = [&](const char* key) {
@@ -36,8 +36,18 @@ std::string describe_own_data(const DataClass& data) {
            : found->is_string()   ? found->get<std::string>()
                                   : found->dump();
   };
-  return fmt::format("own data, {}, {} ids, length {}{}", text_of("kind"), text_of("vocabulary"),
-                     text_of("max_length"),
+  std::string changed;  // ", permute 0": what makes other examples of the same files
+  for (const auto& [key, value] : {std::pair{"colour", "keep"},
+                                   {"permute", "-1"},
+                                   {"words", ""},
+                                   {"label_column", ""},
+                                   {"text_columns", ""}}) {
+    if (options.contains(key) && text_of(key) != value) {
+      changed += fmt::format(", {} {}", key, text_of(key));
+    }
+  }
+  return fmt::format("own data, {}, {} ids, length {}{}{}", text_of("kind"), text_of("vocabulary"),
+                     text_of("max_length"), changed,
                      data.sha256 ? ", sha256 " + data.sha256->substr(0, 12) : "");
 }
 
@@ -121,13 +131,15 @@ class Builder {
     return true;
   }
 
-  // The literature's scores get columns of their own where ours are of stand-in data.
+  // The literature's scores get columns of their own where ours are of stand-in data. Of data of
+  // one's own it has none.
   void add_published_columns() {
     std::vector<Column> columns;
     for (const auto& column : table_.columns) {
       columns.push_back(column);
       const bool stand_in_average = column.kind == Kind::average && !comparable_average(column);
       const bool stand_in_task = shows_accuracy(column) && column.task.empty() &&
+                                 board_.columns[*column.at].data.origin != Origin::own &&
                                  board_.column_of(board_.columns[*column.at].task) == *column.at;
       if (!stand_in_average && !stand_in_task) continue;
       Column published = column;

@@ -363,6 +363,27 @@ TEST_CASE("table: labels that a spreadsheet or a page would run are text", "[uni
   CHECK_THAT(results::render_table({record}, options), !ContainsSubstring("\x1b"));
 }
 
+TEST_CASE("table: own data have no column of the literature, and say what was made of the files",
+          "[unit]") {
+  Record own = sample_record("listops", "softmax");
+  own.run_id = std::string(16, 'a');
+  own.task.name = "psmnist";
+  own.task.origin = results::Origin::own;
+  own.task.options.text =
+      R"({"kind":"pixels","vocabulary":257,"max_length":784,"permute":3,"colour":"keep","words":""})";
+  TableOptions options;
+  options.ladder = false;
+  options.with = {"lra2021"};
+  const auto table = results::build_table({own, sample_record("listops", "softmax")}, options);
+  std::vector<std::string> ids;
+  for (const auto& column : table.columns) ids.push_back(column.id);
+  INFO(results::format_table(table, "text"));
+  CHECK(std::find(ids.begin(), ids.end(), "accuracy:psmnist") != ids.end());
+  CHECK(std::find(ids.begin(), ids.end(), "accuracy:psmnist:published") == ids.end());
+  CHECK_THAT(results::format_table(table, "md"),
+             ContainsSubstring("own data, pixels, 257 ids, length 784, permute 3"));
+}
+
 TEST_CASE("table: the best number of each column is bold on request, ties as they are shown",
           "[unit]") {
   std::vector<Record> records{sample_record("listops", "softmax"),
