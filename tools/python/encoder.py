@@ -6,6 +6,7 @@ formula with all N x N weights, for reading rather than for speed.
 >>> model = load("runs/x")                      # a run's folder: spec.json and model.safetensors
 >>> model(torch.tensor([[3, 5, 2, 0, 0]]))      # logits [B, K]; ids 0 behind the tokens are padding
 >>> save(model, "runs/x/model.safetensors")     # back into the run's folder: lra evaluate runs/x
+>>> save(Encoder({"width": 32}), "start.safetensors")   # for lra train --init start.safetensors
 
 Attention: softmax, linear_transformer, cosformer. Names and layouts of the weights: models/README.md.
 Letters: B sequences, N rows (a CLS token included), E width, H heads, D width of a head, K classes.

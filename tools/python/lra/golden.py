@@ -93,14 +93,16 @@ def record(module: Any, name: str, path: Union[str, "os.PathLike[str]"], *,
         single_run = _Case(single, call, inputs, mask if masked else None, renamed, is_module, title,
                            run.grad_out)
         observed[title] = run.errors(expected, grad, *single_run.compute(torch.float32))
-        case = {"name": title, "hyper": dict(hyper or {}),
-                "inputs": {**{one: _tensor(value) for one, value in inputs.items()},
-                           **{one: _tensor(value) for one, value in run.parameter_values().items()}},
-                "fixed": {}, "mask": _mask(mask) if padded else None,
-                "expected": {"out": _tensor(expected.numpy(), 17)},
-                "grad_out": {"out": _tensor(run.grad_out)},
-                "grad": {one: _tensor(value.numpy(), 17) for one, value in grad.items()},
-                "f32_observed_rel": observed[title]}
+        case: Dict[str, Any] = {
+            "name": title, "hyper": dict(hyper or {}),
+            "inputs": {**{one: _tensor(value) for one, value in inputs.items()},
+                       **{one: _tensor(value) for one, value in run.parameter_values().items()}},
+            "fixed": {}, "mask": _mask(mask) if padded else None,
+            "expected": {"out": _tensor(expected.numpy(), 17)},
+            "grad_out": {"out": _tensor(run.grad_out)},
+            "grad": {one: _tensor(value.numpy(), 17) for one, value in grad.items()},
+            "f32_observed_rel": observed[title],
+        }
         if keys != queries:
             case["optional"] = True
         cases.append(case)

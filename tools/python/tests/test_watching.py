@@ -135,7 +135,8 @@ class WatchingTest(Scratch):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.run_folder = train(os.path.join(cls.folder, "runs", "watched"), "listops", "linear",
+        # fnet has no attention matrix: most of its measures are null.
+        cls.run_folder = train(os.path.join(cls.folder, "runs", "watched"), "listops", "fnet",
                                task_min_tokens=10, task_max_tokens=40, train_steps=8,
                                log_tensorboard="true")
         with open(os.path.join(cls.run_folder, "metrics.jsonl"), encoding="utf-8") as file:
@@ -151,7 +152,7 @@ class WatchingTest(Scratch):
         scalars = {f"test/{what}": [(end, record[what]["test"])] for what in ("accuracy", "loss")}
         for line in self.lines:
             for key, value in line.items():
-                if key not in ("split", "step"):
+                if key not in ("split", "step") and value is not None:
                     scalars.setdefault(f"{line['split']}/{key}", []).append((line["step"], value))
         return scalars
 
@@ -163,6 +164,7 @@ class WatchingTest(Scratch):
                 self.assertAlmostEqual(got, value, delta=1e-6 * max(1, abs(value)))
 
     def test_records_are_framed(self):
+        self.assertTrue(any(value is None for line in self.lines for value in line.values()))
         self.assertEqual(crc32c(b"123456789"), 0xE3069283)  # RFC 3720
         with open(os.path.join(self.run_folder, "events.out.tfevents.lra"), "rb") as file:
             records = list(frames(file.read()))
