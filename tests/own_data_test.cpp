@@ -131,7 +131,7 @@ TEST_CASE("own data: a trained model is tested on a file of its own", "[run]") {
   const Scratch folder("lone");
   const std::string csv = folder / "topics.csv";
   write_table(csv, 5);
-  REQUIRE(run_program(training(csv, folder / "run", {"data.test=10"}), folder).code == 0);
+  REQUIRE(run_program(training(csv, folder / "run", {"data.test=1"}), folder).code == 0);
   std::ofstream(folder / "lone.csv") << "text,label\naaaa,topic 0\nbbbbbbb,topic 1\n";
   fs::create_directories(folder / "later");
   fs::copy_file(folder / "lone.csv", fs::path(folder / "later") / "test.csv");
@@ -149,7 +149,7 @@ TEST_CASE("own data: a trained model is tested on a file of its own", "[run]") {
   CHECK(later["examples"] == 2);
   CHECK(later["loss"] == lone["loss"]);
   // With another option the examples are still those that the run was tested on.
-  CHECK(tested({"--set", "task.max_length=8"})["examples"] == 10);
+  CHECK(tested({"--set", "task.max_length=8"})["examples"] == 1);
   const Ended other = run_program({"evaluate", folder / "run", "--data", folder / "later"}, folder);
   CHECK(other.code == 3);
 }

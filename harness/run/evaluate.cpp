@@ -42,8 +42,11 @@ TestResult evaluate_on(const SavedRun& run, const json& task_options, const Test
     // Only the test split of other data is made, or read from the files that the run had.
     const bool from_files = run.data && run.data->origin != name_of(Origin::generated);
     if (from_files) where.data = place_of_data(run, where);
-    // Of files all that the run tested on, which may come class by class: a sample is taken below.
-    if (!from_files) spec.counts[tasks::split_index(tasks::Split::test)] = options.examples;
+    // Of files all, or of the run's own all that it tested on, for they may come class by class: a
+    // sample is taken below.
+    std::int64_t& count = spec.counts[tasks::split_index(tasks::Split::test)];
+    if (!from_files) count = options.examples;
+    if (from_files && !options.data.empty()) count = -1;
     spec = with_one_split(std::move(spec), tasks::Split::test);
     data = open_data(spec, where).data;
   }

@@ -73,7 +73,10 @@ RunData open_data_of(const SavedRun& run, DataOptions options, bool other_data,
     // Generated examples may depend on how many there are.
     const auto task = tasks::create_task(run.spec.task, run.spec.task_options);
     const bool files = !task->find(open_options(run.spec, options)).path.empty();
-    return open_data(files ? with_one_split(run.spec, split) : run.spec, options);
+    if (!files) return open_data(run.spec, options);
+    RunSpec spec = with_one_split(run.spec, split);
+    spec.counts[tasks::split_index(split)] = -1;  // how many the run took says nothing of these
+    return open_data(spec, options);
   }
   RunData opened = open_data(run.spec, options);
   if (run.data) require_same_data(opened.used, *run.data, run.folder);

@@ -43,7 +43,7 @@ struct Weights {
 
 // Opens the data that a saved run was trained on, where they were if `options.data` is empty.
 // Throws Error(data) with both descriptions if these are other data, unless `other_data`; of other
-// data in files only `split` need be there.
+// data in files only `split` need be there, and is taken whole.
 [[nodiscard]] RunData open_data_of(const SavedRun& run, DataOptions options, bool other_data,
                                    tasks::Split split);
 // The specification that asks for nothing but one split, and at most as much of it.
