@@ -24,7 +24,7 @@ struct StepLimit {
   [[nodiscard]] double seconds() const { return products > traffic ? products : traffic; }
 };
 
-// Measures all threads at once, as they are in a step. A few milliseconds a product; those that
+// Measures all threads at once, as they are in a step. Some 50 milliseconds a product; those that
 // make up less than 0.5 % of the operations together are given the mean rate of the others.
 [[nodiscard]] MachineRates measure_rates(
     Workers& workers, const std::vector<engine::primitives::ProductCount>& products);

@@ -309,6 +309,14 @@ TEST_CASE("products: are cut batches first until they fit into a cache", "[unit]
   CHECK(cut.k == 64);
   CHECK(fitting(cut, 64 << 10) == cut);
   CHECK(fitting(large, 1).bytes() == 12);  // one element of each
+  ProductShape gradient;                   // of a weight: few rows and columns, many inner elements
+  gradient.m = 64;
+  gradient.n = 192;
+  gradient.k = 4096;
+  const ProductShape shorter = fitting(gradient, 256 << 10);
+  CHECK(shorter.m == 64);
+  CHECK(shorter.n == 192);
+  CHECK(shorter.k == 128);
 }
 
 TEST_CASE("primitives: each one compiles once a thread and is listed", "[unit]") {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -90,8 +91,14 @@ std::vector<ProductCount> counted_products() {
 }
 
 ProductShape fitting(ProductShape shape, std::int64_t bytes) {
-  for (std::int64_t* size : {&shape.batch, &shape.m, &shape.n, &shape.k}) {
-    while (shape.bytes() > bytes && *size > 1) *size = (*size + 1) / 2;
+  while (shape.bytes() > bytes) {
+    std::int64_t* size = &shape.batch;
+    if (shape.batch == 1) {
+      size = std::max({&shape.m, &shape.n, &shape.k},
+                      [](const auto* a, const auto* b) { return *a < *b; });
+    }
+    if (*size == 1) break;
+    *size = (*size + 1) / 2;
   }
   return shape;
 }
@@ -102,10 +109,16 @@ double measure_product(const ProductShape& s) {
       filled(s.a_transposed ? Shape{s.batch, s.k, s.m} : Shape{s.batch, s.m, s.k}, s.operands);
   const Tensor b =
       filled(s.b_transposed ? Shape{b_batch, s.n, s.k} : Shape{b_batch, s.k, s.n}, s.operands);
-  const Tensor c({s.batch, s.m, s.n}, s.result);
-  return best_rate(static_cast<double>(s.flops()), [&] {
-    matmul(operand(a, s.a_transposed), operand(b, s.b_transposed), view(c));
-  });
+  const Tensor c = Tensor::zeros({s.batch, s.m, s.n}, s.result);
+  const Tensor offsets = Tensor::full({1, 1, s.n}, 0.5F);
+  const View bias = view(offsets);
+  const auto rate = [&](std::span<const PostOp> post_ops, const View* added) {
+    return best_rate(static_cast<double>(s.flops()), [&] {
+      matmul(operand(a, s.a_transposed), operand(b, s.b_transposed), view(c), post_ops, added);
+    });
+  };
+  const std::array<PostOp, 1> sum{accumulate()};
+  return std::max({rate({}, nullptr), rate({}, &bias), rate(sum, nullptr)});
 }
 
 double measure_bandwidth() {

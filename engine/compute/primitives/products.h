@@ -34,12 +34,13 @@ void count_product(const ProductShape& shape);
 // Those with the most operations first.
 [[nodiscard]] std::vector<ProductCount> counted_products();
 
-// The same product with fewer batches, rows, columns, inner elements (in this order), each halved
-// until the operands take at most that many bytes.
+// The same product with fewer batches and then a shorter longest axis, halved again and again until
+// the operands take at most that many bytes: short axes, on which the rate depends, stay.
 [[nodiscard]] ProductShape fitting(ProductShape shape, std::int64_t bytes);
 
 // Floating-point operations a second that this thread reaches for a product, its operands being
-// used over and over: the best of several tries of a millisecond.
+// used over and over: the best of several tries of a millisecond, plain, with a bias, and added to
+// what the result holds (oneDNN's AVX2 product takes twice the time for some shapes when plain).
 [[nodiscard]] double measure_product(const ProductShape& shape);
 
 // Bytes that this thread reads and writes a second in copying arrays far larger than the caches.
