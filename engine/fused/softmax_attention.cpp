@@ -107,13 +107,17 @@ Tensor Head::weights(std::int64_t query_begin, std::int64_t t, std::int64_t key_
                      std::int64_t b) const {
   Tensor w({b, t}, q.dtype());
   std::array<PostOp, 2> post{apply(Unary::exp), apply(Unary::exp)};
+  std::size_t posts = 0;
   Tensor maxima;
   if (shifted) {
     maxima = columns(shift, query_begin, t);
-    post[0] = apply(Binary::sub, view(maxima));
+    post[posts++] = apply(Binary::sub, view(maxima));
   }
+  const bool own = ops::own_loops(q.dtype());
+  if (!own) ++posts;
   primitives::matmul(view(k.slice(key_begin, b)), transposed(view(q.slice(query_begin, t))),
-                     view(w), std::span<const PostOp>(post.data(), shifted ? 2 : 1));
+                     view(w), std::span<const PostOp>(post.data(), posts));
+  if (own) kernels::exponentiate(w, w);
   mask_block(w, key_begin, query_begin, options);
   return w;
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "engine/compute/kernels/kernels.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/internal.h"
 #include "engine/ops/shape.h"
@@ -32,8 +33,32 @@ Tensor binary(Binary op, const Tensor& a, const Tensor& b) {
   return c;
 }
 
+// True if b has one number for each row of a.
+bool by_rows(const Shape& a, const Shape& b) {
+  bool same = a.rank() == b.rank() && a[-1] > 1 && b[-1] == 1;
+  for (int i = 0; same && i + 1 < a.rank(); ++i) same = a[i] == b[i];
+  return same;
+}
+
+Value divide_rows(const Value& a, const Value& b) {
+  const Tensor tb = b.tensor();
+  Tensor c(a.shape(), a.dtype());
+  kernels::divide_rows(a.tensor(), tb, c);
+  return Tape::record(c, {&a, &b}, [=, ga = a.gradient(), gb = b.gradient()](const Tensor& dy) {
+    Tensor da = ga ? ops::reuse(dy, ga) : Tensor(dy.shape(), dy.dtype());
+    Tensor db(tb.shape(), tb.dtype());
+    kernels::divide_rows_backward(c, tb, dy, da, db);
+    if (gb) gb->add(std::move(db));
+    if (ga) ga->add(std::move(da));
+  });
+}
+
 // op(a, b) with a of the result's shape.
 Value apply(Binary op, const Value& a, const Value& b) {
+  if (op == Binary::div && ops::own_loops(a.dtype()) && b.dtype() == a.dtype() &&
+      by_rows(a.shape(), b.shape())) {
+    return divide_rows(a, b);
+  }
   const Tensor ta = a.tensor();
   const Tensor tb = b.tensor().reshaped(ops::with_rank(b.shape(), a.rank()));
   Tensor c = binary(op, ta, tb);

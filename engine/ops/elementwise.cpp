@@ -22,6 +22,21 @@ Value apply(Unary f, const Value& x, float alpha = 0, float beta = 0) {
   });
 }
 
+Value gelu(kernels::Gelu form, const Value& x) {
+  if (!ops::own_loops(x.dtype())) {
+    return apply(form == kernels::Gelu::erf ? Unary::gelu_erf : Unary::gelu_tanh, x);
+  }
+  const bool wanted = Tape::current() != nullptr && x.gradient();
+  Tensor y(x.shape(), x.dtype());
+  const Tensor slope = wanted ? Tensor(x.shape(), x.dtype()) : Tensor();
+  kernels::gelu(form, x.tensor(), y, slope);
+  return Tape::record(std::move(y), {&x}, [slope, gx = x.gradient()](const Tensor& dy) {
+    Tensor dx = ops::reuse(dy, gx);
+    kernels::multiply(dy, slope, dx);
+    gx->add(std::move(dx));
+  });
+}
+
 }  // namespace
 
 Value relu(const Value& x) { return apply(Unary::relu, x); }
@@ -30,8 +45,8 @@ Value elu(const Value& x, float alpha) {
   // To the primitive 0 stands for its default, 1.
   return alpha == 0 ? relu(x) : apply(Unary::elu, x, alpha);
 }
-Value gelu_erf(const Value& x) { return apply(Unary::gelu_erf, x); }
-Value gelu_tanh(const Value& x) { return apply(Unary::gelu_tanh, x); }
+Value gelu_erf(const Value& x) { return gelu(kernels::Gelu::erf, x); }
+Value gelu_tanh(const Value& x) { return gelu(kernels::Gelu::tanh, x); }
 Value exp(const Value& x) { return apply(Unary::exp, x); }
 Value log(const Value& x) { return apply(Unary::log, x); }
 Value sqrt(const Value& x) { return apply(Unary::sqrt, x); }
@@ -64,6 +79,14 @@ Value pow(const Value& x, float p) { return apply(Unary::pow, x, 1.0F, p); }
 
 Value elu_plus_one(const Value& x) {
   Tensor y(x.shape(), x.dtype());
+  if (ops::own_loops(x.dtype())) {
+    kernels::elu_plus_one(x.tensor(), y);
+    return Tape::record(y, {&x}, [y, gx = x.gradient()](const Tensor& dy) {
+      Tensor dx = ops::reuse(dy, gx);
+      kernels::elu_plus_one_backward(y, dy, dx);
+      gx->add(std::move(dx));
+    });
+  }
   primitives::unary(Unary::elu, x.tensor(), y);
   primitives::unary(Unary::linear, y, y, 1.0F, 1.0F);
   return Tape::record(y, {&x}, [y, gx = x.gradient()](const Tensor& dy) {

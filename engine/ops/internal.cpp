@@ -3,6 +3,7 @@
 #include <array>
 
 #include "engine/compute/kernels/kernels.h"
+#include "engine/runtime.h"
 #include "engine/tensor/memory.h"
 
 namespace lra::engine::ops {
@@ -127,6 +128,8 @@ Tensor reuse(const Tensor& dy, const Gradient& gradient) {
   Tensor place = dy.dtype() == gradient->dtype() ? gradient->place() : Tensor();
   return place.defined() ? place : reuse(dy);
 }
+
+bool own_loops(DType dtype) { return dtype == DType::f32 && !machine().avx512; }
 
 Shape with_rank(const Shape& shape, int rank) {
   std::array<std::int64_t, Shape::kMaxRank> dims{};

@@ -30,6 +30,11 @@ void add_repeated(const Gradient& gradient, const Tensor& dy, int axis);
 // the gradient of what the value is a slice of, else as above.
 [[nodiscard]] Tensor reuse(const Tensor& dy, const Gradient& gradient);
 
+// True where the engine's own loops for activations, norms and divisions are faster than oneDNN's
+// primitives: in f32 where there is no AVX-512 (see kernels.h). With AVX-512 or bf16 the primitives
+// stay, against which tests compare the loops.
+[[nodiscard]] bool own_loops(DType dtype);
+
 // The shape of `shape` with ones in front up to `rank`.
 [[nodiscard]] Shape with_rank(const Shape& shape, int rank);
 

@@ -25,14 +25,17 @@ Value layer_norm(const Value& x, const Value& gamma, const Value& beta, float ep
   Tensor y(x.shape(), x.dtype());
   const Tensor mean({rows}, DType::f32);
   const Tensor variance({rows}, DType::f32);
-  primitives::layer_norm(tx, scale, beta.tensor(), eps, y, mean, variance);
+  const bool own = ops::own_loops(x.dtype());
+  const auto forward = own ? kernels::layer_norm : primitives::layer_norm;
+  forward(tx, scale, beta.tensor(), eps, y, mean, variance);
   return Tape::record(
       std::move(y), {&x, &gamma, &beta},
       [=, gx = x.gradient(), gg = gamma.gradient(), gb = beta.gradient()](const Tensor& dy) {
         Tensor dx(tx.shape(), tx.dtype());
         Tensor dgamma({C}, DType::f32);
         Tensor dbeta({C}, DType::f32);
-        primitives::layer_norm_backward(tx, scale, mean, variance, eps, dy, dx, dgamma, dbeta);
+        const auto backward = own ? kernels::layer_norm_backward : primitives::layer_norm_backward;
+        backward(tx, scale, mean, variance, eps, dy, dx, dgamma, dbeta);
         if (gg) gg->add(std::move(dgamma));
         if (gb) gb->add(std::move(dbeta));
         if (gx) gx->add(std::move(dx));
