@@ -131,7 +131,7 @@ Model::Model(const ModelConfig& config, const ModelTask& task, const std::string
 void Model::build_head() {
   std::int64_t in = config_.width;
   if (config_.classifier == Classifier::tied) {
-    if (task_.head != HeadKind::token || !table_.defined() ||
+    if (task_.head != Head::token || !table_.defined() ||
         task_.classes > std::max(config_.vocabulary, task_.vocabulary)) {
       fail(
           ErrorKind::config,
@@ -139,11 +139,11 @@ void Model::build_head() {
     }
     return;
   }
-  if (task_.head == HeadKind::token) {
+  if (task_.head == Head::token) {
     head_.push_back(add_affine(parameters_, "head.out", in, task_.classes, true, config_));
     return;
   }
-  if (task_.head == HeadKind::pair_class) in *= config_.pair_features == PairFeatures::nli ? 4 : 2;
+  if (task_.head == Head::pair_class) in *= config_.pair_features == PairFeatures::nli ? 4 : 2;
   std::int64_t hidden = config_.ff_width;
   for (std::int64_t i = 0; i < config_.head_layers; ++i) {
     head_.push_back(
@@ -335,7 +335,7 @@ Value Model::logits(std::span<const std::uint16_t> ids, std::span<const std::uin
                     const Pass& pass, std::span<const std::int32_t> places) const {
   Pass first_pass = pass;
   const Value x = encode(ids, first_pass);
-  if (task_.head == HeadKind::token) {
+  if (task_.head == Head::token) {
     const auto n = static_cast<std::int64_t>(ids.size());
     const Value tokens = engine::slice(x, 0, first_pass.length - n, n);  // without CLS and padding
     if (places.empty()) return classify(cast(tokens, DType::f32));
@@ -348,7 +348,7 @@ Value Model::logits(std::span<const std::uint16_t> ids, std::span<const std::uin
     return classify(cast(engine::gather_rows(tokens, index), DType::f32));
   }
   const Value a = pool(x, first_pass);
-  if (task_.head == HeadKind::pooled_class) return classify(a);
+  if (task_.head == Head::pooled_class) return classify(a);
   Pass second_pass = pass;
   second_pass.key = pass.key.of("second");
   const Value b = pool(encode(second, second_pass), second_pass);

@@ -8,15 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/head.h"
 #include "models/encoder.h"
 
 namespace lra::models {
 
-enum class HeadKind { pooled_class, pair_class, token };
-
 // What the task asks of the model.
 struct ModelTask {
-  HeadKind head = HeadKind::pooled_class;
+  Head head = Head::pooled_class;
   std::int64_t classes = 2;      // or the vocabulary for a token head
   std::int64_t vocabulary = 2;   // ids are 0..vocabulary-1
   std::int64_t max_length = 1;   // of one sequence, without CLS

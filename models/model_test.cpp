@@ -247,7 +247,7 @@ TEST_CASE("model: gpt2 initial values leave the residual stream to the embedding
 
 ModelTask token_task(std::int64_t classes) {
   ModelTask task = small_task(9);
-  task.head = HeadKind::token;
+  task.head = Head::token;
   task.classes = classes;
   return task;
 }

@@ -64,7 +64,7 @@ std::optional<TaskData> load(const CachePlace& place) {
         return std::nullopt;
       }
     }
-    const auto origin = origin_named(card->at("origin").get<std::string>());
+    const auto origin = enum_of<Origin>(card->at("origin").get<std::string>());
     if (!origin) return std::nullopt;
     data.origin = *origin;
     data.sha256 = card->at("sha256").get<std::string>();

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/head.h"
 #include "engine/base/options.h"
 #include "engine/base/origin.h"
 #include "engine/base/registry.h"
@@ -59,7 +60,6 @@ class Dataset {
   [[nodiscard]] virtual Example operator[](std::size_t index) const = 0;
 };
 
-using lra::name_of;
 using lra::Origin;
 
 // An opened task.
@@ -77,7 +77,7 @@ struct TaskData {
   [[nodiscard]] const Dataset& split(Split which) const { return *splits[split_index(which)]; }
 };
 
-enum class Head { pooled_class, pair_class, token };
+using lra::Head;
 
 // What the model needs to know of a task, after its options were set.
 // Where a task's examples come from, one line each, as `lra list tasks` prints them.

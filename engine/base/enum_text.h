@@ -20,7 +20,7 @@ template <class... Text>
 }
 
 template <class E>
-[[nodiscard]] constexpr std::string_view text_of(E value) {
+[[nodiscard]] constexpr std::string_view name_of(E value) {
   return texts(value).at(static_cast<std::size_t>(value));
 }
 

@@ -33,7 +33,7 @@ class OptionTable {
     return choice(
         std::move(name), {all.begin(), all.end()},
         [&value](std::string_view text) { value = *enum_of<E>(text); },
-        [&value] { return text_of(value); }, std::move(help));
+        [&value] { return name_of(value); }, std::move(help));
   }
 
   // Any text: a name, a path, a list in words of its own. The owner of the variable checks it.

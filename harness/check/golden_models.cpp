@@ -265,7 +265,7 @@ GoldenComputed run_head(const GoldenCase& c, const std::vector<std::string>& nam
   const engine::WorkerScope worker;
   const GoldenTensor& x = required(c.inputs, names.front(), 3);
   models::ModelTask task;
-  task.head = names.size() == 2 ? models::HeadKind::pair_class : models::HeadKind::pooled_class;
+  task.head = names.size() == 2 ? Head::pair_class : Head::pooled_class;
   task.classes = required(c.inputs, "W2", 2).shape[0];
   task.max_length = x.shape[1];
   models::Model model(config, task, "softmax", json::object());

@@ -138,7 +138,7 @@ void print_lengths(const char* what, const tasks::LengthSummary& l) {
 }
 
 void print_check(const tasks::DataCheck& c) {
-  fmt::print("{}: {} ({})\n", c.task, c.description, tasks::name_of(c.origin));
+  fmt::print("{}: {} ({})\n", c.task, c.description, name_of(c.origin));
   for (const tasks::Split split : tasks::kSplits) {
     const auto& s = c.splits[static_cast<std::size_t>(split)];
     fmt::print("  {}: {} examples, sha256 {}\n", tasks::split_name(split), s.examples, s.sha256);

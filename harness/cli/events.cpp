@@ -69,7 +69,7 @@ void EventStream::progress(const std::string& run, const Progress& p) {
 }
 
 void EventStream::record(const std::string& run, const results::Record& record) {
-  json event{{"event", "record"}, {"run", run}, {"status", results::name_of(record.status)}};
+  json event{{"event", "record"}, {"run", run}, {"status", name_of(record.status)}};
   if (record.accuracy.value.test) event["test_accuracy"] = *record.accuracy.value.test;
   if (record.failure) event["failure"] = *record.failure;
   write(std::move(event));

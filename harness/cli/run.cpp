@@ -199,7 +199,7 @@ int report_failures(const std::vector<results::Record>& records,
     }
     if (runs == 0) continue;
     if (code == 0) code = status == results::Status::failed ? 1 : exit_code(ErrorKind::numeric);
-    note("lra: {} of {} runs {}\n", runs, records.size(), results::name_of(status));
+    note("lra: {} of {} runs {}\n", runs, records.size(), name_of(status));
     for (const auto& [cause, failed] : causes) {
       note("  {}\n    {}\n", cause, fmt::join(failed, "\n    "));
     }

@@ -42,7 +42,7 @@ std::string fit(std::string_view text, std::size_t columns) {
 }
 
 std::string describe(const results::Record& record) {
-  std::string text(results::name_of(record.status));
+  std::string text(name_of(record.status));
   if (record.accuracy.value.test) {
     text += "  test " + describe_share(*record.accuracy.value.test);
   }

@@ -28,13 +28,13 @@ std::string percent(const results::Real& share) {
 
 void print_summary(const results::Record& r, const std::string& folder) {
   say("{} on {} ({}, seed {}, {}): {}\n", r.attention.label, r.task.title, r.preset, r.seed,
-      r.precision, results::name_of(r.status));
+      r.precision, name_of(r.status));
   if (r.failure) say("  {}\n", *r.failure);
   if (!r.training.stopped.empty()) {
     say("  stopped   at step {} of {}: {}\n", r.training.steps_done.value_or(0),
         r.training.steps.value_or(0), r.training.stopped);
   }
-  say("  data      {} ({})\n", r.task.origin ? results::name_of(*r.task.origin) : "none",
+  say("  data      {} ({})\n", r.task.origin ? name_of(*r.task.origin) : "none",
       r.task.data_description);
   say("  accuracy  test {}  val {}  train {}\n", percent(r.accuracy.value.test),
       percent(r.accuracy.value.val), percent(r.accuracy.value.train));

@@ -391,22 +391,6 @@ class Round {
 
 }  // namespace
 
-const char* name_of(Place place) {
-  switch (place) {
-    case Place::ended:
-      return "ended";
-    case Place::running:
-      return "running";
-    case Place::pending:
-      return "pending";
-    case Place::failed:
-      return "failed";
-    case Place::open:
-      return "open";
-  }
-  return "";
-}
-
 std::size_t Overview::count(Place place) const {
   return static_cast<std::size_t>(std::count_if(
       runs.begin(), runs.end(), [place](const RunStatus& s) { return s.place == place; }));

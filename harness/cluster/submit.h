@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/enum_text.h"
 #include "harness/cluster/costs.h"
 #include "harness/cluster/plan.h"
 #include "harness/cluster/slurm.h"
@@ -33,7 +34,7 @@ struct ClusterOptions {
 };
 
 enum class Place { ended, running, pending, failed, open };
-[[nodiscard]] const char* name_of(Place place);
+constexpr auto texts(Place) { return enum_texts("ended", "running", "pending", "failed", "open"); }
 
 struct RunStatus {
   Place place = Place::open;

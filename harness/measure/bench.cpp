@@ -106,7 +106,7 @@ BenchResult from_json(const json& j) {
 
 models::Model model_of(const BenchOptions& options, std::int64_t n) {
   return {options.model,
-          {models::HeadKind::pooled_class, kClasses, kVocabulary, n},
+          {Head::pooled_class, kClasses, kVocabulary, n},
           options.attention,
           options.attention_options};
 }

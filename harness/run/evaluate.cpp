@@ -82,7 +82,7 @@ results::LengthPart evaluate_lengths(const SavedRun& run, std::span<const std::i
       point.length = result.length;
       point.count = e.counted;
       point.accuracy = e.accuracy;
-      if (info.head == tasks::Head::token) {
+      if (info.head == Head::token) {
         point.exact = static_cast<double>(e.exact) / static_cast<double>(e.examples);
       }
       point.wilson95 = results::wilson(e.accuracy, e.counted);

@@ -53,9 +53,9 @@ void fill_accuracy(Record& record, const RunState& state, const RunSpec& spec,
     loss = e.loss;
   };
   auto& a = record.accuracy;
-  a.unit = info.head == tasks::Head::token        ? "tokens"
-           : info.head == tasks::Head::pair_class ? "pairs"
-                                                  : "examples";
+  a.unit = info.head == Head::token        ? "tokens"
+           : info.head == Head::pair_class ? "pairs"
+                                           : "examples";
   set(state.evaluations[0], a.value.train, a.counts.train, record.loss.train);
   set(state.evaluations[1], a.value.val, a.counts.val, record.loss.val);
   set(state.evaluations[2], a.value.test, a.counts.test, record.loss.test);
@@ -65,10 +65,10 @@ void fill_accuracy(Record& record, const RunState& state, const RunSpec& spec,
   a.best_step = best ? state.best_step : state.step;
   const Evaluation& test = state.evaluations[2];
   if (test.counted > 0) a.test_wilson95 = results::wilson(test.accuracy, test.counted);
-  if (info.head != tasks::Head::token && test.counted == test.examples) {
+  if (info.head != Head::token && test.counted == test.examples) {
     a.test_right = results::encode_answers(test.right);
   }
-  if (info.head == tasks::Head::token && test.examples > 0) {
+  if (info.head == Head::token && test.examples > 0) {
     a.slices.push_back({"exact",
                         static_cast<double>(test.exact) / static_cast<double>(test.examples),
                         test.examples});

@@ -222,14 +222,11 @@ void Run::log(const json& line) {
 void Run::save_model() const {
   TensorFile weights;
   const models::ModelTask& task = training_->model->task();
-  const char* head = task.head == models::HeadKind::token        ? "token"
-                     : task.head == models::HeadKind::pair_class ? "pair_class"
-                                                                 : "pooled_class";
   // "pt" is what libraries around PyTorch look for; the task, what spec.json says by its name only.
   weights.metadata = {{"format", "pt"},
                       {"lra", "lra-model/1"},
                       {"spec_sha256", spec_digest(spec_)},
-                      {"task", json_text({{"head", head},
+                      {"task", json_text({{"head", name_of(task.head)},
                                           {"classes", task.classes},
                                           {"vocabulary", task.vocabulary},
                                           {"max_length", task.max_length},

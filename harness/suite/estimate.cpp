@@ -134,7 +134,7 @@ std::string cost_key(RunSpec spec, int threads) {
 Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
   const tasks::TaskInfo info = tasks::create_task(spec.task, spec.task_options)->info();
   const std::int64_t n = std::max<std::int64_t>(1, info.max_length);
-  const std::int64_t sequences = info.head == tasks::Head::pair_class ? 2 : 1;
+  const std::int64_t sequences = info.head == Head::pair_class ? 2 : 1;
   BenchOptions o;
   o.attention = spec.attention;
   o.attention_options = spec.attention_options;
@@ -148,7 +148,7 @@ Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
     return static_cast<double>(result.point.n) / *result.point.tokens_per_second;
   };
   const std::string task =
-      spec.task + spec.task_options.dump() + std::string(text_of(spec.model.pooling));
+      spec.task + spec.task_options.dump() + std::string(name_of(spec.model.pooling));
   if (lengths_.count(task) == 0) lengths_[task] = sampled_lengths(spec, data_, stop_);
   std::vector<std::int64_t> lengths = lengths_[task];
   if (lengths.empty()) lengths.assign(1, n);

@@ -43,7 +43,7 @@ Score score(const Tensor& logits, std::span<const std::int32_t> labels) {
 // unless all have: only there the head is computed, the most costly part where classes are many.
 struct Judged {
   Judged(const models::Model& model, const tasks::Example& example) {
-    if (model.task().head != models::HeadKind::token) {
+    if (model.task().head != Head::token) {
       labels = {example.label};
       return;
     }
@@ -124,9 +124,7 @@ std::int64_t default_lanes(std::int64_t parameters) {
 
 models::ModelTask model_task(const tasks::TaskInfo& info) {
   models::ModelTask task;
-  task.head = info.head == tasks::Head::token        ? models::HeadKind::token
-              : info.head == tasks::Head::pair_class ? models::HeadKind::pair_class
-                                                     : models::HeadKind::pooled_class;
+  task.head = info.head;
   task.classes = info.classes;
   task.vocabulary = info.vocabulary;
   task.max_length = info.max_length;
@@ -220,7 +218,7 @@ std::vector<Prediction> Workers::predict(const models::Model& model, const tasks
     const Value logits = model.logits(example.tokens, example.second,
                                       make_pass(false, key.of(indices[i]), seed, 0), judged.places);
     const Score s = score(logits.tensor(), judged.labels);
-    const bool token_level = model.task().head == models::HeadKind::token;
+    const bool token_level = model.task().head == Head::token;
     predictions[i] = {token_level ? -1 : s.first,
                       engine::cross_entropy(logits, judged.labels, 1.0F).tensor().f32()[0],
                       s.correct, s.counted};

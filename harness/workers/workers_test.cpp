@@ -15,7 +15,6 @@ namespace lra::harness {
 namespace {
 
 using engine::Tensor;
-using models::HeadKind;
 
 // Logits of every example, whatever its tokens.
 const std::vector<float> kLogits{1, 3, 2};
@@ -56,7 +55,7 @@ class Labelled final : public tasks::Dataset {
 
 // A model whose head passes on its bias alone.
 struct Constant {
-  explicit Constant(HeadKind head)
+  explicit Constant(Head head)
       : model(config(), task(head), "linear", nlohmann::json::object()), workers(2) {
     workers.execute([&] { model.initialise(1, engine::DType::f32); });
     for (const auto& entry : model.parameters().entries()) {
@@ -76,7 +75,7 @@ struct Constant {
     config.dropout = 0;
     return config;
   }
-  static models::ModelTask task(HeadKind head) {
+  static models::ModelTask task(Head head) {
     models::ModelTask task;
     task.head = head;
     task.classes = static_cast<std::int64_t>(kLogits.size());
@@ -97,7 +96,7 @@ Evaluation evaluate_all(Constant& constant, const tasks::Dataset& data) {
 }
 
 TEST_CASE("evaluation: only the label with the largest logit is right", "[unit]") {
-  Constant constant(HeadKind::pooled_class);
+  Constant constant(Head::pooled_class);
   const std::vector<std::int32_t> labels{0, 1, 2, 2, 0, 1, 2};
   const Evaluation e = evaluate_all(constant, Labelled(labels));
   CHECK(e.correct == 2);
@@ -114,7 +113,7 @@ TEST_CASE("evaluation: only the label with the largest logit is right", "[unit]"
 }
 
 TEST_CASE("evaluation: of token labels those that count, and whole sequences", "[unit]") {
-  Constant constant(HeadKind::token);
+  Constant constant(Head::token);
   constexpr std::int32_t kNone = engine::kIgnoredLabel;
   const Evaluation e =
       evaluate_all(constant, Labelled({{1, kNone, 1}, {1, 0, kNone, 1}, {kNone, 2}}));
@@ -128,7 +127,7 @@ TEST_CASE("evaluation: of token labels those that count, and whole sequences", "
 }
 
 TEST_CASE("workers: a label per token costs the head there alone", "[unit]") {
-  Constant constant(HeadKind::token);
+  Constant constant(Head::token);
   constexpr std::int32_t kNone = engine::kIgnoredLabel;
   const std::vector<std::size_t> first{0};
   const auto flops = [&](const std::vector<std::int32_t>& labels) {
@@ -142,7 +141,7 @@ TEST_CASE("workers: a label per token costs the head there alone", "[unit]") {
 
 TEST_CASE("workers: a batch's mean loss, its counts and the gradient, whatever the lanes",
           "[unit]") {
-  Constant constant(HeadKind::pooled_class);
+  Constant constant(Head::pooled_class);
   const std::vector<std::int32_t> labels{0, 1, 2, 1, 1};
   const Labelled data(labels);
   const std::vector<std::uint64_t> ids{0, 1, 2, 3, 4};

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "engine/base/error.h"
@@ -85,9 +86,8 @@ class FieldWriter {
   nlohmann::json encode(const char*, const JsonText& value) {
     return nlohmann::json::parse(value.text);
   }
-  nlohmann::json encode(const char*, Status value) { return name_of(value); }
-  nlohmann::json encode(const char*, Origin value) { return name_of(value); }
-  nlohmann::json encode(const char*, Division value) { return name_of(value); }
+  template <class E>
+  requires std::is_enum_v<E> nlohmann::json encode(const char*, E value) { return name_of(value); }
   template <class T>
   nlohmann::json encode(const char* name, const T& value) {  // a structure of fields
     FieldWriter inner;
@@ -149,21 +149,10 @@ class FieldReader {
     field.get_to(value);
   }
   static void decode(const nlohmann::json& field, JsonText& value) { value.text = field.dump(); }
-  template <class E, std::size_t N>
-  static void decode_name(const nlohmann::json& field, E& value, const E (&choices)[N]) {
-    for (const E choice : choices) {
-      if (name_of(choice) == field.get_ref<const std::string&>()) value = choice;
-    }
-  }
-  static void decode(const nlohmann::json& field, Status& value) {
-    decode_name(field, value,
-                {Status::completed, Status::diverged, Status::interrupted, Status::failed});
-  }
-  static void decode(const nlohmann::json& field, Origin& value) {
-    value = *origin_named(field.get_ref<const std::string&>());
-  }
-  static void decode(const nlohmann::json& field, Division& value) {
-    decode_name(field, value, {Division::apples_to_apples, Division::free_for_all});
+  template <class E>
+  requires std::is_enum_v<E>
+  static void decode(const nlohmann::json& field, E& value) {
+    value = *enum_of<E>(field.get_ref<const std::string&>());
   }
   template <class T>
   static void decode(const nlohmann::json& field, T& value) {  // a structure of fields

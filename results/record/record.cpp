@@ -305,24 +305,6 @@ void check_consistent(const Record& record, std::string_view where) {
 
 }  // namespace
 
-std::string_view name_of(Status status) {
-  switch (status) {
-    case Status::completed:
-      return "completed";
-    case Status::diverged:
-      return "diverged";
-    case Status::interrupted:
-      return "interrupted";
-    case Status::failed:
-      return "failed";
-  }
-  return "";
-}
-
-std::string_view name_of(Division division) {
-  return division == Division::apples_to_apples ? "apples-to-apples" : "free-for-all";
-}
-
 json to_json(const Record& record) {
   FieldWriter writer;
   describe(writer, const_cast<Record&>(record));

@@ -17,16 +17,16 @@
 
 namespace lra::results {
 
-using lra::name_of;
 using lra::Origin;
 
 inline constexpr std::string_view kResultSchema = "lra-result/1";
 
 enum class Status { completed, diverged, interrupted, failed };
+constexpr auto texts(Status) {
+  return enum_texts("completed", "diverged", "interrupted", "failed");
+}
 enum class Division { apples_to_apples, free_for_all };
-
-[[nodiscard]] std::string_view name_of(Status status);      // "completed", ...
-[[nodiscard]] std::string_view name_of(Division division);  // "apples-to-apples", "free-for-all"
+constexpr auto texts(Division) { return enum_texts("apples-to-apples", "free-for-all"); }
 
 using Real = std::optional<double>;
 using Count = std::optional<std::int64_t>;

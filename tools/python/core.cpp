@@ -210,7 +210,7 @@ models::Pass evaluation_pass(std::uint64_t seed, std::size_t index) {
 
 std::vector<Floats> logits_of(const SavedRun& run, const std::vector<Tokens>& first,
                               const std::vector<Tokens>& second) {
-  const bool pairs = run.model->task().head == models::HeadKind::pair_class;
+  const bool pairs = run.model->task().head == Head::pair_class;
   if (pairs ? second.size() != first.size() : !second.empty()) {
     fail(ErrorKind::usage, "logits: {} second sequences, expected {} for task {}", second.size(),
          pairs ? first.size() : 0, run.spec.task);
@@ -298,14 +298,14 @@ py::list examples_of(const SavedRun& run, const std::string& split, std::int64_t
   const auto copy = [](std::span<const Token> tokens) {
     return Tokens(static_cast<py::ssize_t>(tokens.size()), tokens.data());
   };
-  const models::HeadKind head = run.model->task().head;
+  const Head head = run.model->task().head;
   py::list list;
   for (const std::size_t index : indices) {
     const tasks::Example e = (*data)[index];
     py::object second = py::none();
-    if (head == models::HeadKind::pair_class) second = copy(e.second);
+    if (head == Head::pair_class) second = copy(e.second);
     py::object label = py::int_(e.label);
-    if (head == models::HeadKind::token) {
+    if (head == Head::token) {
       label = py::array_t<std::int32_t>(static_cast<py::ssize_t>(e.token_labels.size()),
                                         e.token_labels.data());
     }
@@ -395,8 +395,7 @@ PYBIND11_MODULE(_core, m) {
            py::arg("other_data"))
       .def("parameters", &run_parameters)
       .def_property_readonly(
-          "token_labels",
-          [](const SavedRun& run) { return run.model->task().head == models::HeadKind::token; })
+          "token_labels", [](const SavedRun& run) { return run.model->task().head == Head::token; })
       .def_property_readonly(
           "spec", [](const SavedRun& run) { return json_text(harness::to_json(run.spec)); })
       .def_property_readonly(
