@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/base/text.h"
 #include "engine/compute/profile.h"
 #include "engine/compute/simd.h"
 #include "models/schedule.h"
@@ -111,8 +112,8 @@ UpdateReport update(engine::Parameters& parameters, const std::vector<engine::Te
   report.gradient_norm = reduce(lanes, parameters.flat_size());
   report.learning_rate = learning_rate(config, step);
   if (!std::isfinite(report.gradient_norm)) {
-    fail(ErrorKind::numeric, "training: the gradient's norm is {} at step {}", report.gradient_norm,
-         step);
+    fail(ErrorKind::numeric, "training: the gradient's norm is {} at step {}",
+         number_text(report.gradient_norm), step);
   }
   ++state.updates;
   double beta1_product = 0;

@@ -16,6 +16,7 @@
 #include "engine/base/options.h"
 #include "engine/base/random.h"
 #include "engine/base/registry.h"
+#include "engine/base/text.h"
 #include "tests/catch.h"
 
 using lra::testing::Approx;
@@ -160,6 +161,14 @@ TEST_CASE("digest: SHA-256 of the empty text and of abc", "[unit]") {
   CHECK(lra::sha256_hex("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK(lra::sha256_hex("abc") ==
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST_CASE("text: a number that is none is NaN whatever its sign bit", "[unit]") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK(lra::number_text(nan) == "NaN");
+  CHECK(lra::number_text(std::copysign(nan, -1.0)) == "NaN");
+  CHECK(lra::number_text(-0.25) == "-0.25");
+  CHECK(lra::number_text(-std::numeric_limits<double>::infinity()) == "-inf");
 }
 
 TEST_CASE("exit codes follow the kind of error", "[unit]") {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdint>
 
 namespace lra {
@@ -49,6 +50,10 @@ std::string valid_utf8(std::string_view bytes) {
 std::string shortened(std::string_view text, std::size_t limit) {
   if (text.size() <= limit) return std::string(text);
   return std::string(text.substr(0, limit)) + "...";
+}
+
+std::string number_text(double value) {
+  return std::isnan(value) ? "NaN" : fmt::format("{}", value);
 }
 
 }  // namespace lra

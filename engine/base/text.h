@@ -15,4 +15,7 @@ namespace lra {
 // At most `limit` bytes of a text for a message, "..." in place of the rest.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t limit = 80);
 
+// A number for a message; "NaN" whatever the sign bit, which means nothing.
+[[nodiscard]] std::string number_text(double value);
+
 }  // namespace lra

@@ -12,6 +12,7 @@
 #include "attention/attention.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "engine/runtime.h"
 #include "harness/diagnose/diagnose.h"
 #include "harness/run/checkpoint.h"
@@ -307,7 +308,8 @@ bool Run::out_of_patience() const {
 // A model whose loss overflows has diverged, whatever its accuracy.
 void Run::require_finite(const Evaluation& e) const {
   if (std::isfinite(e.loss)) return;
-  fail(ErrorKind::numeric, "evaluation: the loss is {} at step {}", e.loss, state_.step);
+  fail(ErrorKind::numeric, "evaluation: the loss is {} at step {}", number_text(e.loss),
+       state_.step);
 }
 
 void Run::evaluate_val() {

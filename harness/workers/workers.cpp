@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "engine/base/text.h"
 #include "engine/compute/primitives/primitives.h"
 #include "engine/compute/profile.h"
 #include "engine/runtime.h"
@@ -181,7 +182,7 @@ BatchResult Workers::train(const models::Model& model, std::span<const tasks::Ex
     total.flops += r.flops;
   }
   if (!std::isfinite(total.loss)) {
-    fail(ErrorKind::numeric, "training: the loss is {} at step {}", total.loss, step);
+    fail(ErrorKind::numeric, "training: the loss is {} at step {}", number_text(total.loss), step);
   }
   return total;
 }
