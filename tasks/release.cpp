@@ -28,7 +28,7 @@ FetchPlan release_plan(std::string_view task, const std::string& product) {
   plan.task = task;
   plan.url = kAddress;
   plan.product = product;
-  plan.folder = kInner + product;
+  for (const char* place : {kInner, "lra_release/", ""}) plan.folders.push_back(place + product);
   return plan;
 }
 

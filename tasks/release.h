@@ -20,7 +20,8 @@
 
 namespace lra::tasks {
 
-// How to get `product`, a folder of the inner release, for a task.
+// How to get `product`, a folder of the release, for a task: of the inner one, else of the outer
+// one, else at the archive's top.
 [[nodiscard]] FetchPlan release_plan(std::string_view task, const std::string& product);
 
 // The release that a path is, or has in it under one of its names; empty if none. A file that the

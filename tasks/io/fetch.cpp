@@ -1,5 +1,7 @@
 #include "tasks/io/fetch.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <fstream>
@@ -103,7 +105,7 @@ class Fetcher {
     plan_.sha256 = options.sha256.value_or(plan_.sha256);
     product_ = options.out / plan_.product;
     archive_ = options.out / base_name(plan_.url);
-    if (plan_.folder.empty()) archive_ = product_;
+    if (plan_.folders.empty()) archive_ = product_;
     report_.product = product_;
     report_.url = plan_.url;
   }
@@ -114,7 +116,7 @@ class Fetcher {
     const FileLock lock(lock_path);
     const Removal lock_file(lock_path);  // while the lock is held
     if (is_there()) return report_;
-    if (plan_.folder.empty()) {
+    if (plan_.folders.empty()) {
       if (options_.stream) fail(ErrorKind::usage, "fetch: {} is not unpacked", plan_.task);
       const fs::path part = download();
       rename_to(part, product_);
@@ -125,6 +127,7 @@ class Fetcher {
         options_.out / fmt::format(".unpacking-{}", sha256_hex(plan_.product).substr(0, 12));
     remove_path(staging);
     const Removal removal(staging);
+    place_ = plan_.folders.size();
     if (options_.stream) {
       unpack_stream(staging);
     } else {
@@ -137,8 +140,8 @@ class Fetcher {
 
  private:
   [[nodiscard]] fs::path card() const {
-    return plan_.folder.empty() ? fs::path(product_.string() + "." + kCardName)
-                                : product_ / kCardName;
+    return plan_.folders.empty() ? fs::path(product_.string() + "." + kCardName)
+                                 : product_ / kCardName;
   }
 
   // Whether the product is there already, whole and from the same address.
@@ -297,8 +300,7 @@ class Fetcher {
       archive = download();
     }
     Removal removal(given ? fs::path() : archive);
-    read_archive(archive, {plan_.folder + "/**"},
-                 [&](ArchiveEntry& entry) { unpack(entry, staging); });
+    read_archive(archive, patterns(), [&](ArchiveEntry& entry) { unpack(entry, staging); });
     check_unpacked(archive.string());
     if (given || !options_.keep_archive) return;
     removal.release();
@@ -313,9 +315,7 @@ class Fetcher {
         return unpack_stream_once(staging);
       } catch (const FileChanged&) {
         if (start == kStarts) throw;
-        remove_path(staging);
-        report_.files = 0;
-        last_folder_.clear();
+        start_unpacking(staging);
       }
     }
   }
@@ -333,7 +333,7 @@ class Fetcher {
       digest.update(buffer.first(got));
       return got;
     };
-    read_archive(bytes, plan_.url, {plan_.folder + "/**"}, [&](ArchiveEntry& entry) {
+    read_archive(bytes, plan_.url, patterns(), [&](ArchiveEntry& entry) {
       unpack(entry, staging);
       progress("download", source.position(), source.total());
     });
@@ -345,8 +345,24 @@ class Fetcher {
     check_unpacked(plan_.url);
   }
 
+  [[nodiscard]] std::vector<std::string> patterns() const {
+    std::vector<std::string> all;
+    for (const auto& folder : plan_.folders) all.push_back(folder + "/**");
+    return all;
+  }
+
+  // A file of a better place replaces what was unpacked of another; one of a worse place is left.
   void unpack(ArchiveEntry& entry, const fs::path& staging) {
-    const fs::path path = staging / entry.name().substr(plan_.folder.size() + 1);
+    const auto at = std::find_if(
+        plan_.folders.begin(), plan_.folders.end(),
+        [&](const std::string& folder) { return entry.name().starts_with(folder + "/"); });
+    const auto place = static_cast<std::size_t>(at - plan_.folders.begin());
+    if (place > place_ || at == plan_.folders.end()) return;
+    if (place < place_) {
+      start_unpacking(staging);
+      place_ = place;
+    }
+    const fs::path path = staging / entry.name().substr(at->size() + 1);
     if (path.parent_path() != last_folder_) {
       last_folder_ = path.parent_path();
       create_folder(last_folder_);
@@ -358,9 +374,18 @@ class Fetcher {
     if (++report_.files % 1000 == 0) progress("unpack", report_.files, 0);
   }
 
+  // Forgets what was unpacked.
+  void start_unpacking(const fs::path& staging) {
+    remove_path(staging);
+    report_.files = 0;
+    last_folder_.clear();
+    place_ = plan_.folders.size();
+  }
+
   void check_unpacked(const std::string& archive) const {
     if (report_.files == 0) {
-      fail(ErrorKind::data, "{}: holds nothing below {}", archive, plan_.folder);
+      fail(ErrorKind::data, "{}: holds nothing below {}", archive,
+           fmt::join(plan_.folders, " or "));
     }
     progress("unpack", report_.files, report_.files);
   }
@@ -370,6 +395,7 @@ class Fetcher {
   FetchPlan plan_;
   const FetchOptions& options_;
   fs::path product_, archive_, last_folder_;
+  std::size_t place_ = 0;  // in plan_.folders, of what is unpacked; their number: nothing yet
   std::vector<std::byte> block_ = std::vector<std::byte>(kBlock);
   FetchReport report_;
 };

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tasks/io/http_source.h"
 #include "tasks/io/progress.h"
@@ -20,9 +21,9 @@ struct FetchPlan {
   std::string url;
   std::int64_t bytes = -1;  // size of the file; -1: not published
   std::string sha256;       // its digest; empty: not published
-  // The folder in the archive that is unpacked; empty: the archive is kept as it is, for a loader
-  // that reads it so.
-  std::string folder;
+  // Where in the archive the folder may be that is unpacked, the best place first: the first that
+  // the archive has is taken. None: the archive is kept as it is, for a loader that reads it so.
+  std::vector<std::string> folders;
   std::string product;  // the folder or file that appears in the output folder
 };
 
@@ -57,7 +58,7 @@ struct FetchReport {
 // says where it came from.
 //
 // Throws Error(data) if size or digest are wrong, the archive is damaged or unsafe (see
-// read_archive) or lacks the folder: the download is then removed; Error(io) for network and disk,
+// read_archive) or lacks the folders: the download is then removed; Error(io) for network and disk,
 // which leave it to be resumed; Error(usage) if the product exists from elsewhere.
 FetchReport fetch(const FetchPlan& plan, const FetchOptions& options);
 

@@ -264,8 +264,9 @@ class HttpSource::Transfer {
                                     address(), so_far()));
     }
     if (too_large_) {
-      fail(ErrorKind::data, "{}: more bytes than stated; got more than {}, expected {}", address(),
-           received(), options_.limit >= 0 ? options_.limit : total_);
+      const std::int64_t stated = options_.limit >= 0 ? options_.limit : total_;
+      fail(ErrorKind::data, "{}: more bytes than stated; got at least {}, expected {}", address(),
+           stated + 1, stated);
     }
     const bool beyond_end =
         answer.status == 416 && (answer.total < 0 || answer.total == received());
