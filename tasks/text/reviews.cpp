@@ -49,7 +49,9 @@ std::optional<Name> parse_name(std::string_view name) {
 // What is wrong with a review's name in the folder of its label; empty if nothing.
 std::string name_fault(std::string_view name, std::int32_t label, std::set<std::int64_t>& ids) {
   const auto parsed = parse_name(name);
-  if (!parsed) return fmt::format("name; got '{}', expected <id>_<rating>.txt", printable(name));
+  if (!parsed)
+    return fmt::format("name; got '{}', expected <id>_<rating>.txt; try --task file",
+                       printable(name));
   const bool fits = label == 1 ? parsed->rating >= 7 && parsed->rating <= 10
                                : parsed->rating >= 1 && parsed->rating <= 4;
   if (!fits) {
@@ -239,7 +241,7 @@ void read_review_table(std::string_view content, const std::string& file, bool c
     if (!label) {
       fault(
           fmt::format("{}: label; got '{}', expected 0 or 1, neg or pos, negative or positive: "
-                      "two classes",
+                      "two classes; try --task file",
                       where, printable(fields[columns.label])));
       continue;
     }

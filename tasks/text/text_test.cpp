@@ -200,7 +200,7 @@ TEST_CASE("text: byte order mark, letter case, labels as floating-point numbers"
   table("label,text\n1,a\n2,b\n", true, faults);  // a task of more classes
   REQUIRE(faults.size() == 1);
   CHECK_THAT(faults[0], ContainsSubstring("t.csv:3: label; got '2', expected 0 or 1") &&
-                            ContainsSubstring("two classes"));
+                            ContainsSubstring("two classes; try --task file"));
 }
 
 TEST_CASE("text: quotes in a table with tabs are those of a data-frame library, or text",
