@@ -96,6 +96,9 @@ TEST_CASE("tables: a suite of one's own has a row an attention and a column a ta
   CHECK(json::parse(scratch.lra("table r --format leaderboard")) == changed);
   CHECK_THAT(scratch.stderr_text(), ContainsSubstring("4 runs of earlier versions"));
   CHECK(json::parse(scratch.lra("table r --all --format leaderboard")).at("entries").size() == 4);
+  CHECK_THAT(scratch.lra("compare r r"),
+             ContainsSubstring("0 of 8 numbers differ") && !ContainsSubstring("Only"));
+  CHECK_THAT(scratch.stderr_text(), ContainsSubstring("4 runs of earlier versions"));
   const std::string page = lra::read_file(scratch.path() / "r" / "report.html");
   CHECK_THAT(page, ContainsSubstring("<h1>Suite mine</h1>") &&
                        ContainsSubstring("A suite of one's own") &&
@@ -105,6 +108,23 @@ TEST_CASE("tables: a suite of one's own has a row an attention and a column a ta
   static_cast<void>(scratch.lra("report r --all --out all.html"));
   CHECK_THAT(lra::read_file(scratch.path() / "all.html"),
              ContainsSubstring("run-" + id) && ContainsSubstring("8 completed runs"));
+}
+
+TEST_CASE("tables: a record names the options that are off their defaults, its row as well",
+          "[run]") {
+  const Scratch scratch;
+  for (const char* reweight : {"true", "false"}) {
+    static_cast<void>(scratch.lra(fmt::format(
+        "train --task induction --attention cosformer --preset tiny --set attention.reweight={0} "
+        "--set train.steps=2 --set data.train=8 --set data.val=4 --set data.test=4 "
+        "--set task.length=32 --out {0}",
+        reweight)));
+  }
+  CHECK_FALSE(lra::read_json(scratch.path() / "true/result.json")["attention"].contains("changed"));
+  CHECK(lra::read_json(scratch.path() / "false/result.json")["attention"]["changed"] ==
+        json{"reweight"});
+  CHECK_THAT(scratch.lra("table true"), ContainsSubstring("| cosFormer |"));
+  CHECK_THAT(scratch.lra("table false"), ContainsSubstring("| cosFormer (reweight=false) |"));
 }
 
 TEST_CASE("tables: a record holds which test examples were answered right", "[run]") {

@@ -32,6 +32,12 @@ void fill_identity(Record& record, const RunSpec& spec) {
   record.attention.name = spec.attention;
   record.attention.label = attention::registry().at(spec.attention).traits.label;
   record.attention.options = {spec.attention_options.dump()};
+  const json defaults = attention::resolved_options(spec.attention, json::object());
+  for (const auto& [name, value] : spec.attention_options.items()) {
+    if (!defaults.contains(name) || defaults[name] != value) {
+      record.attention.changed.push_back(name);
+    }
+  }
   if (spec.validation_only) record.evaluated = "validation";
   record.preset = spec.preset;
   record.protocol = spec.protocol;

@@ -549,6 +549,9 @@ Leaderboard build_leaderboard(const std::vector<Record>& records, const std::str
     entry.environment = first.environment;
     for (const auto& [column, list] : cells) {
       entry.cells.emplace(column, build_cell(list, board.columns[column]));
+      for (const Record* record : list) {  // records of earlier versions do not say it
+        if (entry.attention.changed.empty()) entry.attention.changed = record->attention.changed;
+      }
     }
     runs.push_back(std::move(cells));
   }

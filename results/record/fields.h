@@ -169,6 +169,7 @@ void describe(Visitor& v, AttentionPart& attention) {
   v("name", attention.name);
   v("label", attention.label);
   v("options", attention.options);
+  v.part("changed", attention.changed, !attention.changed.empty());
 }
 
 template <class Visitor>

@@ -71,6 +71,8 @@ struct AttentionPart {
   std::string name;
   std::string label;  // for tables
   JsonText options;   // all of them, defaults filled in
+  // Names of the options that are not at the variant's default; empty where a record does not say.
+  std::vector<std::string> changed = {};
 };
 
 // LRA's rule: apples-to-apples needs the preset unchanged and at most 10 % more or fewer parameters

@@ -127,6 +127,7 @@ TEST_CASE("record: the schema names exactly the fields that are written", "[unit
   std::set<std::string> named;
   Record full = sample_record();
   full.search = results::testing::sample_search();
+  full.attention.changed = {"eps"};
   full.training.stopped = "no better validation accuracy in 3 evaluations (train.patience)";
   full.training.init.text =
       fmt::format(R"({{"file":"a.safetensors","sha256":"{}","taken":["head.weight"],"left":[]}})",

@@ -64,6 +64,11 @@ function lraPictures(d3, data) {
     const pad = Math.max(share * (high - low), (least - (high - low)) / 2);
     return [low - pad, high + pad];
   };
+  // Of shares in percent: there is nothing below 0 or above 100.
+  const paddedShares = (values, share, least) => {
+    const [low, high] = padded(values, share, least);
+    return [Math.max(low, 0), Math.min(high, 100)];
+  };
   const paddedLog = (values, factor) => {
     const [low, high] = d3.extent(values);
     return [low / factor, high * factor];
@@ -78,7 +83,7 @@ function lraPictures(d3, data) {
     const bottom = 405;
     // The axis holds every interval whole: a difference looks no larger than what is known of it.
     const heights = points.flatMap((p) => ends(p, p.accuracy));
-    const y = scale("Linear", padded(heights, 0.12, 6), [bottom, 40]).nice();
+    const y = scale("Linear", paddedShares(heights, 0.12, 6), [bottom, 40]).nice();
     const [low, high] = y.domain();
     const near = references.filter((r) => r.accuracy > low && r.accuracy < high);
     const height = bottom + 55 + 14 * near.length;
@@ -151,8 +156,8 @@ function lraPictures(d3, data) {
     const label = (p) => short(p.label, p.standIn ? 45 : 56) + (p.standIn ? " (stand-in)" : "") +
       (p.freeForAll ? " †" : "");
     const left = 20 + 6.2 * Math.max(30, d3.max(sorted, (p) => label(p).length));  // room for them
-    const x = scale("Linear", padded([...values, ...references.map((r) => r.accuracy)], 0.06, 6),
-      [left, WIDTH - 60]);
+    const x = scale("Linear",
+      paddedShares([...values, ...references.map((r) => r.accuracy)], 0.06, 6), [left, WIDTH - 60]);
     const y = scale("Point", sorted.map((p) => p.label), [62, bottom]).padding(0.6);
     const predictors = [...references].sort((a, b) => a.accuracy - b.accuracy);
     frame(svg, bottom + 52 + 13 * predictors.length, 30, x, y.copy().range([bottom, 40]), {
@@ -193,7 +198,8 @@ function lraPictures(d3, data) {
   }
 
   // Lines over a shared x: [{model, label, detail, points: [{x, y, low, high, tip}]}]. `color`, a
-  // number, stands in for that of the model. options.least is the least height of the y axis.
+  // number, stands in for that of the model. options.least is the least height of the y axis in percent;
+  // without it, y is no share.
   function lines(svg, series, options) {
     const drawn = series.filter((s) => s.points.length > 0);
     if (drawn.length === 0) return empty(svg, options.title);
@@ -205,7 +211,8 @@ function lraPictures(d3, data) {
     const x = options.logX ? scale("Log", paddedLog(xs, 1.15), [70, right])
       : scale("Linear", [Math.min(0, d3.min(xs)), d3.max(xs)], [70, right]);
     const y = options.logY ? scale("Log", paddedLog(ys, 1.3), [height - 55, 40])
-      : scale("Linear", padded(ys, 0.08, options.least ?? 0), [height - 55, 40]).nice();
+      : scale("Linear", options.least ? paddedShares(ys, 0.08, options.least) : padded(ys, 0.08, 0),
+        [height - 55, 40]).nice();
     frame(svg, height, 40, x, y, {
       ...options, xTicks: options.logX ? [...new Set(xs)].sort((a, b) => a - b) : undefined,
       yTicks: options.logY ? logTicks(y) : undefined,

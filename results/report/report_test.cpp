@@ -217,6 +217,22 @@ TEST_CASE("report: pictures are saved as SVG", "[run]") {
   const std::string bubble = lra::read_file(folder.path / "pictures" / "bubble-listops.svg");
   CHECK(count(bubble, "<circle") == 7);  // six entries and the scale
   CHECK_THAT(bubble, ContainsSubstring("most frequent label given the first token 36.4"));
+  // Two seeds far apart: the interval is everything, and a share has no axis beyond it.
+  Record low = sample_record("listops", "softmax", 0);
+  Record high = sample_record("listops", "softmax", 1);
+  low.accuracy.value.test = 0.05;
+  high.accuracy.value.test = 0.99;
+  ReportOptions options;
+  options.folder = folder.path;
+  lra::write_file_atomic(page, results::render_report({low, high}, {}, {}, {}, options));
+  static_cast<void>(results::save_pictures(page, folder.path / "wide"));
+  for (const char* name : {"bubble-listops.svg", "accuracy-listops.svg"}) {
+    const std::string svg = lra::read_file(folder.path / "wide" / name);
+    INFO(svg);
+    CHECK_THAT(svg, ContainsSubstring(">100</text>") && ContainsSubstring(">0</text>") &&
+                        !ContainsSubstring(">120</text>") && !ContainsSubstring(">−20</text>") &&
+                        !ContainsSubstring(">-20</text>"));
+  }
   lra::write_file_atomic(page, "<html></html>");
   CHECK_THROWS_WITH(results::save_pictures(page, folder.path),
                     ContainsSubstring("drawing failed: Error: ") && ContainsSubstring("no script"));

@@ -434,11 +434,23 @@ class Builder {
             fresh.cells.resize(table_.columns.size());
             row = rows.insert(rows.end(), {baseline.name, std::move(fresh)});
           }
+          row->second.label = common_title(row->second.label, baseline.title);
           row->second.cells[c].value = 100 * baseline.accuracy;
         }
       }
     }
     for (auto& [name, row] : rows) table_.rows.push_back(std::move(row));
+  }
+
+  // One title for a predictor of several tasks, "the task's rule: ..." with a rule for each: what
+  // stands before the colon.
+  static std::string common_title(const std::string& a, const std::string& b) {
+    if (a == b) return a;
+    std::size_t same = 0;
+    while (same < std::min(a.size(), b.size()) && a[same] == b[same]) ++same;
+    const std::size_t colon = a.rfind(':', same);
+    if (colon == std::string::npos && b.starts_with(a + ":")) return a;
+    return colon == std::string::npos ? a : a.substr(0, colon);
   }
 
   void add_published(const Published& published) {
@@ -520,6 +532,9 @@ class Builder {
     if (!board_.settings.empty()) {
       table_.head.push_back(fmt::format("Every run is free-for-all, changed alike: {}.",
                                         fmt::join(board_.settings, ", ")));
+    }
+    if (const auto options = shared_options(board_.entries); !options.empty()) {
+      table_.head.push_back(fmt::format("Every attention with {}.", fmt::join(options, ", ")));
     }
     const std::string first = day_of(board_.first_started);
     const std::string last = day_of(board_.last_started);

@@ -123,15 +123,33 @@ std::string wrapped(const std::string& text, std::size_t width, std::size_t inde
   return out + "\n";
 }
 
-// Aligned columns for a terminal. A heading is broken into lines at its spaces.
+// Names of rows are broken into lines of at most so many places, so that they leave the numbers
+// their room.
+constexpr std::size_t kLabelWidth = 36;
+
+// The lines of a text that is broken at its spaces; at least one.
+std::vector<std::string> lines_of(const std::string& text, std::size_t width, std::size_t indent) {
+  std::vector<std::string> lines;
+  const std::string broken = wrapped(text, width, indent);
+  for (std::size_t at = 0; at < broken.size();) {
+    const std::size_t end = broken.find('\n', at);
+    lines.push_back(broken.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+// Aligned columns for a terminal. Headings and names of rows are broken into lines at their spaces.
 std::string plain_text(const Table& table) {
   constexpr std::size_t kWidth = 100;  // of notes
   const auto sup = [](const std::vector<std::size_t>& marks) {
     return marks.empty() ? "" : fmt::format(" [{}]", letters(marks));
   };
   std::vector<std::vector<std::string>> rows;
+  std::vector<std::vector<std::string>> labels;
   for (const auto& row : table.rows) {
-    std::vector<std::string> fields{one_line(row.label) + sup(row.marks)};
+    labels.push_back(lines_of(one_line(row.label) + sup(row.marks), kLabelWidth, 2));
+    std::vector<std::string> fields{labels.back().front()};
     for (const auto& cell : row.cells) {
       fields.push_back((cell.best ? "*" : "") + one_line(cell_text(cell, table.seeds)) +
                        sup(cell.marks));
@@ -144,17 +162,14 @@ std::string plain_text(const Table& table) {
       widths[c] = std::max(widths[c], width_of(fields[c]));
     }
   }
+  for (const auto& lines : labels) {
+    for (const auto& line : lines) widths[0] = std::max(widths[0], width_of(line));
+  }
   std::vector<std::vector<std::string>> heads{{"model"}};
   for (std::size_t c = 0; c < table.columns.size(); ++c) {
     const std::string text = one_line(heading(table.columns[c])) + sup(table.columns[c].marks);
-    auto& lines = heads.emplace_back();
-    std::string rest = wrapped(text, std::max(widths[c + 1], std::size_t{8}), 0);
-    for (std::size_t at = 0; at < rest.size();) {
-      const std::size_t end = rest.find('\n', at);
-      lines.push_back(rest.substr(at, end - at));
-      widths[c + 1] = std::max(widths[c + 1], width_of(lines.back()));
-      at = end + 1;
-    }
+    heads.push_back(lines_of(text, std::max(widths[c + 1], std::size_t{8}), 0));
+    for (const auto& line : heads.back()) widths[c + 1] = std::max(widths[c + 1], width_of(line));
   }
   const auto line_of = [&](const std::vector<std::string>& fields) {
     std::string line;
@@ -188,6 +203,7 @@ std::string plain_text(const Table& table) {
   for (std::size_t r = 0; r < rows.size(); ++r) {
     if (r == 0 || begins_group(table, r)) out += rule + "\n";
     out += line_of(rows[r]);
+    for (std::size_t i = 1; i < labels[r].size(); ++i) out += labels[r][i] + "\n";
   }
   out += "\n";
   for (std::size_t i = 0; i < table.notes.size(); ++i) {
@@ -277,19 +293,30 @@ std::string latex_number(const std::string& text) {
   return text.starts_with('-') ? "$-$" + escaped.substr(1) : escaped;
 }
 
+// A line of text after a line break, which would take a bracket or an asterisk for its argument.
+std::string latex_line(const std::string& text) {
+  const bool argument = text.starts_with('[') || text.starts_with('*');
+  return (argument ? "{}" : "") + latex_escape(text);
+}
+
 // A heading in short lines: columns of numbers are narrower than their titles.
 std::string latex_heading(const std::string& title, bool left) {
   constexpr std::size_t kShort = 12;
-  std::string lines = wrapped(title, kShort, 0);
-  lines.pop_back();  // the line break at the end
-  if (lines.find('\n') == std::string::npos) return latex_escape(title);
-  std::string out;
-  for (std::size_t at = 0; at < lines.size();) {
-    const std::size_t end = std::min(lines.find('\n', at), lines.size());
-    out += (at == 0 ? "" : "\\\\") + latex_escape(lines.substr(at, end - at));
-    at = end + 1;
-  }
-  return fmt::format("\\shortstack[{}]{{{}}}", left ? "l" : "r", out);
+  const auto lines = lines_of(title, kShort, 0);
+  if (lines.size() == 1) return latex_escape(title);
+  std::vector<std::string> escaped;
+  for (const auto& line : lines) escaped.push_back(latex_line(line));
+  return fmt::format("\\shortstack[{}]{{{}}}", left ? "l" : "r", fmt::join(escaped, "\\\\"));
+}
+
+// The name of a row, in lines where it is long: one line for all would scale the numbers down.
+std::string latex_label(const std::string& text) {
+  const auto lines = lines_of(text, kLabelWidth, 0);
+  std::vector<std::string> escaped;
+  for (const auto& line : lines) escaped.push_back(latex_line(line));
+  if (escaped.size() == 1) return escaped.front();
+  return fmt::format("\\begin{{tabular}}[t]{{@{{}}l@{{}}}}{}\\end{{tabular}}",
+                     fmt::join(escaped, "\\\\"));
 }
 
 std::string latex_body(const Table& table, bool percent) {
@@ -325,9 +352,9 @@ std::string latex_body(const Table& table, bool percent) {
     const auto& row = table.rows[r];
     if (begins_group(table, r)) out += "\\midrule\n";
     if (row.cite.empty()) {
-      out += latex_escape(row.label);
+      out += latex_label(row.label);
     } else {  // the citation names authors and year
-      out += latex_escape(row.label.substr(0, row.label.rfind(" ("))) +
+      out += latex_line(row.label.substr(0, row.label.rfind(" ("))) +
              fmt::format("~\\cite{{{}}}", row.cite);
     }
     out += sup(row.marks);
@@ -353,26 +380,32 @@ std::string latex(const Table& table) {
     return c.unit == "%" && c.better == Better::higher;
   });
   std::string out = "% needs \\usepackage{booktabs,graphicx}\n\\begin{table}\n\\centering\n";
-  if (!table.caption.empty()) out += fmt::format("\\caption{{{}}}\n", latex_escape(table.caption));
+  // Without a caption \label would name the section.
+  const std::string caption = !table.caption.empty() ? table.caption
+                              : percent              ? "Accuracy in percent, higher is better"
+                                                     : "Measured results";
+  out += fmt::format("\\caption{{{}}}\n", latex_escape(caption));
   out += fmt::format(
       "\\label{{{}}}\n\\sbox0{{\\small\\setlength{{\\tabcolsep}}{{4pt}}\n{}}}\n\\ifdim\\wd0>"
       "\\linewidth\\resizebox{{\\linewidth}}{{!"
       "}}"
       "{{\\usebox0}}\\else\\usebox0\\fi\n\n\\medskip\n"
-      "\\begin{{minipage}}{{\\linewidth}}\\footnotesize\n",
+      "\\begin{{minipage}}{{\\linewidth}}\\footnotesize\\raggedright\n",
       table.label, latex_body(table, percent));
   for (std::size_t i = 0; i < table.notes.size(); ++i) {
     out += fmt::format("\\textsuperscript{{{}}} {}\\\\\n", mark_letter(i),
                        latex_escape(table.notes[i]));
   }
-  if (percent) out += "All numbers in percent; higher is better.\\\\\n";
-  for (const auto& line : table.head) out += latex_escape(line) + "\\\\\n";
+  if (percent && !table.caption.empty()) {
+    out += "All numbers in percent; higher is better.\\\\\n";
+  }
+  for (const auto& line : table.head) out += latex_line(line) + "\\\\\n";
   if (const auto seeds = common_seeds(table); seeds && table.seeds) {
     out += fmt::format("Each number is of {} seed{}.\\\\\n", *seeds, *seeds == 1 ? "" : "s");
   }
   if (table.seeds && !common_seeds(table)) out += "$n$: number of seeds.\\\\\n";
   for (const auto& line : table.legend) {
-    out += latex_escape(replaced(line, {{" (number of seeds)", ""}})) + "\\\\\n";
+    out += latex_line(replaced(line, {{" (number of seeds)", ""}})) + "\\\\\n";
   }
   out += "\\end{minipage}\n\\end{table}\n";
   for (const auto& entry : table.bibtex) {
@@ -391,6 +424,7 @@ std::string html(const Table& table) {
       "th, td {{ padding: 0.2em 0.7em; text-align: right; }}\n"
       "th {{ border-bottom: 1px solid; }}\n"
       ".text {{ text-align: left; }}\n"
+      "td.text:first-child {{ max-width: 24em; }}\n"
       "tr.group td {{ border-top: 1px solid; }}\n"
       "tr.baseline, tr.published {{ color: #555; font-style: italic; }}\n"
       "</style>\n</head>\n<body>\n{}</body>\n</html>\n",

@@ -31,13 +31,37 @@ void check_wanted(const std::vector<std::string>& wanted, const std::set<std::st
   }
 }
 
+bool contains(const std::vector<std::string>& list, const std::string& text) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
 bool wants(const std::vector<std::string>& wanted, const std::string& name) {
-  return wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+  return wanted.empty() || contains(wanted, name);
 }
 
 }  // namespace
 
+std::vector<std::string> shared_options(const std::vector<Entry>& entries) {
+  std::set<std::string> names;
+  std::vector<std::string> shared;
+  for (const Entry& entry : entries) {
+    const json values = json::parse(entry.attention.options.text);
+    std::vector<std::string> changed;
+    for (const auto& key : entry.attention.changed) {
+      if (values.contains(key)) {
+        changed.push_back(fmt::format("{}={}", key, option_text(values[key])));
+      }
+    }
+    if (&entry == &entries.front()) shared = changed;
+    std::erase_if(shared, [&](const std::string& text) { return !contains(changed, text); });
+    names.insert(entry.attention.name);
+  }
+  if (names.size() < 2) shared.clear();  // a row says it itself
+  return shared;
+}
+
 std::vector<std::string> entry_labels(const std::vector<Entry>& entries) {
+  const std::vector<std::string> shared = shared_options(entries);
   // Values that occur, for everything that may tell entries apart.
   std::map<std::string, std::map<std::string, std::set<std::string>>> options;  // by attention
   std::map<std::string, std::map<std::string, std::size_t>> present;
@@ -69,8 +93,10 @@ std::vector<std::string> entry_labels(const std::vector<Entry>& entries) {
     const std::string& name = entry.attention.name;
     const json values = json::parse(entry.attention.options.text);
     for (const auto& [key, value] : values.items()) {
-      if (options[name][key].size() > 1 || present[name][key] < with_name[name]) {
-        details[i].push_back(fmt::format("{}={}", key, option_text(value)));
+      const std::string text = fmt::format("{}={}", key, option_text(value));
+      const bool changed = contains(entry.attention.changed, key) && !contains(shared, text);
+      if (changed || options[name][key].size() > 1 || present[name][key] < with_name[name]) {
+        details[i].push_back(text);
       }
     }
     details[i].insert(details[i].end(), entry.settings.begin(), entry.settings.end());

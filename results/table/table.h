@@ -128,8 +128,11 @@ struct Table {
 // The columns of a leaderboard under these words; empty words give the default.
 [[nodiscard]] std::vector<Column> select_columns(const Leaderboard& board,
                                                  const std::vector<std::string>& words);
-// A label for each entry: the attention, with whatever else tells entries apart (options, changed
-// settings, preset, precision).
+// "causal=true": options off their defaults that all entries of several attentions share.
+[[nodiscard]] std::vector<std::string> shared_options(const std::vector<Entry>& entries);
+// A label for each entry: the attention, with its options that are off their defaults (but for
+// shared_options), and whatever else tells entries apart (options, changed settings, preset,
+// precision).
 [[nodiscard]] std::vector<std::string> entry_labels(const std::vector<Entry>& entries);
 
 // The table element with its footnotes; a number's cell carries it as data-value, for sorting. With

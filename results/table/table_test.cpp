@@ -406,6 +406,95 @@ TEST_CASE("table: the best number of each column is bold on request, ties as the
   CHECK_THAT(results::format_table(table, "tex"), ContainsSubstring("\\textbf{37.00}"));
 }
 
+TEST_CASE("table: a row names the options that are off their defaults", "[unit]") {
+  const auto with = [](const std::string& attention, const std::string& options,
+                       const std::vector<std::string>& changed) {
+    Record record = sample_record("listops", attention);
+    record.attention.options = {options};
+    record.attention.changed = changed;
+    return record;
+  };
+  const auto labels = [](const std::vector<Record>& records) {
+    std::vector<std::string> all;
+    const auto table = results::build_table(records, TableOptions{});
+    for (const auto& row : table.rows) {
+      if (row.kind == results::TableRow::Kind::measured) all.push_back(row.label);
+    }
+    return all;
+  };
+  using Texts = std::vector<std::string>;
+  const Record plain = with("cosformer", R"({"causal":false,"reweight":true})", {});
+  const Record without = with("cosformer", R"({"causal":false,"reweight":false})", {"reweight"});
+  const Record linear = with("linear_transformer", R"({"causal":false})", {});
+  CHECK(labels({plain}) == Texts{"cosformer"});
+  CHECK(labels({without}) == Texts{"cosformer (reweight=false)"});
+  CHECK(labels({without, linear}) == Texts{"cosformer (reweight=false)", "linear_transformer"});
+  // What all attentions share is said once.
+  const std::vector<Record> causal{
+      with("cosformer", R"({"causal":true,"reweight":false})", {"causal", "reweight"}),
+      with("linear_transformer", R"({"causal":true})", {"causal"})};
+  CHECK(labels(causal) == Texts{"cosformer (reweight=false)", "linear_transformer"});
+  CHECK_THAT(results::render_table(causal, TableOptions{}),
+             ContainsSubstring("Every attention with causal=true."));
+}
+
+TEST_CASE("table: long names of rows leave the numbers their room", "[unit]") {
+  Record record = sample_record("listops", "softmax");
+  record.baselines[0].title =
+      "the most frequent label of train for how well bars placed as the generator places them lead "
+      "from one disc to the other";
+  TableOptions options;
+  options.columns = {"listops"};
+  const auto longest = [](const std::string& text) {
+    std::size_t most = 0;
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t end = std::min(text.find('\n', at), text.size());
+      most = std::max(most, end - at);
+      at = end + 1;
+    }
+    return most;
+  };
+  options.format = "text";
+  const std::string text = results::render_table({record}, options);
+  INFO(text);
+  CHECK_THAT(text, ContainsSubstring("the most frequent label of train for") &&
+                       ContainsSubstring("\n  how well bars placed as the"));
+  CHECK(longest(text.substr(text.find("model"), text.find("Mean") - text.find("model"))) < 180);
+  options.format = "tex";
+  const std::string tex = results::render_table({record}, options);
+  CHECK_THAT(tex, ContainsSubstring("\\begin{tabular}[t]{@{}l@{}}the most frequent label of train "
+                                    "for\\\\how well bars placed as the"));
+}
+
+TEST_CASE("table: LaTeX has a caption for its label, and no line is an argument", "[unit]") {
+  Record record = sample_record("listops", "softmax");
+  record.attention.label = "[x] of mine";
+  record.task.title = "*own";
+  TableOptions options;
+  options.columns = {"listops"};
+  options.format = "tex";
+  const std::string tex = results::render_table({record}, options);
+  INFO(tex);
+  // \\label takes the number of the caption before it.
+  CHECK(tex.find("\\caption{Accuracy in percent") < tex.find("\\label{tab:lra}"));
+  CHECK_THAT(tex, ContainsSubstring("\n{}[x] of mine") && ContainsSubstring("\n{}*own: generated"));
+  options.caption = "Mine";
+  CHECK_THAT(results::render_table({record}, options),
+             ContainsSubstring("\\caption{Mine}\n\\label{tab:lra}"));
+}
+
+TEST_CASE("table: a predictor with a rule for each task has one row without any of them",
+          "[unit]") {
+  Record a = sample_record("induction", "softmax");
+  Record b = sample_record("modular", "softmax");
+  a.baselines = {{"solution", "the task's rule: what followed the trigger", 1, {}, 100, true}};
+  b.baselines = {{"solution", "the task's rule: the sum so far", 1, {}, 100, true}};
+  CHECK_THAT(results::render_table({a, b}, TableOptions{}),
+             ContainsSubstring("| *the task's rule* | 100.00 | 100.00 |"));
+  CHECK_THAT(results::render_table({a}, TableOptions{}),
+             ContainsSubstring("| *the task's rule: what followed the trigger* | 100.00 |"));
+}
+
 TEST_CASE("table: an unknown baseline is refused", "[unit]") {
   TableOptions options;
   options.baseline = "linear";
