@@ -51,6 +51,16 @@ json with(json suite, const char* pointer, const json& value) {
 
 }  // namespace
 
+TEST_CASE("suite: the example of harness/README.md resolves", "[unit]") {
+  const std::string page =
+      lra::read_file(std::filesystem::path(lra::testing::source_dir()) / "harness/README.md");
+  const std::string begin = "```json\n";
+  const std::size_t at = page.find(begin, page.find("## A suite by example"));
+  REQUIRE(at != std::string::npos);
+  const std::size_t from = at + begin.size();
+  CHECK(fault_of(json::parse(page.substr(from, page.find("```", from) - from))).empty());
+}
+
 TEST_CASE("suite: every shipped suite fits the schema and resolves", "[unit]") {
   const lra::JsonSchema schema(lra::harness::suite_schema(), "suite.schema.json");
   const auto names = lra::harness::suite_names();
