@@ -72,6 +72,24 @@ TEST_CASE("hostile files: plugins", "[run]") {
   CHECK_THAT(refused(scratch, "--plugin none.so list attention", 3), ContainsSubstring("none.so"));
 }
 
+TEST_CASE("hostile files: plugins whose initialisers throw, end the program or miss a symbol",
+          "[run]") {
+  const Scratch scratch;
+  const auto said = [&](const char* plugin) {
+    return refused(scratch, fmt::format("--plugin {} list attention", plugin), 3);
+  };
+  CHECK_THAT(said(LRA_HOSTILE_PLUGIN_1), ContainsSubstring("its initialiser threw an exception\n"));
+  CHECK_THAT(said(LRA_HOSTILE_PLUGIN_2),
+             ContainsSubstring("threw an exception: caf\\xe9 of two lines"));
+  CHECK_THAT(said(LRA_HOSTILE_PLUGIN_3), ContainsSubstring("undefined symbol"));
+  CHECK_THAT(said(LRA_HOSTILE_PLUGIN_4), ContainsSubstring("its initialiser ended the program"));
+  // Without a stderr the exit code is the same.
+  const lra::testing::Ended mute =
+      lra::testing::run_program({"--plugin", LRA_HOSTILE_PLUGIN_2, "list", "attention"}, scratch,
+                                [] { ::close(STDERR_FILENO); });
+  CHECK(mute.code == 3);
+}
+
 TEST_CASE("hostile files: names that are not UTF-8", "[run]") {
   const Scratch scratch;
   const fs::path data = scratch.path() / "caf\xe9";

@@ -1,10 +1,9 @@
 #include "harness/cli/plugin.h"
 
 #include <dlfcn.h>
-#include <fmt/core.h>
 #include <link.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -14,6 +13,8 @@
 #include "attention/attention.h"
 #include "attention/plugin.h"
 #include "engine/base/file.h"
+#include "engine/base/text.h"
+#include "harness/cli/output.h"
 #include "tasks/task.h"
 
 namespace lra::harness {
@@ -63,30 +64,49 @@ void check_whole(const std::string& file) {
 
 std::string loading;  // the library that is being loaded
 
-// The exception that ends the program, if it has a text.
-std::string uncaught() {
+// The text of the current exception in one line, if it has one.
+std::string text_thrown() {
   try {
     if (const auto exception = std::current_exception()) std::rethrow_exception(exception);
   } catch (const std::exception& error) {
-    return std::string(": ") + error.what();
+    std::string text = valid_utf8(error.what());
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return ": " + shortened(text, 200);
   } catch (...) {  // anything may be thrown
   }
   return {};
 }
 
-// An exception of an initialiser does not come through the system's loader: it ends the program.
-[[noreturn]] void end_loading() {
-  fmt::print(stderr, "lra: --plugin {}: its initialiser threw an exception{}\n", loading,
-             uncaught());
+[[noreturn]] void end_loading(const std::string& what) {
+  cli::note("lra: --plugin {}: its initialiser {}\n", loading, what);
   std::_Exit(exit_code(ErrorKind::data));
+}
+
+// The system's loader is no place to unwind through: some exceptions come through it, with its
+// lock held, others end the program.
+[[noreturn]] void end_by_exception() { end_loading("threw an exception" + text_thrown()); }
+
+// Called at the program's end, which an initialiser may have caused.
+void end_by_exit() {
+  if (!loading.empty()) end_loading("ended the program");
 }
 
 // Loads a library, which runs its initialisers: they may throw anything.
 void* open_library(const std::string& file) {
+  static const bool registered = std::atexit(&end_by_exit) == 0;
+  static_cast<void>(registered);
   loading = file;
-  const auto before = std::set_terminate(&end_loading);
-  void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  const auto before = std::set_terminate(&end_by_exception);
+  void* library = nullptr;
+  // It is declared to throw nothing, which leaves calls by its name without a handler.
+  void* (*volatile open)(const char*, int) = &::dlopen;
+  try {
+    library = open(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  } catch (...) {
+    end_by_exception();
+  }
   std::set_terminate(before);
+  loading.clear();
   return library;
 }
 
