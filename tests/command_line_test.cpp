@@ -19,7 +19,12 @@ TEST_CASE("command line: a mistyped word is answered with near matches", "[run]"
        "unknown option '--stes'; did you mean --seed, --set"},
       {{"run", "quick", "--dryrun"}, "did you mean --dry-run"},
       {{"help", "trian"}, "did you mean train"},
-      {{"list", "tasks", "more"}, "unknown argument 'more'"}};
+      {{"list", "tasks", "more"}, "unknown argument 'more'"},
+      {{"list", "metrcis"}, "WHAT: unknown word 'metrcis'; did you mean metrics?"},
+      {{"list", "nothing"}, "see lra list --help"},
+      {{"table", ".", "--format", "jsn"}, "--format: unknown word 'jsn'; did you mean json?"},
+      {{"train", "--seed", "x", "--task", "text"},
+       "--seed: got 'x', expected a number from 0; see lra train --help"}};
   for (const auto& [arguments, expected] : lines) {
     const Ended o = run_program(arguments, folder);
     CHECK(o.code == 2);
@@ -102,6 +107,22 @@ TEST_CASE("command line: OpenMP's binding does not take cores away", "[run]") {
       read_json(std::filesystem::path(folder / "x") / "result.json").at("environment");
   CHECK(environment.at("threads") == usable_cpus());
   CHECK(environment.at("cores") == usable_cpus());
+}
+
+TEST_CASE("command line: more CPUs than the C library's masks have are all counted", "[run]") {
+  const Scratch folder("many");
+  const Ended o = run_program(
+      {"train",      "--task", "induction",     "--attention", "linear",         "--preset",
+       "tiny",       "--set",  "train.steps=2", "--set",       "data.train=8",   "--set",
+       "data.val=4", "--set",  "data.test=4",   "--set",       "task.length=32", "--threads",
+       "2",          "--out",  folder / "r"},
+      folder, [] { ::setenv("LD_PRELOAD", LRA_MANY_CPUS, 1); });
+  INFO(o.err);
+  REQUIRE(o.code == 0);
+  const auto environment =
+      nlohmann::json::parse(read_file(folder / "r/result.json"))["environment"];
+  CHECK(environment["cores"] == 1536);
+  CHECK(environment["threads"] == 2);
 }
 
 TEST_CASE("check variant: a plugin is held to what its traits claim", "[run]") {

@@ -37,6 +37,22 @@ TEST_CASE("signals: each that asks for an end leaves a checkpoint and a line", "
   }
 }
 
+TEST_CASE("signals: a stop whose streams are gone, as a terminal's, exits 130 all the same",
+          "[run]") {
+  if (::access("/dev/full", W_OK) != 0) return;
+  const Scratch folder("gone");
+  const pid_t child =
+      start_program(short_training(folder / "x", {"--set", "train.steps=100000"}), folder, [] {
+        const int full = ::open("/dev/full", O_WRONLY);
+        ::dup2(full, STDOUT_FILENO);
+        ::dup2(full, STDERR_FILENO);
+      });
+  REQUIRE(eventually([&] { return metrics(folder / "x").find("\"val\"") != std::string::npos; }));
+  ::kill(child, SIGHUP);
+  CHECK(wait_for(child, folder).code == 130);
+  CHECK(fs::exists(fs::path(folder / "x") / "checkpoint.safetensors"));
+}
+
 TEST_CASE("signals: one that the caller ignores stays ignored", "[run]") {
   const Scratch folder("nohup");
   const pid_t child = start_program(short_training(folder / "x", {"--set", "train.steps=40"}),

@@ -11,6 +11,7 @@
 #include "engine/base/file.h"
 #include "engine/runtime.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/definitions.h"
 #include "harness/cli/output.h"
 #include "harness/run/record.h"
 #include "results/analysis/growth.h"
@@ -190,13 +191,13 @@ void add_bench(CLI::App& app, Action& action) {
       ->type_name("TASK")
       ->capture_default_str();
   command->add_option("--mode", a->mode, "measured work: training steps or inference")
-      ->check(CLI::IsMember({"train", "infer"}))
+      ->check(one_of({"train", "infer"}))
       ->capture_default_str();
   command->add_option("--precision", a->precision, "auto, f32 or bf16")->capture_default_str();
   command->add_option("--threads", a->threads, "threads; 0 means all cores")
       ->check(CLI::Range(0, 4096));
   command->add_option("--seconds", a->seconds, "seconds of measurement per length")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   command->add_option("--set", a->settings, "model.KEY or attention.KEY to change (repeatable)");
   command->add_flag("--profile", a->profile, "print the time per operation");

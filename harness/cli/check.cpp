@@ -12,6 +12,7 @@
 #include "harness/check/golden.h"
 #include "harness/check/gradients.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/definitions.h"
 #include "harness/cli/output.h"
 #include "tasks/check_task.h"
 
@@ -136,7 +137,7 @@ void add_check(CLI::App& app, Action& action) {
   command->add_option("PATH", *paths, "golden files, or folders searched for .json files")
       ->required();
   command->add_option("--precision", *precision, "arithmetic of the checked computation")
-      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->check(one_of({"f32", "bf16"}))
       ->capture_default_str();
   command->callback([=, &action] { action = [=] { return golden(*paths, *precision); }; });
   auto* gradient_command = check->add_subcommand(

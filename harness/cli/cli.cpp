@@ -11,6 +11,7 @@
 #include "engine/base/error.h"
 #include "engine/base/locks.h"
 #include "engine/base/resources.h"
+#include "engine/base/text.h"
 #include "harness/cli/definitions.h"
 #include "harness/cli/output.h"
 #include "harness/cli/plugin.h"
@@ -68,7 +69,7 @@ void add_meta(CLI::App& app, Action& action) {
   auto* completion = app.add_subcommand("completion", "print the completion script of a shell");
   completion->group("");
   auto shell = std::make_shared<std::string>();
-  completion->add_option("SHELL", *shell, "bash")->required()->check(CLI::IsMember({"bash"}));
+  completion->add_option("SHELL", *shell, "bash")->required()->check(one_of({"bash"}));
   completion->callback([&app, &action] {
     action = [&app] {
       write_out(bash_completion(app, completion_words()));
@@ -124,7 +125,9 @@ int parse_and_act(int argc, char** argv) {
     return app.exit(done);
   } catch (const CLI::ParseError& error) {
     const std::string unknown = unknown_word(app);
-    note("lra: {}\n", unknown.empty() ? fmt::format("{}; see lra --help", error.what()) : unknown);
+    note("lra: {}\n", unknown.empty()
+                          ? fmt::format("{}; see {} --help", error.what(), command_path(app))
+                          : unknown);
     return exit_code(ErrorKind::usage);
   }
   if (no_locks) disable_file_locks();
@@ -139,13 +142,17 @@ int run(int argc, char** argv) {
   restore_affinity();
   try {
     const int code = parse_and_act(argc, argv);
-    end_stdout();
+    try {
+      end_stdout();
+    } catch (const Error&) {
+      if (code != kInterrupted) throw;  // a gone terminal has a stop as its cause, no result
+    }
     return code;
   } catch (const Error& error) {
     note("lra: {}\n", error.what());
     return exit_code(error.kind());
   } catch (const std::filesystem::filesystem_error& error) {
-    fmt::print(stderr, "lra: {}: {}\n", error.path1().string(), error.code().message());
+    note("lra: {}: {}\n", valid_utf8(error.path1().string()), error.code().message());
     return exit_code(ErrorKind::io);
   } catch (const std::bad_alloc&) {
     note("lra: out of memory\n");
@@ -158,7 +165,10 @@ int run(int argc, char** argv) {
     note("lra: internal error: {}\n", error.what());
     return exit_code(ErrorKind::backend);
   } catch (const std::exception& error) {
-    note("lra: internal error: {}\n", error.what());
+    note("lra: internal error: {}\n", valid_utf8(error.what()));
+    return exit_code(ErrorKind::backend);
+  } catch (...) {
+    note("lra: internal error: an exception without a text\n");
     return exit_code(ErrorKind::backend);
   }
 }

@@ -14,6 +14,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/definitions.h"
 #include "harness/cli/events.h"
 #include "harness/cli/output.h"
 #include "harness/cli/signals.h"
@@ -172,7 +173,7 @@ void add_cluster_options(CLI::App& command, const std::shared_ptr<RunArguments>&
     return option;
   };
   command.add_option("--on", a->on, "submit the suite to a cluster and return: slurm")
-      ->check(CLI::IsMember({"slurm"}));
+      ->check(one_of({"slurm"}));
   mark(command.add_option("--cores", a->cores, "cores of a job, and runs at once in it"))
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
@@ -182,7 +183,7 @@ void add_cluster_options(CLI::App& command, const std::shared_ptr<RunArguments>&
   mark(command.add_option("--task-minutes", a->task_minutes,
                           "estimated minutes of short runs that make a job; 0 means a job for each "
                           "run"))
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative())
       ->capture_default_str();
   mark(command.add_option("--slurm", a->slurm,
                           "further options of sbatch for all jobs, in one argument: "

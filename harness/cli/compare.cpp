@@ -5,6 +5,8 @@
 #include <fmt/core.h>
 
 #include "harness/cli/cli.h"
+#include "harness/cli/definitions.h"
+#include "harness/cli/table_options.h"
 #include "results/record/load.h"
 
 namespace lra::harness::cli {
@@ -19,13 +21,16 @@ void add_compare(CLI::App& app, Action& action) {
   command->add_option("DIR_A", *before, "folder of the earlier results")->required();
   command->add_option("DIR_B", *after, "folder of the later results")->required();
   command->add_option("--format", *format, "output format")
-      ->check(CLI::IsMember({"md", "json"}))
+      ->check(one_of({"md", "json"}))
       ->capture_default_str();
   command->add_flag("--all", *all, "list all differences, including those within the noise");
   command->callback([=, &action] {
     action = [=] {
       const auto load = [](const std::string& place) {
-        return results::load_records({place}, results::OnFault::refuse).records;
+        auto loaded =
+            results::load_records({place}, results::OnFault::refuse, results::Members::current);
+        note_left_out(loaded.left_out, "name their result files to compare them");
+        return std::move(loaded.records);
       };
       const auto comparison = results::compare_results(load(*before), load(*after));
       fmt::print("{}", results::format_comparison(comparison, *format, *all));

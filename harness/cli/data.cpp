@@ -11,6 +11,7 @@
 #include "engine/base/error.h"
 #include "engine/base/json.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/definitions.h"
 #include "harness/cli/output.h"
 #include "tasks/check.h"
 #include "tasks/io/fetch.h"
@@ -207,12 +208,9 @@ int check(const DataArguments& a) {
 void add_common(CLI::App* command, const std::shared_ptr<DataArguments>& a) {
   command->add_option("TASK", a->task, "task (lra list tasks)")->type_name("TASK")->required();
   command->add_option("--seed", a->seed, "seed of generated data")->capture_default_str();
-  command->add_option("--train", a->counts[0], "number of training examples")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--val", a->counts[1], "number of validation examples")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--test", a->counts[2], "number of test examples")
-      ->check(CLI::PositiveNumber);
+  command->add_option("--train", a->counts[0], "number of training examples")->check(positive());
+  command->add_option("--val", a->counts[1], "number of validation examples")->check(positive());
+  command->add_option("--test", a->counts[2], "number of test examples")->check(positive());
   command->add_option("--set", a->settings, "task option to change (repeatable)");
   command->add_flag("--json", a->json, "print JSON instead of text");
 }
@@ -249,7 +247,7 @@ void add_data(CLI::App& app, Action& action) {
   fetch_command->add_option(
       "--url", a->url, "alternative address; disables the check of the official size and digest");
   fetch_command->add_option("--bytes", a->bytes, "required size of the file in bytes")
-      ->check(CLI::NonNegativeNumber);
+      ->check(non_negative());
   fetch_command->add_option("--sha256", a->sha256, "required SHA-256 digest of the file");
   fetch_command->add_flag("--stream", a->stream,
                           "unpack while it arrives, without the archive on disk; a call that was "

@@ -4,7 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <optional>
 
+#include "engine/base/error.h"
 #include "engine/base/near.h"
 
 namespace lra::harness::cli {
@@ -117,13 +121,60 @@ std::string synopsis(const Command& command) {
   return text;
 }
 
-}  // namespace
-
-std::string unknown_word(const CLI::App& app) {
+// The program and the commands of a line that was parsed, each a part of the one before.
+std::vector<const CLI::App*> chain_of(const CLI::App& app) {
   std::vector<const CLI::App*> chain{&app};
   while (!chain.back()->get_subcommands().empty()) {
     chain.push_back(chain.back()->get_subcommands().front());
   }
+  return chain;
+}
+
+std::optional<double> finite_number(const std::string& word) {
+  char* end = nullptr;
+  const double value = std::strtod(word.c_str(), &end);
+  if (word.empty() || *end != '\0' || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+CLI::Validator one_of(const std::vector<std::string>& words) {
+  return {[words](const std::string& word) {
+            const bool known = std::find(words.begin(), words.end(), word) != words.end();
+            return known ? std::string() : unknown_name_message("word", word, words);
+          },
+          fmt::format("{{{}}}", fmt::join(words, ","))};
+}
+
+CLI::Validator non_negative() {
+  return {[](const std::string& word) {
+            const auto value = finite_number(word);
+            return value && *value >= 0 ? std::string()
+                                        : fmt::format("got '{}', expected a number from 0", word);
+          },
+          "NONNEGATIVE"};
+}
+
+CLI::Validator positive() {
+  return {[](const std::string& word) {
+            const auto value = finite_number(word);
+            return value && *value > 0 ? std::string()
+                                       : fmt::format("got '{}', expected a number above 0", word);
+          },
+          "POSITIVE"};
+}
+
+std::string command_path(const CLI::App& app) {
+  std::string path = "lra";
+  for (const CLI::App* command : chain_of(app)) {
+    if (command != &app) path += " " + command->get_name();
+  }
+  return path;
+}
+
+std::string unknown_word(const CLI::App& app) {
+  const std::vector<const CLI::App*> chain = chain_of(app);
   const CLI::App& last = *chain.back();
   for (const std::string& word : app.remaining(true)) {
     if (word == "--") continue;
@@ -138,15 +189,13 @@ std::string unknown_word(const CLI::App& app) {
     } else {
       for (const CLI::App* command : commands_of(last)) known.push_back(command->get_name());
     }
-    std::string path = "lra";
-    for (std::size_t i = 1; i < chain.size(); ++i) path += " " + chain[i]->get_name();
     // A word for a command without subcommands is one argument too many.
     const char* kind = option ? "option" : known.empty() ? "argument" : "command";
     std::string text = fmt::format("unknown {} '{}'", kind, word);
     auto near = near_matches(word.substr(0, word.find('=')), known);
     if (near.size() > 3) near.resize(3);
     if (!near.empty()) text += fmt::format("; did you mean {}?", fmt::join(near, ", "));
-    return text + fmt::format("; see {} --help", path);
+    return text + fmt::format("; see {} --help", command_path(app));
   }
   return "";
 }

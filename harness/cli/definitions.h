@@ -14,6 +14,16 @@ namespace lra::harness::cli {
 // word that it does not know; empty if that was not the reason.
 [[nodiscard]] std::string unknown_word(const CLI::App& app);
 
+// Accepts these words alone; another is answered with near matches.
+[[nodiscard]] CLI::Validator one_of(const std::vector<std::string>& words);
+
+// Accept finite numbers from 0, and above 0.
+[[nodiscard]] CLI::Validator non_negative();
+[[nodiscard]] CLI::Validator positive();
+
+// "lra data make": the command that the line named, as far as it was parsed.
+[[nodiscard]] std::string command_path(const CLI::App& app);
+
 // Words to complete the value of an option by the name of its type: {"TASK", {"listops", ...}}.
 using CompletionWords = std::map<std::string, std::vector<std::string>>;
 [[nodiscard]] std::string bash_completion(const CLI::App& app, const CompletionWords& words);

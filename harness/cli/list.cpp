@@ -6,6 +6,7 @@
 
 #include "attention/attention.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/definitions.h"
 #include "harness/run/protocol.h"
 #include "harness/suite/suite.h"
 #include "models/presets.h"
@@ -264,10 +265,10 @@ void add_list(CLI::App& app, Action& action) {
       ->add_option(
           "WHAT", *what,
           "tasks, attention, presets, protocols, suites, published or metrics (default: all)")
-      ->check(CLI::IsMember(
-          {"tasks", "attention", "presets", "protocols", "suites", "published", "metrics"}));
+      ->check(
+          one_of({"tasks", "attention", "presets", "protocols", "suites", "published", "metrics"}));
   command->add_option("--format", *format, "text, json or md (a Markdown table)")
-      ->check(CLI::IsMember({"text", "json", "md"}));
+      ->check(one_of({"text", "json", "md"}));
   command->add_flag("--json", *as_json, "the same as --format json");
   command->callback(
       [=, &action] { action = [=] { return list(*what, *as_json ? "json" : *format); }; });

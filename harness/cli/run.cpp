@@ -17,6 +17,7 @@
 #include "engine/runtime.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/cluster.h"
+#include "harness/cli/definitions.h"
 #include "harness/cli/events.h"
 #include "harness/cli/output.h"
 #include "harness/cli/report.h"
@@ -318,7 +319,7 @@ void add_run(CLI::App& app, Action& action) {
   command
       ->add_option("--measure-seconds", a->measure_seconds,
                    "seconds to measure each run alone before training; 0 disables")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative())
       ->capture_default_str();
   add_events_option(*command, a);
   command->add_flag("--dry-run", a->dry_run,
@@ -335,7 +336,7 @@ void add_run(CLI::App& app, Action& action) {
                    "only this part: measure (speed and memory of each run), train (without "
                    "measuring), bench (over sequence lengths), tables (of the results that are "
                    "there)")
-      ->check(CLI::IsMember({"measure", "train", "bench", "tables"}));
+      ->check(one_of({"measure", "train", "bench", "tables"}));
   add_cluster_options(*command, a);
   command->footer(
       "With --on slurm the suite becomes Slurm jobs, and the command returns: a first job "

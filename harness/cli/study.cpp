@@ -10,6 +10,8 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/definitions.h"
+#include "harness/cli/table_options.h"
 #include "harness/study/separation.h"
 #include "results/analysis/relations.h"
 #include "results/record/load.h"
@@ -113,13 +115,16 @@ void add_ablation(CLI::App& command, Action& action) {
       ->delimiter(',')
       ->capture_default_str();
   sub->add_option("--format", a->format, "output format")
-      ->check(CLI::IsMember({"md", "json"}))
+      ->check(one_of({"md", "json"}))
       ->capture_default_str();
   sub->callback([a, &action] {
     action = [a] {
       const std::vector<std::filesystem::path> places(a->places.begin(), a->places.end());
-      const auto records = results::load_records(places, results::OnFault::refuse).records;
-      fmt::print("{}", results::format_relations(results::relate(records, a->metrics), a->format));
+      const auto loaded =
+          results::load_records(places, results::OnFault::refuse, results::Members::current);
+      note_left_out(loaded.left_out, "name their result files to use them");
+      fmt::print("{}",
+                 results::format_relations(results::relate(loaded.records, a->metrics), a->format));
       return 0;
     };
   });

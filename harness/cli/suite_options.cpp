@@ -1,5 +1,7 @@
 #include "harness/cli/suite_options.h"
 
+#include "harness/cli/definitions.h"
+
 namespace lra::harness::cli {
 
 void add_suite_argument(CLI::App& command, const std::shared_ptr<SuiteArguments>& arguments) {
@@ -21,9 +23,9 @@ void add_suite_options(CLI::App& command, const std::shared_ptr<SuiteArguments>&
   command
       .add_option("--memory", a->memory_gb,
                   "memory limit of all runs together in GB; 0 means the free memory")
-      ->check(CLI::NonNegativeNumber);
+      ->check(non_negative());
   command.add_option("--checkpoint-seconds", a->checkpoint_seconds, "seconds between checkpoints")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative())
       ->capture_default_str();
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "harness/cli/cli.h"
+#include "harness/cli/definitions.h"
 #include "harness/cli/output.h"
 #include "harness/cli/table_options.h"
 #include "results/record/load.h"
@@ -21,10 +22,7 @@ std::vector<results::Record> load(const std::vector<std::string>& places, bool s
                                       strict ? OnFault::refuse : OnFault::skip,
                                       all ? Members::all : Members::current);
   if (!loaded.faults.empty()) note("lra: {}\n", loaded.fault_summary());
-  if (loaded.left_out > 0) {
-    note("lra: {} runs of earlier versions of the suite are left out; --all shows them\n",
-         loaded.left_out);
-  }
+  note_left_out(loaded.left_out, "--all shows them");
   return std::move(loaded.records);
 }
 
@@ -43,7 +41,7 @@ void add_table(CLI::App& app, Action& action) {
           "--format", *format,
           "output format: text, md, csv, tex, html, json, or leaderboard (JSON, every cell "
           "with its runs); default: text on a terminal, else md")
-      ->check(CLI::IsMember({"text", "md", "csv", "tex", "html", "json", "leaderboard"}));
+      ->check(one_of({"text", "md", "csv", "tex", "html", "json", "leaderboard"}));
   command
       ->add_option(
           "--columns", o->columns,
@@ -52,7 +50,8 @@ void add_table(CLI::App& app, Action& action) {
   add_table_options(*command, o);
   command->add_option("--caption", o->caption, "title of the table");
   command->add_option("--label", o->label, "\\label of the LaTeX table")->capture_default_str();
-  command->add_flag("!--no-seeds", o->seeds, "omit the numbers of seeds");
+  command->add_flag_callback(
+      "--no-seeds", [o] { o->seeds = false; }, "omit the numbers of seeds");
   command->add_flag("--all", *all, "include runs that the suite of their folder no longer names");
   command->add_flag("--strict", *strict,
                     "refuse faulty result files; without it they are skipped and named");

@@ -1,6 +1,7 @@
 #include "harness/cli/table_options.h"
 
 #include "attention/attention.h"
+#include "harness/cli/output.h"
 
 namespace lra::harness::cli {
 
@@ -29,8 +30,15 @@ void add_table_options(CLI::App& command, const std::shared_ptr<results::TableOp
       "--sort", o->sort,
       "column to sort by, best first; a leading - sorts worst first (default: name)");
   command.add_flag("--bold", o->bold, "print the best measured number of each column in bold");
-  command.add_flag("!--no-ladder", o->ladder,
-                   "omit the rows of trivial predictors, the ladder that a score must climb");
+  command.add_flag_callback(
+      "--no-ladder", [o] { o->ladder = false; },
+      "omit the rows of trivial predictors, the ladder that a score must climb");
+}
+
+void note_left_out(std::size_t runs, const char* remedy) {
+  if (runs == 0) return;
+  note("lra: {} run{} of earlier versions of the suite {} left out; {}\n", runs,
+       runs == 1 ? "" : "s", runs == 1 ? "is" : "are", remedy);
 }
 
 void resolve_aliases(results::TableOptions& options) {

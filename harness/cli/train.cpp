@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "harness/cli/cli.h"
+#include "harness/cli/definitions.h"
 #include "harness/cli/output.h"
 #include "harness/cli/progress.h"
 #include "harness/cli/signals.h"
@@ -131,7 +132,7 @@ void add_train(CLI::App& app, Action& action) {
       ->type_name("PROTOCOL")
       ->capture_default_str();
   command->add_option("--seed", a->request.seed, "seed of weights, order and dropout")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative())
       ->capture_default_str();
   command->add_option(
       "--data", a->data,
@@ -155,7 +156,7 @@ void add_train(CLI::App& app, Action& action) {
                    "log.tensorboard, lanes, init, evaluate=validation (repeatable)")
       ->type_name("KEY=VALUE");
   command->add_option("--checkpoint-seconds", a->checkpoint_seconds, "seconds between checkpoints")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative())
       ->capture_default_str();
   command->add_flag("--json", a->json, "print result.json instead of the summary");
   command->callback([a, &action] { action = [a] { return train(*a); }; });

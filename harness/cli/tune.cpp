@@ -10,6 +10,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/definitions.h"
 #include "harness/cli/events.h"
 #include "harness/cli/output.h"
 #include "harness/cli/signals.h"
@@ -135,7 +136,7 @@ void add_tune(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 16))
       ->capture_default_str();
   command->add_option("--seed", a->search.seed, "seed of the draw from the grid")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative())
       ->capture_default_str();
   add_suite_options(*command, a, "runs/SUITE-tune");
   add_events_option(*command, a);
