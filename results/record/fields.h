@@ -87,7 +87,9 @@ class FieldWriter {
     return nlohmann::json::parse(value.text);
   }
   template <class E>
-  requires std::is_enum_v<E> nlohmann::json encode(const char*, E value) { return name_of(value); }
+  requires std::is_enum_v<E> nlohmann::json encode(const char*, const E& value) {
+    return name_of(value);
+  }
   template <class T>
   nlohmann::json encode(const char* name, const T& value) {  // a structure of fields
     FieldWriter inner;
