@@ -22,7 +22,7 @@ TEST_CASE("command line: a mistyped word is answered with near matches", "[run]"
       {{"list", "tasks", "more"}, "unknown argument 'more'"},
       {{"list", "metrcis"}, "WHAT: unknown word 'metrcis'; did you mean metrics?"},
       {{"list", "nothing"}, "see lra list --help"},
-      {{"table", ".", "--format", "jsn"}, "--format: unknown word 'jsn'; did you mean json?"},
+      {{"table", ".", "--format", "jsn"}, "--format: unknown word 'jsn'; did you mean json"},
       {{"train", "--seed", "x", "--task", "text"},
        "--seed: got 'x', expected a number from 0; see lra train --help"}};
   for (const auto& [arguments, expected] : lines) {
