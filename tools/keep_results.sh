@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Copies the finished runs of a folder of the built-in suite NAME into results/measured/NAME and
 # prints its tables anew: result.json and metrics.jsonl of each run that completed, the suite,
-# leaderboard.json, table.md. What is there already stays, unless its run has changed.
+# leaderboard.json, table.md; of a bench its records and efficiency.md. What is there already stays,
+# unless its run has changed.
 #   tools/keep_results.sh NAME FOLDER [LRA]      e.g. tools/keep_results.sh arena runs/arena
 #   tools/keep_results.sh --check [LRA]          committed tables equal what the records give
 set -euo pipefail
@@ -9,7 +10,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The tables of a folder of records: NAME of the file, arguments of `lra`.
 tables() {
-  printf '%s\n' "table.md table --format md" "leaderboard.json table --format leaderboard"
+  if ls "$1"/bench-*.json >/dev/null 2>&1; then
+    echo "efficiency.md table --efficiency"
+  fi
+  if ls "$1"/runs/*/result.json >/dev/null 2>&1; then
+    printf '%s\n' "table.md table --format md" "leaderboard.json table --format leaderboard"
+  fi
 }
 
 if [ "${1-}" = --check ]; then
@@ -18,7 +24,6 @@ if [ "${1-}" = --check ]; then
   scratch=$(mktemp -d)
   trap 'rm -rf "$scratch"' EXIT
   for folder in results/measured/*/; do
-    [ -f "$folder/table.md" ] || continue
     while read -r file command arguments; do
       # shellcheck disable=SC2086
       "$lra" "$command" "$folder" $arguments >"$scratch/$file"
@@ -27,7 +32,7 @@ if [ "${1-}" = --check ]; then
           "$scratch/$file" >&2 || true
         failed=1
       fi
-    done < <(tables)
+    done < <(tables "$folder")
   done
   exit $failed
 fi
@@ -37,6 +42,9 @@ from=$2
 lra=${3:-build/release/bin/lra}
 to=results/measured/$name
 mkdir -p "$to/runs"
+for bench in "$from"/bench-*.json; do
+  if [ -f "$bench" ]; then sed '/^    "node": "/d' "$bench" >"$to/${bench##*/}"; fi
+done
 for run in "$from"/runs/*/; do
   id=$(basename "$run")
   [ -f "$run/result.json" ] || continue
@@ -53,10 +61,9 @@ for run in "$from"/runs/*/; do
   done
 done
 cp "harness/suites/$name.json" "$to/suite.json"
-if ls "$to"/runs/*/result.json >/dev/null 2>&1; then
-  while read -r file command arguments; do
-    # shellcheck disable=SC2086
-    "$lra" "$command" "$to" $arguments >"$to/$file"
-  done < <(tables)
-fi
-echo "$to: $(find "$to/runs" -name result.json | wc -l) runs"
+while read -r file command arguments; do
+  # shellcheck disable=SC2086
+  "$lra" "$command" "$to" $arguments >"$to/$file"
+done < <(tables "$to")
+rmdir --ignore-fail-on-non-empty "$to/runs"
+echo "$to: $(find "$to" -name result.json | wc -l) runs, $(find "$to" -name 'bench-*.json' | wc -l) benches"

@@ -2,14 +2,16 @@
 
 #include "results/table/table.h"
 
-#include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "engine/base/error.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/definitions.h"
 #include "harness/cli/output.h"
 #include "harness/cli/table_options.h"
 #include "results/record/load.h"
+#include "results/table/efficiency.h"
 
 namespace lra::harness::cli {
 namespace {
@@ -26,6 +28,17 @@ std::vector<results::Record> load(const std::vector<std::string>& places, bool s
   return std::move(loaded.records);
 }
 
+std::string efficiency(const std::vector<std::string>& places, bool strict) {
+  const auto loaded = results::load_benches({places.begin(), places.end()},
+                                            strict ? OnFault::refuse : OnFault::skip);
+  for (const auto& fault : loaded.faults) note("lra: {}\n", fault.message);
+  if (loaded.records.empty()) {
+    fail(ErrorKind::data, "{}: no bench-ATTENTION-MODE.json of lra bench --out or of a suite",
+         fmt::join(places, ", "));
+  }
+  return results::render_efficiency(loaded.records);
+}
+
 }  // namespace
 
 void add_table(CLI::App& app, Action& action) {
@@ -35,6 +48,7 @@ void add_table(CLI::App& app, Action& action) {
   auto strict = std::make_shared<bool>(false);
   auto all = std::make_shared<bool>(false);
   auto format = std::make_shared<std::string>();
+  auto speed = std::make_shared<bool>(false);
   command->add_option("DIR", *places, "folders or result files")->required();
   command
       ->add_option(
@@ -52,11 +66,17 @@ void add_table(CLI::App& app, Action& action) {
   command->add_option("--label", o->label, "\\label of the LaTeX table")->capture_default_str();
   command->add_flag_callback(
       "--no-seeds", [o] { o->seeds = false; }, "omit the numbers of seeds");
+  command->add_flag("--efficiency", *speed,
+                    "speed and memory from bench records in place of accuracy, in Markdown");
   command->add_flag("--all", *all, "include runs that the suite of their folder no longer names");
   command->add_flag("--strict", *strict,
                     "refuse faulty result files; without it they are skipped and named");
   command->callback([=, &action] {
     action = [=] {
+      if (*speed) {
+        fmt::print("{}", efficiency(*places, *strict));
+        return 0;
+      }
       o->format = !format->empty() ? *format : ::isatty(STDOUT_FILENO) != 0 ? "text" : "md";
       resolve_aliases(*o);
       fmt::print("{}", results::render_table(load(*places, *strict, *all), *o));

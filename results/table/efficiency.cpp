@@ -20,6 +20,11 @@ struct Measure {
 constexpr double kMega = 1e6;
 
 Real speed_of(const BenchPoint& point) { return point.steps_per_second; }
+Real tokens_of(const BenchPoint& point) { return point.tokens_per_second; }
+Real outside_products_of(const BenchPoint& point) {
+  if (!point.matmul_share) return std::nullopt;
+  return 100 * (1 - *point.matmul_share);
+}
 Real memory_of(const BenchPoint& point) {
   if (!point.peak_tensor_bytes) return std::nullopt;
   return static_cast<double>(*point.peak_tensor_bytes) / kMega;
@@ -56,12 +61,53 @@ bool has_limits(const ScalingGroup& group) {
   });
 }
 
-// A row a variant; `relative`: with the ratio to the baseline.
-std::string table_of(const ScalingGroup& group, const Measure& measure, bool relative = true) {
+std::set<std::int64_t> lengths_of(const ScalingGroup& group) {
   std::set<std::int64_t> lengths;
   for (const ScalingLine& line : group.lines) {
     for (const BenchPoint& point : line.bench->points) lengths.insert(point.n);
   }
+  return lengths;
+}
+
+// Of one length: a row a variant, a column a measure, the fastest first.
+std::string table_at(const ScalingGroup& group, std::int64_t n) {
+  std::vector<Measure> measures{{"tokens/s ↑", tokens_of, 0},
+                                {"peak tensor memory ↓ (MB)", memory_of, 1},
+                                {"outside products (%)", outside_products_of, 0}};
+  if (has_limits(group))
+    measures.push_back({"share of the machine's limit ↑ (%)", limit_share_of, 0});
+  std::vector<const BenchRecord*> benches;
+  for (const ScalingLine& line : group.lines) benches.push_back(line.bench);
+  const auto speed = [n](const BenchRecord* bench) {
+    const BenchPoint* point = point_at(*bench, n);
+    return point == nullptr ? 0.0 : tokens_of(*point).value_or(0);
+  };
+  std::stable_sort(benches.begin(), benches.end(),
+                   [&](const auto* a, const auto* b) { return speed(a) > speed(b); });
+  std::string text = "| n = " + length_title(n) + " |";
+  std::string rule = "|---|";
+  for (const Measure& measure : measures) {
+    text += " " + std::string(measure.title) + " |";
+    rule += "---:|";
+  }
+  text += "\n" + rule + "\n";
+  for (const BenchRecord* bench : benches) {
+    text += "| " + markdown_escape(bench->attention.label) + " |";
+    for (const Measure& measure : measures) {
+      const bool relative = measure.of == tokens_of && group.baseline != nullptr;
+      text +=
+          " " +
+          cell(measure, point_at(*bench, n), relative ? point_at(*group.baseline, n) : nullptr) +
+          " |";
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+// A row a variant; `relative`: with the ratio to the baseline.
+std::string table_of(const ScalingGroup& group, const Measure& measure, bool relative = true) {
+  const std::set<std::int64_t> lengths = lengths_of(group);
   std::string text = "| " + std::string(measure.title) + " |";
   std::string rule = "|---|";
   for (const std::int64_t n : lengths) {
@@ -89,6 +135,10 @@ std::string render_efficiency(const std::vector<BenchRecord>& benches) {
     text += fmt::format("{}: preset {}, {}, batch {}, {}; in brackets: relative to softmax\n\n",
                         group.mode == "train" ? "Training" : "Inference", group.preset,
                         group.precision, group.batch, group.machine);
+    if (const auto lengths = lengths_of(group); lengths.size() == 1) {
+      text += table_at(group, *lengths.begin()) + "\n";
+      continue;
+    }
     text += table_of(group, {"steps/s ↑", speed_of, 3}) + "\n";
     text += table_of(group, {"peak tensor memory ↓ (MB)", memory_of, 1}) + "\n";
     if (has_limits(group)) {

@@ -11,8 +11,9 @@ namespace lra::results {
 
 // Markdown: for each group of equal conditions (see scaling_groups) steps a second, then peak bytes
 // of tensors, each with its ratio to softmax at the same length; then, where it was measured, the
-// share of the machine's limit that is reached. Out of memory is said, and has no
-// ratio; a length that was not measured is "—".
+// share of the machine's limit that is reached. Of one length: one table, the fastest first, with
+// tokens a second, peak bytes, the share of time outside products and that of the limit. Out of
+// memory is said, and has no ratio; a length that was not measured is "—".
 [[nodiscard]] std::string render_efficiency(const std::vector<BenchRecord>& benches);
 
 }  // namespace lra::results

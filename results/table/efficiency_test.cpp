@@ -19,6 +19,23 @@ TEST_CASE("efficiency: ratios to softmax at the same length, of speed and memory
   CHECK_THAT(text, ContainsSubstring("| 1K | 2K | 4K |"));
 }
 
+TEST_CASE("efficiency: one length is one table, the fastest first", "[unit]") {
+  std::vector<BenchRecord> benches{sample_bench("softmax", 2, 50), sample_bench("linear", 1, 100)};
+  for (BenchRecord& bench : benches) bench.points.resize(1);
+  benches[0].points[0].tokens_per_second = 2000;
+  benches[1].points[0].tokens_per_second = 5000;
+  benches[1].points[0].matmul_share = 0.75;
+  benches[0].points[0].matmul_share = std::nullopt;
+  const std::string text = render_efficiency(benches);
+  CHECK_THAT(text, ContainsSubstring("| n = 1K | tokens/s ↑ | peak tensor memory ↓ (MB) | outside "
+                                     "products (%) |"));
+  const std::size_t first = text.find("5000 (2.50x) |"), second = text.find("2000 (1.00x) |");
+  CHECK(first < second);
+  CHECK(second < text.size());
+  CHECK_THAT(text, ContainsSubstring("| 25 |"));
+  CHECK_THAT(text, ContainsSubstring("| — |"));
+}
+
 TEST_CASE("efficiency: missing is missing, out of memory is said, neither has a ratio", "[unit]") {
   std::vector<BenchRecord> benches{sample_bench("softmax", 2, 50), sample_bench("linear", 1, 100)};
   auto& lost = benches[0].points[2];
