@@ -11,7 +11,7 @@ namespace lra::engine {
 template <int W>
 struct Register {
   using Lanes __attribute__((vector_size(W * sizeof(float)))) = float;
-  using Integers __attribute__((vector_size(W * sizeof(float)))) = std::int32_t;
+  using Bits __attribute__((vector_size(W * sizeof(float)))) = std::uint32_t;
 };
 
 template <class Lanes>
@@ -45,7 +45,7 @@ using Bundle = Register<8>::Lanes[U];
 template <int U>
 [[gnu::always_inline]] inline void exp_of(const Bundle<U>& from, Bundle<U>& y) {
   using Lanes = Register<8>::Lanes;
-  using Integers = Register<8>::Integers;
+  using Bits = Register<8>::Bits;
   constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
   constexpr float kPolynomial[]{
       8.368851617e-3F, 4.166840017e-2F, 0.1666651964F, 0.4999999404F, 1.0F, 1.0F};
@@ -70,12 +70,12 @@ template <int U>
   // k stands in the low bits of `shifted` and is added to the exponent.
 #pragma GCC unroll 4
   for (int i = 0; i < U; ++i) {
-    Integers power;
-    Integers bits;
+    Bits power;  // unsigned: far arguments wrap
+    Bits bits;
     std::memcpy(&power, &shifted[i], sizeof power);
     std::memcpy(&bits, &p[i], sizeof bits);
     bits += power << 23;
-    bits &= ~(from[i] < -86.0F);
+    bits = from[i] < -86.0F ? Bits{} : bits;
     std::memcpy(&y[i], &bits, sizeof bits);
   }
 }
