@@ -24,8 +24,9 @@ Tensor sinusoidal_positions(std::int64_t length, std::int64_t width) {
   Tensor table({length, width}, DType::f32);
   for (std::int64_t i = 0; i < length; ++i) {
     for (std::int64_t c = 0; c < width; ++c) {
+      const std::int64_t even = c - c % 2;
       const double rate =
-          std::pow(10000.0, -static_cast<double>(c / 2 * 2) / static_cast<double>(width));
+          std::pow(10000.0, -static_cast<double>(even) / static_cast<double>(width));
       const double angle = static_cast<double>(i) * rate;
       table.f32()[i * width + c] =
           static_cast<float>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
@@ -58,7 +59,7 @@ Tensor image_positions(std::int64_t pixels, std::int64_t width, bool cls) {
          "tokens of width {}",
          pixels, width);
   }
-  const Tensor image = sinusoidal_positions_2d(side, width);
+  Tensor image = sinusoidal_positions_2d(side, width);
   if (!cls) return image;
   Tensor table = Tensor::zeros({pixels + 1, width});
   std::copy_n(image.f32(), pixels * width, table.f32() + width);
@@ -209,7 +210,7 @@ Model::Rows Model::arrange(std::span<const std::uint16_t> ids) const {
 
 // Position embeddings of rows in any order: [rows, E] f32, undefined without positions.
 Value Model::position_rows(const Rows& rows) const {
-  const Value position = positions();
+  Value position = positions();
   if (!position.defined()) return position;
   return engine::embedding(position, Value(), rows.places, rows.computed, DType::f32);
 }
@@ -303,7 +304,7 @@ Value pool_rows(Pooling kind, const Value& x, std::int64_t length, std::int64_t 
   Tensor weights = Tensor::zeros({1, N}, x.dtype());
   std::copy_n(Tensor::full({counted}, 1.0F, x.dtype()).raw(),
               static_cast<std::size_t>(counted) * engine::size_of(x.dtype()), weights.raw());
-  const Value total = engine::matmul(Value(weights), x, {.f32_result = true});  // [1, E]
+  Value total = engine::matmul(Value(weights), x, {.f32_result = true});  // [1, E]
   if (kind == Pooling::sum) return total;
   const std::int64_t n = kind == Pooling::mean_zeroed ? divisor : counted;
   return n == 0 ? total : total / static_cast<float>(n);

@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <cstring>
 
 #include "engine/compute/kernels/kernels.h"
@@ -93,13 +94,13 @@ template <class F, int U>
   Lanes value[U];
   Lanes gradient[U]{};
 #pragma GCC unroll 4
-  for (int i = 0; i < U; ++i) load(x + 8 * i, v[i]);
+  for (std::int64_t i = 0; i < U; ++i) load(x + 8 * i, v[i]);
   F::template at<U>(v, value, gradient);
 #pragma GCC unroll 4
-  for (int i = 0; i < U; ++i) store(value[i], y + 8 * i);
+  for (std::int64_t i = 0; i < U; ++i) store(value[i], y + 8 * i);
   if (slope == nullptr) return;
 #pragma GCC unroll 4
-  for (int i = 0; i < U; ++i) store(gradient[i], slope + 8 * i);
+  for (std::int64_t i = 0; i < U; ++i) store(gradient[i], slope + 8 * i);
 }
 
 // f of n numbers and, unless it is null, its slope; both may be x.
