@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/sample.h"
 
 namespace lra::tasks {
 namespace {
@@ -171,17 +172,8 @@ class Prefix final : public Dataset {
 class Sample final : public Dataset {
  public:
   Sample(std::shared_ptr<const Dataset> whole, std::size_t count)
-      : whole_(std::move(whole)), indices_(whole_->size()) {
-    count = std::min(count, indices_.size());
-    std::iota(indices_.begin(), indices_.end(), std::size_t{0});
-    RandomStream random(RandomKey(0).of("sample"));
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto left = static_cast<std::uint32_t>(indices_.size() - i);
-      std::swap(indices_[i], indices_[i + random.below(left)]);
-    }
-    indices_.resize(count);
-    std::sort(indices_.begin(), indices_.end());
-  }
+      : whole_(std::move(whole)),
+        indices_(sample_indices(whole_->size(), count, RandomKey(0).of("sample"))) {}
   [[nodiscard]] std::size_t size() const override { return indices_.size(); }
   [[nodiscard]] Example operator[](std::size_t index) const override {
     return (*whole_)[indices_[index]];
