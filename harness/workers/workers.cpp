@@ -141,8 +141,9 @@ std::int64_t token_count(const models::Model& model, const tasks::Example& examp
 BatchResult Workers::train(const models::Model& model, std::span<const tasks::Example> batch,
                            std::span<const std::uint64_t> ids, std::int64_t step,
                            std::uint64_t seed, const std::vector<Tensor>& lanes) {
+  std::vector<Judged> judged;
   std::int64_t labels = 0;
-  for (const auto& example : batch) labels += Judged(model, example).count();
+  for (const auto& example : batch) labels += judged.emplace_back(model, example).count();
   const float scale = 1.0F / static_cast<float>(std::max<std::int64_t>(labels, 1));
   const auto dealt = deal(model, batch, lanes.size());
   const RandomKey key = RandomKey(seed).of("train").of(static_cast<std::uint64_t>(step));
@@ -154,11 +155,11 @@ BatchResult Workers::train(const models::Model& model, std::span<const tasks::Ex
     const std::int64_t flops = engine::primitives::executed_flops();
     for (const std::size_t i : dealt[lane]) {
       engine::Tape tape;
-      const Judged judged(model, batch[i]);
+      const auto& [places, expected] = judged[i];
       const Value logits = model.logits(batch[i].tokens, batch[i].second,
-                                        make_pass(true, key.of(ids[i]), seed, step), judged.places);
-      const Value loss = engine::cross_entropy(logits, judged.labels, scale);
-      const Score s = score(logits.tensor(), judged.labels);
+                                        make_pass(true, key.of(ids[i]), seed, step), places);
+      const Value loss = engine::cross_entropy(logits, expected, scale);
+      const Score s = score(logits.tensor(), expected);
       result.loss += double{loss.tensor().f32()[0]};
       result.correct += s.correct;
       result.counted += s.counted;
