@@ -40,6 +40,19 @@ template <class Lanes>
 template <int U>
 using Bundle = Register<8>::Lanes[U];
 
+// y = c[0] x^(N-1) + ... + c[N-1], by Horner's rule.
+template <int U, int N>
+[[gnu::always_inline]] inline void polynomial(const float (&c)[N], const Bundle<U>& x,
+                                              Bundle<U>& y) {
+#pragma GCC unroll 4
+  for (int i = 0; i < U; ++i) y[i] = Register<8>::Lanes{} + c[0];
+#pragma GCC unroll 6
+  for (int k = 1; k < N; ++k) {
+#pragma GCC unroll 4
+    for (int i = 0; i < U; ++i) y[i] = y[i] * x[i] + c[k];
+  }
+}
+
 // y = e^x to 2 ulp for x in [-86, 88]; 0 below, anything above; NaN stays NaN. 2^k e^r with
 // |r| <= ln(2)/2, ln(2) in two parts (Cody, Waite 1980) and a minimax polynomial of degree 6.
 template <int U>
@@ -48,7 +61,7 @@ template <int U>
   using Bits = Register<8>::Bits;
   constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
   constexpr float kPolynomial[]{
-      8.368851617e-3F, 4.166840017e-2F, 0.1666651964F, 0.4999999404F, 1.0F, 1.0F};
+      1.381432055e-3F, 8.368851617e-3F, 4.166840017e-2F, 0.1666651964F, 0.4999999404F, 1.0F, 1.0F};
   Lanes shifted[U];
   Lanes r[U];
   Lanes p[U];
@@ -60,13 +73,7 @@ template <int U>
   for (int i = 0; i < U; ++i) r[i] = from[i] - p[i] * 0.693359375F;
 #pragma GCC unroll 4
   for (int i = 0; i < U; ++i) r[i] = r[i] + p[i] * 2.12194440e-4F;
-#pragma GCC unroll 4
-  for (int i = 0; i < U; ++i) p[i] = Lanes{} + 1.381432055e-3F;
-#pragma GCC unroll 6
-  for (const float coefficient : kPolynomial) {
-#pragma GCC unroll 4
-    for (int i = 0; i < U; ++i) p[i] = p[i] * r[i] + coefficient;
-  }
+  polynomial<U>(kPolynomial, r, p);
   // k stands in the low bits of `shifted` and is added to the exponent.
 #pragma GCC unroll 4
   for (int i = 0; i < U; ++i) {

@@ -15,10 +15,10 @@ using Lanes = Register<8>::Lanes;
 // Abramowitz, Stegun 1964, "Handbook of Mathematical Functions" (1.5e-7), whose e^(-x^2/2) is
 // phi's, too; its coefficients stand here halved.
 struct GeluErf {
-  static constexpr int kRegisters = 4;
   template <int U>
   [[gnu::always_inline]] static void at(const Bundle<U>& x, Bundle<U>& y, Bundle<U>& slope) {
-    constexpr float kFit[]{-0.7265760135F, 0.7107068705F, -0.142248368F, 0.127414796F};
+    constexpr float kFit[]{0.5307027145F, -0.7265760135F, 0.7107068705F, -0.142248368F,
+                           0.127414796F};
     Lanes e[U];
     Lanes t[U];
     Lanes p[U];
@@ -29,13 +29,7 @@ struct GeluErf {
     for (int i = 0; i < U; ++i) t[i] = (x[i] < 0.0F ? -x[i] : x[i]) * 0.231641888F + 1.0F;
 #pragma GCC unroll 4
     for (int i = 0; i < U; ++i) t[i] = 1.0F / t[i];
-#pragma GCC unroll 4
-    for (int i = 0; i < U; ++i) p[i] = Lanes{} + 0.5307027145F;
-#pragma GCC unroll 4
-    for (const float coefficient : kFit) {
-#pragma GCC unroll 4
-      for (int i = 0; i < U; ++i) p[i] = p[i] * t[i] + coefficient;
-    }
+    polynomial<U>(kFit, t, p);
 #pragma GCC unroll 4
     for (int i = 0; i < U; ++i) {
       const Lanes tail = p[i] * t[i] * e[i];
@@ -48,7 +42,6 @@ struct GeluErf {
 
 // x s(2 u) with u = sqrt(2/pi) (x + 0.044715 x^3), which is x (1 + tanh u) / 2.
 struct GeluTanh {
-  static constexpr int kRegisters = 4;
   template <int U>
   [[gnu::always_inline]] static void at(const Bundle<U>& x, Bundle<U>& y, Bundle<U>& slope) {
     constexpr float kRoot = 1.595769122F;  // 2 sqrt(2/pi)
@@ -70,7 +63,6 @@ struct GeluTanh {
 };
 
 struct EluPlusOne {
-  static constexpr int kRegisters = 4;
   template <int U>
   [[gnu::always_inline]] static void at(const Bundle<U>& x, Bundle<U>& y, Bundle<U>&) {
     Lanes below[U];
@@ -81,7 +73,6 @@ struct EluPlusOne {
 };
 
 struct Exp {
-  static constexpr int kRegisters = 4;
   template <int U>
   [[gnu::always_inline]] static void at(const Bundle<U>& x, Bundle<U>& y, Bundle<U>&) {
     exp_of<U>(x, y);
@@ -106,10 +97,11 @@ template <class F, int U>
 // f of n numbers and, unless it is null, its slope; both may be x.
 template <class F>
 [[gnu::always_inline]] inline void map(const float* x, float* y, float* slope, std::int64_t n) {
-  constexpr std::int64_t kStep = 8 * F::kRegisters;
+  constexpr int kRegisters = 4;
+  constexpr std::int64_t kStep = 8 * kRegisters;
   std::int64_t i = 0;
   for (; i + kStep <= n; i += kStep) {
-    step<F, F::kRegisters>(x + i, y + i, slope == nullptr ? nullptr : slope + i);
+    step<F, kRegisters>(x + i, y + i, slope == nullptr ? nullptr : slope + i);
   }
   for (; i < n; i += 8) {
     const std::size_t bytes = static_cast<std::size_t>(n - i < 8 ? n - i : 8) * sizeof(float);
