@@ -69,62 +69,68 @@ std::set<std::int64_t> lengths_of(const ScalingGroup& group) {
   return lengths;
 }
 
-// Of one length: a row a variant, a column a measure, the fastest first.
+std::vector<const BenchRecord*> benches_of(const ScalingGroup& group) {
+  std::vector<const BenchRecord*> benches;
+  for (const ScalingLine& line : group.lines) benches.push_back(line.bench);
+  return benches;
+}
+
+// A row a variant; cell_of(bench, c) is the text below heads[c].
+template <class CellOf>
+std::string markdown(const std::string& corner, const std::vector<std::string>& heads,
+                     const std::vector<const BenchRecord*>& benches, const CellOf& cell_of) {
+  std::string text = "| " + corner + " |";
+  std::string rule = "|---|";
+  for (const std::string& head : heads) {
+    text += " " + head + " |";
+    rule += "---:|";
+  }
+  text += "\n" + rule + "\n";
+  for (const BenchRecord* bench : benches) {
+    text += "| " + markdown_escape(bench->attention.label) + " |";
+    for (std::size_t c = 0; c < heads.size(); ++c) text += " " + cell_of(*bench, c) + " |";
+    text += "\n";
+  }
+  return text;
+}
+
+// Of one length: a column a measure, the fastest first.
 std::string table_at(const ScalingGroup& group, std::int64_t n) {
   std::vector<Measure> measures{{"tokens/s ↑", tokens_of, 0},
                                 {"peak tensor memory ↓ (MB)", memory_of, 1},
                                 {"outside products (%)", outside_products_of, 0}};
-  if (has_limits(group))
+  if (has_limits(group)) {
     measures.push_back({"share of the machine's limit ↑ (%)", limit_share_of, 0});
-  std::vector<const BenchRecord*> benches;
-  for (const ScalingLine& line : group.lines) benches.push_back(line.bench);
+  }
+  auto benches = benches_of(group);
   const auto speed = [n](const BenchRecord* bench) {
     const BenchPoint* point = point_at(*bench, n);
     return point == nullptr ? 0.0 : tokens_of(*point).value_or(0);
   };
   std::stable_sort(benches.begin(), benches.end(),
                    [&](const auto* a, const auto* b) { return speed(a) > speed(b); });
-  std::string text = "| n = " + length_title(n) + " |";
-  std::string rule = "|---|";
-  for (const Measure& measure : measures) {
-    text += " " + std::string(measure.title) + " |";
-    rule += "---:|";
-  }
-  text += "\n" + rule + "\n";
-  for (const BenchRecord* bench : benches) {
-    text += "| " + markdown_escape(bench->attention.label) + " |";
-    for (const Measure& measure : measures) {
-      const bool relative = measure.of == tokens_of && group.baseline != nullptr;
-      text +=
-          " " +
-          cell(measure, point_at(*bench, n), relative ? point_at(*group.baseline, n) : nullptr) +
-          " |";
-    }
-    text += "\n";
-  }
-  return text;
+  std::vector<std::string> heads;
+  for (const Measure& measure : measures) heads.emplace_back(measure.title);
+  return markdown("n = " + length_title(n), heads, benches,
+                  [&](const BenchRecord& bench, std::size_t c) {
+                    const bool compared = c == 0 && group.baseline != nullptr;
+                    return cell(measures[c], point_at(bench, n),
+                                compared ? point_at(*group.baseline, n) : nullptr);
+                  });
 }
 
-// A row a variant; `relative`: with the ratio to the baseline.
+// A column a length; `relative`: with the ratio to the baseline.
 std::string table_of(const ScalingGroup& group, const Measure& measure, bool relative = true) {
-  const std::set<std::int64_t> lengths = lengths_of(group);
-  std::string text = "| " + std::string(measure.title) + " |";
-  std::string rule = "|---|";
-  for (const std::int64_t n : lengths) {
-    text += " " + length_title(n) + " |";
-    rule += "---:|";
-  }
-  text += "\n" + rule + "\n";
-  for (const ScalingLine& line : group.lines) {
-    text += "| " + markdown_escape(line.bench->attention.label) + " |";
-    for (const std::int64_t n : lengths) {
-      const bool compared = relative && group.baseline != nullptr;
-      const BenchPoint* base = compared ? point_at(*group.baseline, n) : nullptr;
-      text += " " + cell(measure, point_at(*line.bench, n), base) + " |";
-    }
-    text += "\n";
-  }
-  return text;
+  const std::set<std::int64_t> found = lengths_of(group);
+  const std::vector<std::int64_t> lengths(found.begin(), found.end());
+  std::vector<std::string> heads;
+  for (const std::int64_t n : lengths) heads.push_back(length_title(n));
+  return markdown(measure.title, heads, benches_of(group),
+                  [&](const BenchRecord& bench, std::size_t c) {
+                    const bool compared = relative && group.baseline != nullptr;
+                    return cell(measure, point_at(bench, lengths[c]),
+                                compared ? point_at(*group.baseline, lengths[c]) : nullptr);
+                  });
 }
 
 }  // namespace
