@@ -206,9 +206,9 @@ struct Trained {
   double validation = 0, test = 0;
 };
 
-Trained train(const std::string& kernel, const Setting& x, const Data& data, double rate,
+Trained train(const Variant& variant, const Setting& x, const Data& data, double rate,
               const Request& request, std::uint64_t seed) {
-  Classifier model(parse_variant(kernel), x, seed);
+  Classifier model(variant, x, seed);
   engine::Parameters& parameters = model.parameters();
   std::vector<Tensor> lanes;
   for (std::int64_t i = 0; i < kLanes; ++i) {
@@ -243,8 +243,7 @@ Trained train(const std::string& kernel, const Setting& x, const Data& data, dou
 
 // The statistic of the signal column that a one-head model of the family can form.
 enum class Statistic { none, square, relu_square, fourth, largest };
-Statistic statistic(const std::string& variant) {
-  const std::string kernel = parse_variant(variant).name;
+Statistic statistic(const std::string& kernel) {
   if (kernel == "softmax") return Statistic::largest;
   if (kernel == "linear_transformer") return Statistic::square;
   if (kernel == "cosformer") return Statistic::relu_square;
@@ -287,12 +286,13 @@ std::optional<double> reference_line(Statistic kind, std::int64_t n, std::uint64
 }  // namespace
 
 Point train_point(const std::string& kernel, const Setting& x, const Request& request) {
+  const Variant variant = parse_variant(kernel);
   Point p;
   p.kernel = kernel;
   p.setting = x;
   p.trials = request.trials;
   p.source = kTrainSource;
-  p.reference = reference_line(statistic(kernel), x.n, request.seed);
+  p.reference = reference_line(statistic(variant.name), x.n, request.seed);
   std::vector<double> accuracies;
   for (std::int64_t s = 0; s < request.trials; ++s) {
     const RandomKey key =
@@ -300,7 +300,7 @@ Point train_point(const std::string& kernel, const Setting& x, const Request& re
     const Data data(x, key.of("data"));
     Trained best{-1, 0};
     for (const double rate : {1e-3, 3e-3}) {
-      const Trained t = train(kernel, x, data, rate, request, key.of("model").value());
+      const Trained t = train(variant, x, data, rate, request, key.of("model").value());
       if (t.validation > best.validation) best = t;
     }
     accuracies.push_back(best.test);
