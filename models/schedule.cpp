@@ -22,8 +22,9 @@ double learning_rate(const TrainConfig& config, std::int64_t step) {
   const auto w = static_cast<double>(config.warmup_steps);
   const auto T = static_cast<double>(config.steps);
   const double warm = w > 0 ? std::min(1.0, s / w) : 1.0;
-  if (config.schedule == Schedule::rsqrt)
+  if (config.schedule == Schedule::rsqrt) {
     return config.lr * warm / std::sqrt(std::max({s, w, 1.0}));
+  }
   if (config.schedule == Schedule::rsqrt_normalized) {
     return config.lr * warm * std::sqrt(std::max(w, 1.0)) / std::sqrt(std::max({s, w, 1.0}));
   }

@@ -266,8 +266,9 @@ GoldenComputed run_schedule(const GoldenCase& c, DType) {
 models::Optimizer optimizer_of(const std::string& text) {
   if (text.starts_with("AdamW")) return models::Optimizer::adamw;
   if (text == "Adam") return models::Optimizer::adam;
-  if (text.starts_with("Adam, weight decay added to the gradient"))
+  if (text.starts_with("Adam, weight decay added to the gradient")) {
     return models::Optimizer::adam_l2;
+  }
   fail(ErrorKind::data, "golden: unknown optimizer '{}'", text);
 }
 

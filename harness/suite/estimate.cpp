@@ -156,10 +156,10 @@ Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
       std::max<std::int64_t>(1, std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0}) /
                                     static_cast<std::int64_t>(lengths.size()));
   const bool shorter = static_cast<double>(mean) < kMuchShorter * static_cast<double>(n);
-  if (o.model.positions == models::Positions::sinusoidal_2d)
-    o.model.positions = models::Positions::sinusoidal;  // no square image
-  if (o.model.positions == models::Positions::rotary_2d)
-    o.model.positions = models::Positions::rotary;
+  // A sequence of mean length is no square image.
+  auto& positions = o.model.positions;
+  if (positions == models::Positions::sinusoidal_2d) positions = models::Positions::sinusoidal;
+  if (positions == models::Positions::rotary_2d) positions = models::Positions::rotary;
   const BenchResult middle = shorter ? try_out(o, mean, stop_) : trial;
   if (middle.point.status != "completed") return unknown(middle);
   const TimeCurve curve(static_cast<double>(middle.point.n), seconds_at(middle),

@@ -1,5 +1,5 @@
 #pragma once
-// What is known of a task's data before they are opened: lengths of sequences, official sizes.
+// What is known of a task's data before they are opened: lengths of sequences.
 
 #include <atomic>
 #include <cstdint>
