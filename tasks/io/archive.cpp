@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/file.h"
 
 namespace lra::tasks {
 namespace {

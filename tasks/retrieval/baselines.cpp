@@ -20,7 +20,6 @@ using baselines::Row;
 
 constexpr std::size_t kBytes = 4000;
 constexpr std::size_t kFitted = 20000;  // pairs of train: few numbers are fitted
-constexpr std::size_t kGroups = 32;
 using Features = std::array<float, PairFeatures::kCount>;
 
 std::span<const Token> beginning(std::span<const Token> document) {
