@@ -15,6 +15,12 @@ struct Entry {
   std::int64_t calls = 0;
   double seconds = 0;  // summed over threads
 };
+template <class Visitor>
+void describe(Visitor& v, Entry& entry) {  // engine/base/fields.h
+  v("operation", entry.operation);
+  v("calls", entry.calls);
+  v("seconds", entry.seconds);
+}
 
 void enable(bool on);
 [[nodiscard]] bool enabled();

@@ -31,9 +31,6 @@ struct BenchArguments {
 };
 
 BenchOptions make_options(const BenchArguments& a, const std::string& attention) {
-  BenchOptions o;
-  set_preset(o, a.preset, a.task);
-  o.attention = attention::registry().canonical(attention);
   Request request;
   request.attention = attention;
   request.task = a.task;
@@ -50,12 +47,11 @@ BenchOptions make_options(const BenchArguments& a, const std::string& attention)
       fail(ErrorKind::usage, "--set {}: expected model.KEY=VALUE or attention.KEY=VALUE", setting);
     }
   }
+  BenchOptions o = bench_options(resolve(request));
+  set_preset(o, a.preset, a.task);
   OptionTable table;
   o.model.options(table);
   table.assign(model, "--set model");
-  const RunSpec spec = resolve(request);
-  o.attention_options = spec.attention_options;
-  o.precision = spec.precision;
   o.mode = a.mode;
   o.batch = a.batch;
   o.threads = a.threads;

@@ -6,6 +6,7 @@
 
 #include "attention/attention.h"
 #include "engine/base/error.h"
+#include "engine/base/fields.h"
 #include "engine/runtime.h"
 #include "harness/measure/child.h"
 #include "harness/measure/limit.h"
@@ -18,6 +19,20 @@
 #include "results/analysis/statistics.h"
 
 namespace lra::harness {
+
+// What a child process tells.
+template <class V>
+void describe(V& v, BenchResult& result) {
+  v.converted(
+      "point", [&] { return results::to_json(result.point); },
+      [&](const nlohmann::json& point, const std::string&) {
+        result.point = results::bench_point_from_json(point);
+      });
+  v("parameters", result.parameters);
+  v("profile", result.profile);
+  v("profiled_seconds", result.profiled_seconds);
+}
+
 namespace {
 
 using engine::Tensor;
@@ -65,43 +80,10 @@ results::StepQuantiles quantiles(std::vector<double> times) {
   return {at(0.5), at(0.1), at(0.25), at(0.75), at(0.9), static_cast<std::int64_t>(times.size())};
 }
 
-json to_json(const BenchResult& r) {
-  json profile = json::array();
-  for (const auto& e : r.profile) profile.push_back({e.operation, e.calls, e.seconds});
-  const auto& p = r.point;
-  json result{{"n", p.n},
-              {"status", p.status},
-              {"parameters", r.parameters},
-              {"profile", profile},
-              {"profiled_seconds", r.profiled_seconds}};
-  if (p.status != "completed") return result;
-  const auto& q = *p.step_ms;
-  result["step_ms"] = {q.median, q.p10, q.p25, q.p75, q.p90, q.count};
-  result["numbers"] = {*p.steps_per_second, *p.tokens_per_second, *p.peak_tensor_bytes,
-                       *p.peak_rss_bytes,   *p.flops_per_token,   *p.matmul_share};
-  if (p.limit_ms) result["limit_ms"] = *p.limit_ms;
+BenchResult result_of(const json& answer) {
+  BenchResult result;
+  from_fields(answer, result);
   return result;
-}
-
-BenchResult from_json(const json& j) {
-  BenchResult r;
-  r.point.n = j.at("n");
-  r.point.status = j.at("status");
-  r.parameters = j.at("parameters");
-  r.profiled_seconds = j.at("profiled_seconds");
-  for (const auto& e : j.at("profile")) r.profile.push_back({e.at(0), e.at(1), e.at(2)});
-  if (r.point.status != "completed") return r;
-  const auto& q = j.at("step_ms");
-  r.point.step_ms = results::StepQuantiles{q.at(0), q.at(1), q.at(2), q.at(3), q.at(4), q.at(5)};
-  const auto& numbers = j.at("numbers");
-  r.point.steps_per_second = numbers.at(0).get<double>();
-  r.point.tokens_per_second = numbers.at(1).get<double>();
-  r.point.peak_tensor_bytes = numbers.at(2).get<std::int64_t>();
-  r.point.peak_rss_bytes = numbers.at(3).get<std::int64_t>();
-  r.point.flops_per_token = numbers.at(4).get<double>();
-  r.point.matmul_share = numbers.at(5).get<double>();
-  if (j.contains("limit_ms")) r.point.limit_ms = j.at("limit_ms").get<double>();
-  return r;
 }
 
 models::Model model_of(const BenchOptions& options, std::int64_t n) {
@@ -235,7 +217,7 @@ class BenchRehearsal final : public Rehearsal {
     result.point.matmul_share = matmul_share_;
     bench_.finish(times_, flops_, result);
     if (options_.limit) add_limit(result.point);
-    return to_json(result);
+    return to_fields(result);
   }
 
  private:
@@ -285,6 +267,16 @@ void set_preset(BenchOptions& options, const std::string& preset, const std::str
   options.model = models::load_preset(preset, task).model;
 }
 
+BenchOptions bench_options(const RunSpec& spec) {
+  BenchOptions options;
+  options.attention = spec.attention;
+  options.attention_options = spec.attention_options;
+  options.model = spec.model;
+  options.preset = spec.preset;
+  options.precision = spec.precision;
+  return options;
+}
+
 BenchResult bench_point(const BenchOptions& options, std::int64_t n) {
   BenchResult result;
   result.point.n = n;
@@ -319,7 +311,7 @@ BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n,
                                  const std::atomic<bool>* stop) {
   Child child([&](Channel& channel) {
     try {
-      channel.send(to_json(bench_point(options, n)));
+      channel.send(to_fields(bench_point(options, n)));
     } catch (const std::bad_alloc&) {
       channel.send({{"out-of-memory", true}});
     } catch (const std::exception& error) {
@@ -340,7 +332,7 @@ BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n,
   if (answer->contains("error")) {
     fail(ErrorKind::backend, "bench: {}", answer->at("error").get<std::string>());
   }
-  return answer->contains("out-of-memory") ? failed : from_json(*answer);
+  return answer->contains("out-of-memory") ? failed : result_of(*answer);
 }
 
 std::vector<BenchResult> bench_side_by_side(const std::vector<BenchOptions>& variants,
@@ -360,7 +352,7 @@ std::vector<BenchResult> bench_side_by_side(const std::vector<BenchOptions>& var
     result.point.n = n;
     result.point.status = subject.out_of_memory ? "out-of-memory" : "failed";
     result.known = !subject.broke_off;
-    results.push_back(subject.result ? from_json(*subject.result) : result);
+    results.push_back(subject.result ? result_of(*subject.result) : result);
   }
   return results;
 }

@@ -9,6 +9,7 @@
 
 #include "attention/attention.h"
 #include "engine/compute/profile.h"
+#include "harness/run/spec.h"
 #include "models/config.h"
 #include "results/analysis/growth.h"
 #include "results/record/bench_record.h"
@@ -37,6 +38,9 @@ struct BenchResult {
   std::vector<engine::profile::Entry> profile;  // of the measured steps, if asked for
   double profiled_seconds = 0;                  // wall time of these steps
 };
+
+// The attention, model and precision of a run; the rest at its default.
+[[nodiscard]] BenchOptions bench_options(const RunSpec& spec);
 
 // Parameters of the measured model for this length.
 [[nodiscard]] std::int64_t bench_parameters(const BenchOptions& options, std::int64_t n);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/fields.h"
 
 namespace lra::harness {
 namespace {
@@ -80,20 +81,25 @@ RunData run_data(const RunSpec& spec, const tasks::Task& task, const tasks::Open
 
 }  // namespace
 
-json to_json(const DataUsed& used) {
-  return {{"sha256", used.sha256},
-          {"origin", used.origin},
-          {"description", used.description},
-          {"counts", used.counts},
-          {"place", used.place}};
+template <class V>
+void describe(V& v, DataUsed& used) {
+  v("sha256", used.sha256);
+  v("origin", used.origin);
+  v("description", used.description);
+  v("counts", used.counts);
+  v("place", used.place);
 }
 
+json to_json(const DataUsed& used) { return to_fields(used); }
+
 DataUsed data_used_from_json(const json& j, const std::string& where) {
+  DataUsed used;
   try {
-    return {j.at("sha256"), j.at("origin"), j.at("description"), j.at("counts"), j.at("place")};
+    from_fields(j, used);
   } catch (const json::exception& error) {
     fail(ErrorKind::data, "{}: data_used: malformed: {}", where, error.what());
   }
+  return used;
 }
 
 std::string describe(const DataUsed& used) {

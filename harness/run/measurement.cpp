@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "engine/base/error.h"
+#include "engine/base/fields.h"
 #include "engine/base/file.h"
 #include "harness/run/environment.h"
 #include "harness/run/record.h"
@@ -16,15 +17,6 @@ using nlohmann::json;
 
 constexpr const char* kSchema = "lra-measurement/1";
 
-json to_json(const TimedBatches& t) {
-  return {
-      {"round_ms", t.round_ms}, {"examples", t.examples}, {"tokens", t.tokens}, {"flops", t.flops}};
-}
-
-TimedBatches batches_from_json(const json& j) {
-  return {j.at("round_ms"), j.at("examples"), j.at("tokens"), j.at("flops")};
-}
-
 // "..., 64 cores, 4 threads, ...": threads that do not run are no condition of a measurement. A
 // node measures with all its cores in reach, and trains in a share of them.
 std::string without_cores(const std::string& machine) {
@@ -33,6 +25,25 @@ std::string without_cores(const std::string& machine) {
 }
 
 }  // namespace
+
+template <class V>
+void describe(V& v, TimedBatches& batches) {
+  v("round_ms", batches.round_ms);
+  v("examples", batches.examples);
+  v("tokens", batches.tokens);
+  v("flops", batches.flops);
+}
+
+template <class V>
+void describe(V& v, Measurement& measurement) {
+  v.constant("schema", kSchema);
+  v("machine", measurement.machine);
+  v("data_sha256", measurement.data_sha256);
+  v("train", measurement.train);
+  v("infer", measurement.infer);
+  v("peak_tensor_bytes", measurement.peak_tensor_bytes);
+  v("peak_rss_bytes", measurement.peak_rss_bytes);
+}
 
 std::string machine_text(int threads) {
   const results::Environment e = environment(threads, 1);
@@ -76,42 +87,31 @@ void Measurement::fill(results::Record& record) const {
   record.memory.peak_rss_bytes = peak_rss_bytes;
 }
 
-nlohmann::json to_json(const Measurement& m) {
-  return {{"schema", kSchema},
-          {"machine", m.machine},
-          {"data_sha256", m.data_sha256},
-          {"train", to_json(m.train)},
-          {"infer", to_json(m.infer)},
-          {"peak_tensor_bytes", m.peak_tensor_bytes},
-          {"peak_rss_bytes", m.peak_rss_bytes}};
-}
+json to_json(const Measurement& measurement) { return to_fields(measurement); }
 
 std::optional<Measurement> load_measurement(const std::filesystem::path& file, int threads,
                                             const std::string& data_sha256) {
   std::error_code code;
   if (!std::filesystem::exists(file, code)) return std::nullopt;
   try {
-    const nlohmann::json j = read_json(file);
+    const json j = read_json(file);
     if (j.at("schema") != kSchema ||
         without_cores(j.at("machine")) != without_cores(machine_text(threads)) ||
         j.at("data_sha256") != data_sha256) {
       return std::nullopt;
     }
     return measurement_of(j);
-  } catch (const nlohmann::json::exception&) {
+  } catch (const json::exception&) {
     return std::nullopt;
   } catch (const Error&) {  // cut or malformed: measured again
     return std::nullopt;
   }
 }
 
-Measurement measurement_of(const nlohmann::json& j) {
-  return {batches_from_json(j.at("train")),
-          batches_from_json(j.at("infer")),
-          j.at("peak_tensor_bytes"),
-          j.at("peak_rss_bytes"),
-          j.at("machine"),
-          j.at("data_sha256")};
+Measurement measurement_of(const json& j) {
+  Measurement measurement;
+  from_fields(j, measurement);
+  return measurement;
 }
 
 }  // namespace lra::harness

@@ -33,7 +33,7 @@ struct Measurement {
   void fill(results::Record& record) const;
 };
 
-[[nodiscard]] nlohmann::json to_json(const Measurement& m);
+[[nodiscard]] nlohmann::json to_json(const Measurement& measurement);
 // Empty if the file is not there, cannot be read, is of another version, or was measured on other
 // data, on another machine, with another number of threads or by another version of the program.
 [[nodiscard]] std::optional<Measurement> load_measurement(const std::filesystem::path& file,

@@ -5,6 +5,7 @@
 
 #include "attention/attention.h"
 #include "engine/base/error.h"
+#include "engine/base/fields.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/runtime.h"
@@ -17,6 +18,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* kSpecSchema = "lra-spec/1";
 constexpr std::array<const char*, 3> kSplitNames{"train", "val", "test"};
 
 // KEY=VALUE lists, sorted by what they are about.
@@ -216,63 +218,71 @@ RunSpec resolve(const Request& request) {
   return spec;
 }
 
-json to_json(const RunSpec& spec) {
-  json j = {{"schema", "lra-spec/1"},
-            {"task", spec.task},
-            {"task_options", spec.task_options},
-            {"task_version", tasks::create_task(spec.task, spec.task_options)->info().version},
-            {"data", {{"seed", spec.data_seed}, {"counts", spec.counts}}},
-            {"attention", spec.attention},
-            {"attention_options", spec.attention_options},
-            {"preset", spec.preset},
-            {"protocol", spec.protocol},
-            {"model", values_of(spec.model)},
-            {"train", values_of(spec.train)},
-            {"seed", spec.seed},
-            {"precision", spec.precision},
-            {"lanes", spec.lanes},
-            {"diagnostics", values_of(spec.diagnostics)},
-            {"deviations", spec.deviations}};
-  if (!spec.init_file.empty()) {
-    j["init"] = {{"file", spec.init_file}, {"sha256", spec.init_sha256}};
+// A group of options under its name, with their values.
+template <class V, class Options>
+void option_group(V& v, const char* name, Options& group) {
+  v.converted(
+      name, [&] { return values_of(group); },
+      [&](const json& values, const std::string& where) { assign(group, values, where); });
+}
+
+template <class V>
+void describe(V& v, RunSpec& spec) {
+  v("task", spec.task);
+  v("task_options", spec.task_options);
+  v.object("data", [&] {
+    v("seed", spec.data_seed);
+    v("counts", spec.counts);
+  });
+  if (v.has("counts_wished", false)) v("counts_wished", spec.counts_wished);
+  v("attention", spec.attention);
+  v("attention_options", spec.attention_options);
+  v("preset", spec.preset);
+  v("protocol", spec.protocol);
+  option_group(v, "model", spec.model);
+  option_group(v, "train", spec.train);
+  v("seed", spec.seed);
+  v("precision", spec.precision);
+  v("lanes", spec.lanes);
+  if (v.has("diagnostics", true)) option_group(v, "diagnostics", spec.diagnostics);
+  v("deviations", spec.deviations);
+  if (v.has("init", !spec.init_file.empty())) {
+    v.object("init", [&] {
+      v("file", spec.init_file);
+      v("sha256", spec.init_sha256);
+    });
   }
-  if (spec.tensorboard) j["log"] = {{"tensorboard", true}};
-  if (spec.validation_only) j["evaluate"] = "validation";
+  if (v.has("log", spec.tensorboard)) {
+    v.object("log", [&] { v("tensorboard", spec.tensorboard); });
+  }
+  if (v.has("evaluate", spec.validation_only)) {
+    v.converted(
+        "evaluate", [] { return "validation"; },
+        [&](const json& splits, const std::string&) {
+          spec.validation_only = splits == "validation";
+        });
+  }
+}
+
+json to_json(const RunSpec& spec) {
+  json j = to_fields(spec);
+  j["schema"] = kSpecSchema;
+  j["task_version"] = tasks::create_task(spec.task, spec.task_options)->info().version;
   return j;
 }
 
 RunSpec spec_from_json(const json& j, const std::string& where) {
+  RunSpec spec;
   try {
-    if (j.at("schema") != "lra-spec/1") {
-      fail(ErrorKind::data, "{}: schema {}, expected lra-spec/1", where, j.at("schema").dump());
+    if (j.at("schema") != kSpecSchema) {
+      fail(ErrorKind::data, "{}: schema {}, expected {}", where, j.at("schema").dump(),
+           kSpecSchema);
     }
-    RunSpec spec;
-    j.at("task").get_to(spec.task);
-    spec.task_options = j.at("task_options");
-    j.at("data").at("seed").get_to(spec.data_seed);
-    j.at("data").at("counts").get_to(spec.counts);
-    if (j.contains("counts_wished")) j["counts_wished"].get_to(spec.counts_wished);
-    j.at("attention").get_to(spec.attention);
-    spec.attention_options = j.at("attention_options");
-    j.at("preset").get_to(spec.preset);
-    j.at("protocol").get_to(spec.protocol);
-    assign(spec.model, j.at("model"), where + ": model");
-    assign(spec.train, j.at("train"), where + ": train");
-    j.at("seed").get_to(spec.seed);
-    j.at("precision").get_to(spec.precision);
-    j.at("lanes").get_to(spec.lanes);
-    if (j.contains("diagnostics")) assign(spec.diagnostics, j["diagnostics"], where);
-    j.at("deviations").get_to(spec.deviations);
-    if (j.contains("init")) {
-      j["init"].at("file").get_to(spec.init_file);
-      j["init"].at("sha256").get_to(spec.init_sha256);
-    }
-    if (j.contains("log")) j["log"].at("tensorboard").get_to(spec.tensorboard);
-    spec.validation_only = j.value("evaluate", "all") == "validation";
-    return spec;
+    from_fields(j, spec, where);
   } catch (const json::exception& error) {
     fail(ErrorKind::data, "{}: not a run specification: {}", where, error.what());
   }
+  return spec;
 }
 
 namespace {

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "engine/base/error.h"
+#include "engine/base/fields.h"
 
 namespace lra::harness {
 namespace {
@@ -11,16 +12,36 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxStepTimes = 4096;
 
-json sums_to_json(const StepSums& s) {
-  return {{"loss", s.loss},     {"steps", s.steps}, {"correct", s.correct}, {"counted", s.counted},
-          {"tokens", s.tokens}, {"rows", s.rows},   {"flops", s.flops},     {"seconds", s.seconds}};
-}
-StepSums sums_from_json(const json& j) {
-  return {j.at("loss"),   j.at("steps"), j.at("correct"), j.at("counted"),
-          j.at("tokens"), j.at("rows"),  j.at("flops"),   j.at("seconds")};
+}  // namespace
+
+template <class V>
+void describe(V& v, StepSums& sums) {
+  v("loss", sums.loss);
+  v("steps", sums.steps);
+  v("correct", sums.correct);
+  v("counted", sums.counted);
+  v("tokens", sums.tokens);
+  v("rows", sums.rows);
+  v("flops", sums.flops);
+  v("seconds", sums.seconds);
 }
 
-}  // namespace
+template <class V>
+void describe(V& v, RunState& state) {
+  v("step", state.step);
+  v("started", state.started);
+  v("eval_seconds", state.eval_seconds);
+  v("diagnosed", state.diagnosed);
+  v("diagnosis_seconds", state.diagnosis_seconds);
+  v.part("evaluated", state.evaluated, true);
+  v("val_accuracy", state.val_accuracy);
+  v("best_accuracy", state.best_accuracy);
+  v("best_step", state.best_step);
+  v("total", state.total);
+  v("window", state.window);
+  v("step_ms", state.step_ms);
+  v("step_stride", state.step_stride);
+}
 
 void StepSums::add(const BatchResult& result, double step_seconds) {
   loss += result.loss;
@@ -44,42 +65,17 @@ void RunState::add(const BatchResult& result, double seconds) {
   step_stride *= 2;
 }
 
-nlohmann::json RunState::to_json() const {
-  return {{"step", step},
-          {"started", started},
-          {"eval_seconds", eval_seconds},
-          {"diagnosed", diagnosed},
-          {"diagnosis_seconds", diagnosis_seconds},
-          {"evaluated", evaluated},
-          {"val_accuracy", val_accuracy},
-          {"best_accuracy", best_accuracy},
-          {"best_step", best_step},
-          {"total", sums_to_json(total)},
-          {"window", sums_to_json(window)},
-          {"step_ms", step_ms},
-          {"step_stride", step_stride}};
-}
+json RunState::to_json() const { return to_fields(*this); }
 
 RunState RunState::from_json(const json& j, const std::string& where) {
   RunState state;
   try {
-    j.at("step").get_to(state.step);
-    j.at("started").get_to(state.started);
-    j.at("eval_seconds").get_to(state.eval_seconds);
-    j.at("diagnosed").get_to(state.diagnosed);
-    j.at("diagnosis_seconds").get_to(state.diagnosis_seconds);
-    // Earlier versions stopped between a validation and the next step only.
-    state.evaluated = j.value("evaluated", state.step);
-    j.at("val_accuracy").get_to(state.val_accuracy);
-    j.at("best_accuracy").get_to(state.best_accuracy);
-    j.at("best_step").get_to(state.best_step);
-    state.total = sums_from_json(j.at("total"));
-    state.window = sums_from_json(j.at("window"));
-    j.at("step_ms").get_to(state.step_ms);
-    j.at("step_stride").get_to(state.step_stride);
+    from_fields(j, state);
   } catch (const json::exception& error) {
     fail(ErrorKind::data, "{}: malformed: {}", where, error.what());
   }
+  // Earlier versions stopped between a validation and the next step only.
+  if (!j.contains("evaluated")) state.evaluated = state.step;
   return state;
 }
 

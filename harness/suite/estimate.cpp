@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/base/fields.h"
 #include "engine/base/file.h"
 #include "engine/runtime.h"
 #include "harness/measure/bench.h"
@@ -109,20 +110,20 @@ class TimeCurve {
 
 }  // namespace
 
-json to_json(const Estimate& e) {
-  return {{"seconds", e.seconds},
-          {"fixed_bytes", e.memory.fixed_bytes},
-          {"sequence_bytes", e.memory.sequence_bytes},
-          {"known", e.known}};
+template <class V>
+void describe(V& v, Estimate& estimate) {
+  v("seconds", estimate.seconds);
+  v("fixed_bytes", estimate.memory.fixed_bytes);
+  v("sequence_bytes", estimate.memory.sequence_bytes);
+  v("known", estimate.known);
 }
 
+json to_json(const Estimate& estimate) { return to_fields(estimate); }
+
 Estimate estimate_from_json(const json& j) {
-  Estimate e;
-  j.at("seconds").get_to(e.seconds);
-  j.at("fixed_bytes").get_to(e.memory.fixed_bytes);
-  j.at("sequence_bytes").get_to(e.memory.sequence_bytes);
-  j.at("known").get_to(e.known);
-  return e;
+  Estimate estimate;
+  from_fields(j, estimate);
+  return estimate;
 }
 
 std::string cost_key(RunSpec spec, int threads) {
@@ -135,11 +136,7 @@ Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
   const tasks::TaskInfo info = tasks::create_task(spec.task, spec.task_options)->info();
   const std::int64_t n = std::max<std::int64_t>(1, info.max_length);
   const std::int64_t sequences = info.head == Head::pair_class ? 2 : 1;
-  BenchOptions o;
-  o.attention = spec.attention;
-  o.attention_options = spec.attention_options;
-  o.model = spec.model;
-  o.precision = spec.precision;
+  BenchOptions o = bench_options(spec);
   o.batch = spec.train.batch_size * sequences;
   o.threads = threads_;
   const BenchResult trial = try_out(o, n, stop_);

@@ -163,12 +163,7 @@ SuiteBench make_bench(const json& file, const std::vector<Named>& attentions,
         resolve(make_request(file, wanted.value("task", "text"), attention, {}, settings));
     duplicates.add(spec.attention + spec.attention_options.dump(), "variant",
                    fmt::format("/attentions/{} ({})", i, attention.name));
-    BenchOptions& o = bench.variants.emplace_back();
-    o.attention = spec.attention;
-    o.attention_options = spec.attention_options;
-    o.model = spec.model;
-    o.preset = spec.preset;
-    o.precision = spec.precision;
+    BenchOptions& o = bench.variants.emplace_back(bench_options(spec));
     o.batch = wanted.value("batch", std::int64_t{32});
     o.seconds = wanted.value("seconds", 3.0);
   }

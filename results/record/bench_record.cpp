@@ -49,7 +49,7 @@ void describe(V& v, BenchRecord& record) {
   v("measured", record.measured);
   v("started", record.started);
   v("environment", record.environment);
-  v.list("points", record.points);
+  v("points", record.points);
 }
 
 namespace {
@@ -62,22 +62,28 @@ const JsonSchema& bench_schema() {
 }  // namespace
 
 json to_json(const BenchRecord& record) {
-  FieldWriter writer;
-  describe(writer, const_cast<BenchRecord&>(record));
-  const auto faults = bench_schema().check(writer.result);
+  json result = to_fields(record);
+  const auto faults = bench_schema().check(result);
   if (!faults.empty()) {
     fail(ErrorKind::config, "bench of {}: {}: {}", record.attention.name, faults.front().path,
          faults.front().message);
   }
-  return std::move(writer.result);
+  return result;
 }
 
 BenchRecord bench_from_json(const json& value, std::string_view where) {
   bench_schema().require(value, where);
   BenchRecord record;
-  FieldReader reader(value);
-  describe(reader, record);
+  from_fields(value, record);
   return record;
+}
+
+json to_json(const BenchPoint& point) { return to_fields(point); }
+
+BenchPoint bench_point_from_json(const json& value) {
+  BenchPoint point;
+  from_fields(value, point);
+  return point;
 }
 
 LoadedBenches load_benches(const std::vector<fs::path>& places, OnFault on_fault) {

@@ -59,7 +59,7 @@ void describe(V& v, LengthPoint& point) {
 
 template <class V>
 void describe(V& v, LengthPart& lengths) {
-  v.list("points", lengths.points);
+  v("points", lengths.points);
   v("reach", lengths.reach);
   v("area", lengths.area);
 }
@@ -118,7 +118,7 @@ void describe(V& v, AccuracyPart& accuracy) {
   v("counts", accuracy.counts);
   v("test_wilson95", accuracy.test_wilson95);
   v.part("test_right", accuracy.test_right, !accuracy.test_right.empty());
-  v.list("slices", accuracy.slices);
+  v("slices", accuracy.slices);
 }
 
 template <class V>
@@ -139,8 +139,8 @@ template <class V>
 void describe(V& v, SearchPart& search) {
   v("seed", search.seed);
   v("tokens", search.tokens);
-  v.list("rungs", search.rungs);
-  v.list("trials", search.trials);
+  v("rungs", search.rungs);
+  v("trials", search.trials);
 }
 
 template <class V>
@@ -166,7 +166,12 @@ template <class V>
 void describe(V& v, CostPart& cost) {
   v("train_flops_per_token", cost.train_flops_per_token);
   v("infer_flops_per_token", cost.infer_flops_per_token);
-  v.value_or_word("energy_joules", cost.energy_joules, "unavailable");
+  v.converted(
+      "energy_joules",
+      [&] { return cost.energy_joules ? json(*cost.energy_joules) : json("unavailable"); },
+      [&](const json& field, const std::string&) {
+        cost.energy_joules = field.is_number() ? Real(field.get<double>()) : Real();
+      });
 }
 
 template <class V>
@@ -207,7 +212,7 @@ void describe(V& v, Record& record) {
   v("accuracy", record.accuracy);
   v.part("lengths", record.lengths, !record.lengths.points.empty());
   v("loss", record.loss);
-  v.list("baselines", record.baselines);
+  v("baselines", record.baselines);
   v("verdict", record.verdict);
   v("speed", record.speed);
   v("memory", record.memory);
@@ -306,14 +311,13 @@ void check_consistent(const Record& record, std::string_view where) {
 }  // namespace
 
 json to_json(const Record& record) {
-  FieldWriter writer;
-  describe(writer, const_cast<Record&>(record));
-  const auto faults = result_schema().check(writer.result);
+  json result = to_fields(record);
+  const auto faults = result_schema().check(result);
   if (!faults.empty()) {
     fail(ErrorKind::config, "result of run {}: {}: {}", record.run_id, faults.front().path,
          faults.front().message);
   }
-  return std::move(writer.result);
+  return result;
 }
 
 Record from_json(const json& value, std::string_view where) {
@@ -325,8 +329,7 @@ Record from_json(const json& value, std::string_view where) {
   }
   result_schema().require(value, where);
   Record record;
-  FieldReader reader(value);
-  describe(reader, record);
+  from_fields(value, record);
   set_diagnostics(record, value.at("diagnostics"));
   check_consistent(record, where);
   return record;
@@ -336,11 +339,7 @@ Record parse_record(std::string_view text, std::string_view where) {
   return from_json(parse_json(text, std::string(where)), where);
 }
 
-json to_json(const SearchPart& search) {
-  FieldWriter writer;
-  describe(writer, const_cast<SearchPart&>(search));
-  return std::move(writer.result);
-}
+json to_json(const SearchPart& search) { return to_fields(search); }
 
 SearchPart search_from_json(const json& value, std::string_view where) {
   // The definition of the record's schema, as a schema of its own.
@@ -352,8 +351,7 @@ SearchPart search_from_json(const json& value, std::string_view where) {
   }();
   schema.require(value, where);
   SearchPart search;
-  FieldReader reader(value);
-  describe(reader, search);
+  from_fields(value, search);
   return search;
 }
 
