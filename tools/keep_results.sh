@@ -34,6 +34,10 @@ if [ "${1-}" = --check ]; then
       fi
     done < <(tables "$folder")
   done
+  turns=results/measured/pytorch
+  if command -v python3 >/dev/null; then
+    tools/peer/compare.py --table $turns/turns.jsonl | diff -u $turns/table.md - >&2 || failed=1
+  fi
   exit $failed
 fi
 

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Speed of lra beside PyTorch on this machine, in turns: a table in Markdown, and JSON lines.
+
+  tools/peer/compare.py --python python3                        a PyTorch that is installed
+  tools/peer/compare.py --debian build/peer --suite testing     Debian's newest, put into a folder (as root;
+                                                                debootstrap, 3 GB; the folder is kept)
+  tools/peer/compare.py --table turns.jsonl                     the table of what --out has kept
+For each attention, mode and length PyTorch's ways of computing a step are tried once, for a short time; the
+fastest then runs in turns with lra: lra, PyTorch, lra, PyTorch, ... The table has the medians and the ratio's
+range over turns. Nothing else should run. The model is that of `lra bench` (peer.py).
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+# PyTorch with OpenBLAS (Debian's default BLAS is the reference one), what torch.compile needs, an allocator.
+PACKAGES = ["python3-torch", "libopenblas0-openmp", "libjemalloc2", "libsleef-dev", "libtorch-dev",
+            "python3-setuptools", "g++"]
+ENVIRONMENT = {
+    "OMP_PROC_BIND": "true",
+    "MALLOC_CONF": "oversize_threshold:1,background_thread:true,metadata_thp:auto,"
+                   "dirty_decay_ms:-1,muzzy_decay_ms:-1",
+}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--python", help="an interpreter that has torch")
+    where.add_argument("--debian", type=Path, metavar="DIR", help="a folder for a Debian with PyTorch")
+    where.add_argument("--table", type=Path, metavar="FILE", help="JSON lines to print the table of")
+    parser.add_argument("--suite", default="testing", help="Debian's, for --debian (testing)")
+    parser.add_argument("--mirror", default="http://deb.debian.org/debian")
+    parser.add_argument("--lra", default="build/release/bin/lra", help="the program (build/release/bin/lra)")
+    parser.add_argument("--attention", default="linear,cosformer,softmax")
+    parser.add_argument("--mode", default="train,infer")
+    parser.add_argument("--n", default="1024,2048,4096")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of measuring in a turn (5)")
+    parser.add_argument("--out", type=Path, help="file for the JSON lines")
+    return parser.parse_args()
+
+
+def debian(folder, suite, mirror):
+    """A Debian with PyTorch in `folder`, made if it is not there; the command that runs Python in it."""
+    folder = folder.resolve()
+    if not (folder / "usr/bin/python3").exists() or not list(folder.glob("usr/lib/python3/dist-packages/torch")):
+        if os.geteuid() != 0 or shutil.which("debootstrap") is None:
+            sys.exit("compare.py: --debian needs root and debootstrap")
+        if not (folder / "etc/debian_version").exists():
+            subprocess.run(["debootstrap", "--variant=minbase", suite, folder, mirror], check=True)
+        for file in [Path("/etc/resolv.conf"), *Path("/etc/apt/apt.conf.d").glob("*proxy*")]:
+            if file.exists():
+                shutil.copy(file, folder / file.relative_to("/"))
+        apt = ["chroot", folder, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
+        subprocess.run([*apt, "update"], check=True)
+        subprocess.run([*apt, "install", "-y", "--no-install-recommends", *PACKAGES], check=True)
+    if not (folder / "proc/self").exists():
+        subprocess.run(["mount", "-t", "proc", "proc", folder / "proc"], check=True)
+    shutil.copy(HERE / "peer.py", folder / "tmp/peer.py")
+    libraries = ":".join("/" + str(path.relative_to(folder))
+                         for path in folder.glob("usr/lib/*/openblas-openmp"))
+    preload = "libjemalloc.so.2" + (":libsleef.so.3" if list(folder.glob("usr/lib/*/libsleef.so.3")) else "")
+    return ["chroot", str(folder), "env", f"LD_LIBRARY_PATH={libraries}", f"LD_PRELOAD={preload}",
+            *(f"{key}={value}" for key, value in ENVIRONMENT.items()), "python3", "/tmp/peer.py"]
+
+
+def ways(attention, mode, n):
+    """Options of peer.py that may be the fastest."""
+    if attention != "softmax":
+        return [["--compile"], ["--compile", "--at-once", "2"], ["--at-once", "2"]]
+    few = str(max(1, 8192 // n))  # so that the N x N weights of those at once stay small
+    found = [["--at-once", few], ["--compile", "--at-once", few], ["--sdpa"]]
+    return found + [["--compile", "--sdpa"]] if mode == "infer" else found
+
+
+def output(command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"compare.py: {' '.join(map(str, command))}: exit code {done.returncode}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def heading(case):
+    environment = case["environment"]
+    return (f"{environment['cpu']}, {environment['isa']}, {case['threads']} threads, {case['precision']}, batches of "
+            f"{case['batch']}; lra {environment['version']} ({environment['commit'][:12]}), oneDNN "
+            f"{environment['onednn']}; PyTorch {case['turns'][0][1]['torch']}; turns: {len(case['turns'])}\n\n"
+            "| attention | mode | n | lra, tokens/s | PyTorch, tokens/s | ratio (range over turns) | PyTorch's way | "
+            "peak memory, lra / PyTorch (MB) |\n|---|---|---:|---:|---:|---:|---|---:|")
+
+
+def row(case):
+    lra, torch = ([turn[who]["tokens_per_second"] for turn in case["turns"]] for who in (0, 1))
+    ratios = [ours / theirs for ours, theirs in zip(lra, torch)]
+    lra, torch = statistics.median(lra), statistics.median(torch)
+    memory = " / ".join(f"{max(turn[who]['peak_rss_bytes'] for turn in case['turns']) / 1e6:.0f}" for who in (0, 1))
+    return (f"| {case['attention']} | {case['mode']} | {case['n']} | {lra:,.0f} | {torch:,.0f} | {lra / torch:.2f} "
+            f"({min(ratios):.2f} to {max(ratios):.2f}) | {' '.join(case['way']).replace('--', '')} | {memory} |")
+
+
+def main():
+    args = arguments()
+    if args.table:
+        cases = [json.loads(line) for line in args.table.read_text().splitlines()]
+        print("\n".join([heading(cases[0]), *map(row, cases)]))
+        return
+    peer = [args.python, str(HERE / "peer.py")] if args.python else debian(args.debian, args.suite, args.mirror)
+
+    def run_peer(case, way, seconds):
+        return json.loads(output([*peer, *case, "--seconds", str(seconds), *way]).splitlines()[-1])
+
+    def run_lra(case):
+        return json.loads(output([args.lra, "bench", *case, "--seconds", str(args.seconds), "--json"]))[0]
+
+    same = ["--batch", str(args.batch), "--precision", args.precision, "--threads", str(args.threads)]
+    cases = [(attention, mode, n) for mode in args.mode.split(",") for attention in args.attention.split(",")
+             for n in args.n.split(",")]
+    for number, (attention, mode, n) in enumerate(cases):
+        case = ["--attention", attention, "--mode", mode, "--n", n, *same]
+        tried = [(run_peer(case, way, args.seconds / 3)["tokens_per_second"], way)
+                 for way in ways(attention, mode, int(n))]
+        way = max(tried)[1]
+        turns = []
+        for _ in range(args.turns):
+            record = run_lra(case)
+            turns.append((record["points"][0], run_peer(case, way, args.seconds)))
+        environment = {key: value for key, value in record["environment"].items() if key != "node"}
+        done = {"attention": attention, "mode": mode, "n": int(n), "batch": args.batch, "threads": args.threads,
+                "precision": args.precision, "environment": environment, "tried": tried, "way": way, "turns": turns}
+        if number == 0:
+            print(heading(done))
+        print(row(done), flush=True)
+        if args.out:
+            with args.out.open("a") as out:
+                print(json.dumps(done), file=out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""The encoder of `lra bench` in PyTorch, written to be fast: times training steps or inference.
+
+Two layers of width 64 with two heads, feed-forward 128, pre-norm, GELU, learned positions, mean
+pooling, no dropout; batches of full sequences of random tokens. Prints one JSON line. Linear attention and
+cosFormer as two products each (never N x N), one projection for q, k, v, fused AdamW; torch.compile, the
+number of sequences at a time and scaled_dot_product_attention are options: compare.py tries them.
+"""
+
+import argparse
+import contextlib
+import json
+import math
+import os
+import resource
+import statistics
+import time
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--attention", choices=["softmax", "linear", "cosformer"], required=True)
+    parser.add_argument("--mode", choices=["train", "infer"], default="train")
+    parser.add_argument("--n", type=int, default=1024, help="tokens of a sequence")
+    parser.add_argument("--batch", type=int, default=32, help="sequences of a step")
+    parser.add_argument("--at-once", type=int, default=0, help="sequences in a forward pass; 0: all of a step")
+    parser.add_argument("--precision", choices=["f32", "bf16"], default="f32", help="bf16: autocast")
+    parser.add_argument("--compile", action="store_true", help="torch.compile")
+    parser.add_argument("--sdpa", action="store_true", help="softmax by scaled_dot_product_attention")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--seconds", type=float, default=5.0, help="of measuring, after two steps of warm-up")
+    return parser.parse_args()
+
+
+ARGS = arguments()
+os.environ.setdefault("OMP_NUM_THREADS", str(ARGS.threads))
+
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+LAYERS, WIDTH, HEADS, FF, VOCABULARY, CLASSES = 2, 64, 2, 128, 256, 10
+
+
+def ratio(q, k, v):
+    """q (k^T v) / q (k^T 1); q, k: features that are not negative [B, H, N, R]."""
+    total = q @ k.sum(-2).unsqueeze(-1)
+    return q @ (k.transpose(-1, -2) @ v) / (total + 1e-6)
+
+
+class Softmax(nn.Module):
+    def forward(self, q, k, v):
+        if ARGS.sdpa:
+            return F.scaled_dot_product_attention(q, k, v)
+        return torch.softmax((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2), -1) @ v
+
+
+class Linear(nn.Module):
+    def forward(self, q, k, v):
+        return ratio(F.elu(q) + 1, F.elu(k) + 1, v)
+
+
+class Cosformer(nn.Module):
+    """cos(a - b) = cos a cos b + sin a sin b: features of twice the width."""
+
+    def __init__(self):
+        super().__init__()
+        angle = math.pi / 2 * torch.arange(ARGS.n).float()[:, None] / ARGS.n
+        self.register_buffer("cos", angle.cos(), persistent=False)
+        self.register_buffer("sin", angle.sin(), persistent=False)
+
+    def features(self, x):
+        x = F.relu(x)
+        return torch.cat([x * self.cos.to(x.dtype), x * self.sin.to(x.dtype)], -1)
+
+    def forward(self, q, k, v):
+        return ratio(self.features(q), self.features(k), v)
+
+
+class Layer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
+        self.qkv, self.out = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.ff1, self.ff2 = nn.Linear(WIDTH, FF), nn.Linear(FF, WIDTH)
+        self.attention = {"softmax": Softmax, "linear": Linear, "cosformer": Cosformer}[ARGS.attention]()
+
+    def forward(self, x):
+        b, n, _ = x.shape
+        q, k, v = self.qkv(self.norm1(x)).view(b, n, 3, HEADS, WIDTH // HEADS).permute(2, 0, 3, 1, 4).unbind(0)
+        x = x + self.out(self.attention(q, k, v).transpose(1, 2).reshape(b, n, WIDTH).to(x.dtype))
+        return x + self.ff2(F.gelu(self.ff1(self.norm2(x))))
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.tokens = nn.Embedding(VOCABULARY, WIDTH)
+        self.positions = nn.Parameter(0.02 * torch.randn(ARGS.n, WIDTH))
+        self.layers = nn.Sequential(*(Layer() for _ in range(LAYERS)))
+        self.norm = nn.LayerNorm(WIDTH)
+        self.head = nn.Sequential(nn.Linear(WIDTH, FF), nn.ReLU(), nn.Linear(FF, CLASSES))
+
+    def forward(self, tokens):
+        return self.head(self.norm(self.layers(self.tokens(tokens) + self.positions)).mean(1))
+
+
+def main():
+    torch.manual_seed(0)
+    torch.set_num_threads(ARGS.threads)
+    torch.set_flush_denormal(True)
+    model = Encoder().train(ARGS.mode == "train")
+    run = torch.compile(model) if ARGS.compile else model
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.01, fused=True)
+    tokens = torch.randint(0, VOCABULARY, (ARGS.batch, ARGS.n))
+    labels = torch.randint(0, CLASSES, (ARGS.batch,))
+    at_once = ARGS.at_once or ARGS.batch
+
+    def cast():
+        if ARGS.precision == "f32":
+            return contextlib.nullcontext()
+        return torch.autocast("cpu", dtype=torch.bfloat16)
+
+    def train():
+        optimizer.zero_grad(set_to_none=True)
+        for x, y in zip(tokens.split(at_once), labels.split(at_once)):
+            with cast():
+                loss = F.cross_entropy(run(x).float(), y, reduction="sum") / ARGS.batch
+            loss.backward()
+        optimizer.step()
+
+    def infer():
+        with torch.inference_mode(), cast():
+            for x in tokens.split(at_once):
+                run(x)
+
+    step = train if ARGS.mode == "train" else infer
+    step(), step()
+    times = []
+    while sum(times) < ARGS.seconds or len(times) < 3:
+        begin = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - begin)
+    print(json.dumps({
+        "torch": torch.__version__, "tokens_per_second": ARGS.batch * ARGS.n / statistics.median(times),
+        "steps": len(times), "parameters": sum(p.numel() for p in model.parameters()),
+        "peak_rss_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+
+
+if __name__ == "__main__":
+    main()
