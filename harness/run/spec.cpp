@@ -96,6 +96,38 @@ void assign(Config& config, const json& values, const std::string& where) {
   table.assign(values, where);
 }
 
+// Seed, counts and place of the data.
+void assign_data(RunSpec& spec, const json& values) {
+  OptionTable table;
+  std::string place = spec.data.string();
+  table.integer("seed", spec.data_seed, 0, std::int64_t{1} << 62, "of generated data")
+      .integer("train", spec.counts[0], 1, 100000000, "training examples")
+      .integer("val", spec.counts[1], 1, 100000000, "validation examples")
+      .integer("test", spec.counts[2], 1, 100000000, "test examples")
+      .text("path", place, "of this task's data, in place of --data");
+  table.assign(values, "--set data");
+  spec.data = place;
+  for (std::size_t i = 0; i < kSplitNames.size(); ++i) {
+    spec.counts_wished[i] = spec.counts[i] >= 0 && !values.contains(kSplitNames[i]);
+  }
+}
+
+// Lanes, weights to start from, splits evaluated at the end, logs.
+void assign_run(RunSpec& spec, const json& values, const json& log_values) {
+  OptionTable run;
+  std::string evaluate = "all";
+  run.integer("lanes", spec.lanes, 1, 256, "gradient lanes")
+      .text("init", spec.init_file, "weights to start from")
+      .choice("evaluate", evaluate, {"all", "validation"},
+              "splits evaluated at the end; validation: a trial, which never sees test");
+  run.assign(values, "--set");
+  spec.validation_only = evaluate == "validation";
+  if (!spec.init_file.empty()) spec.init_sha256 = sha256_hex(read_file(spec.init_file));
+  OptionTable log;
+  log.flag("tensorboard", spec.tensorboard, "write an event file for TensorBoard");
+  log.assign(log_values, "--set log");
+}
+
 // Sets the task's options and fills in those that follow from its data. True for a data set of the
 // user's.
 bool settle(RunSpec& spec, const json& options) {
@@ -162,15 +194,8 @@ RunSpec resolve(const Request& request) {
   json chosen_task = preset_task;
   chosen_task.update(settings.task);
   spec.counts = preset.counts;
-  OptionTable data;
-  std::string place = request.data.string();
-  data.integer("seed", spec.data_seed, 0, std::int64_t{1} << 62, "of generated data")
-      .integer("train", spec.counts[0], 1, 100000000, "training examples")
-      .integer("val", spec.counts[1], 1, 100000000, "validation examples")
-      .integer("test", spec.counts[2], 1, 100000000, "test examples")
-      .text("path", place, "of this task's data, in place of --data");
-  data.assign(settings.data, "--set data");
-  spec.data = place;
+  spec.data = request.data;
+  assign_data(spec, settings.data);
   const bool own = settle(spec, chosen_task);
   if (spec.model.input == models::EncoderInput::pixels &&
       !tasks::create_task(spec.task, spec.task_options)->info().pixels) {
@@ -178,21 +203,7 @@ RunSpec resolve(const Request& request) {
          spec.task);
   }
   spec.attention_options = attention::resolved_options(spec.attention, settings.attention);
-  for (std::size_t i = 0; i < kSplitNames.size(); ++i) {
-    spec.counts_wished[i] = spec.counts[i] >= 0 && !settings.data.contains(kSplitNames[i]);
-  }
-  OptionTable run;
-  std::string evaluate = "all";
-  run.integer("lanes", spec.lanes, 1, 256, "gradient lanes")
-      .text("init", spec.init_file, "weights to start from")
-      .choice("evaluate", evaluate, {"all", "validation"},
-              "splits evaluated at the end; validation: a trial, which never sees test");
-  run.assign(settings.run, "--set");
-  spec.validation_only = evaluate == "validation";
-  if (!spec.init_file.empty()) spec.init_sha256 = sha256_hex(read_file(spec.init_file));
-  OptionTable log;
-  log.flag("tensorboard", spec.tensorboard, "write an event file for TensorBoard");
-  log.assign(settings.log, "--set log");
+  assign_run(spec, settings.run, settings.log);
   if (spec.train.patience > 0 && spec.train.selection == models::Selection::last_step) {
     fail(ErrorKind::config,
          "train.patience: got {} with train.selection=last_step, expected a selection by "
