@@ -48,7 +48,15 @@ def arguments():
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0, help="of measuring in a turn (5)")
     parser.add_argument("--out", type=Path, help="file for the JSON lines")
-    return parser.parse_args()
+    args = parser.parse_args()
+    for name in args.attention.split(","):
+        if name not in ("softmax", "linear", "cosformer"):
+            parser.error(f"--attention {name}: expected softmax, linear, cosformer")
+    if args.table and not args.table.is_file():
+        parser.error(f"--table {args.table}: no such file")
+    if args.threads < 1 or args.turns < 1:
+        parser.error("--threads, --turns: expected at least 1")
+    return args
 
 
 def debian(folder, suite, mirror):
