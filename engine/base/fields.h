@@ -39,7 +39,7 @@ class FieldWriter {
  public:
   nlohmann::json result = nlohmann::json::object();
 
-  // A constant, e.g. the schema's name; a value that is written for readers elsewhere.
+  // A constant, e.g. the schema's name.
   void constant(const char* name, nlohmann::json value) { (*node_)[name] = std::move(value); }
 
   template <class T>
@@ -65,6 +65,16 @@ class FieldWriter {
   template <class T>
   void part(const char* name, const T& value, bool present) {
     if (present) (*this)(name, value);
+  }
+
+  // A value or one word, e.g. "unavailable".
+  template <class T>
+  void value_or_word(const char* name, const std::optional<T>& value, const char* word) {
+    if (value) {
+      (*this)(name, *value);
+    } else {
+      (*node_)[name] = word;
+    }
   }
 
   // A field with a form of its own: JSON from `get`; `set` takes JSON and where it is, for
@@ -137,6 +147,12 @@ class FieldReader {
   template <class T>
   void part(const char* name, T& value, bool) {
     if (node_->contains(name)) (*this)(name, value);
+  }
+
+  template <class T>
+  void value_or_word(const char* name, std::optional<T>& value, const char*) {
+    value.reset();
+    if (node_->at(name).is_number()) (*this)(name, value.emplace());
   }
 
   template <class Get, class Set>

@@ -39,6 +39,7 @@ struct Shape {
   std::int64_t inner = 0;
   std::string note;  // left out where it is empty
   int word = 0;      // "many" or a number
+  std::optional<double> energy;
   bool operator==(const Shape&) const = default;
 };
 template <class V>
@@ -53,6 +54,7 @@ void describe(V& v, Shape& shape) {
   v("free", shape.free);
   v.object("group", [&] { v("inner", shape.inner); });
   v.part("note", shape.note, !shape.note.empty());
+  v.value_or_word("energy", shape.energy, "unavailable");
   v.converted(
       "word", [&] { return shape.word < 0 ? json("many") : json(shape.word); },
       [&](const json& word, const std::string& where) {
@@ -66,8 +68,9 @@ void describe(V& v, Shape& shape) {
 namespace {
 
 shapes::Shape example() {
-  return {"a", shapes::Colour::green, {3, 4}, 0.5, {{1.5, 2}, {2.5, 3}}, {1.0F}, {{"k", 1}}, 7, "n",
-          -1};
+  return {
+      "a", shapes::Colour::green, {3, 4}, 0.5, {{1.5, 2}, {2.5, 3}}, {1.0F}, {{"k", 1}}, 7, "n", -1,
+      1.5};
 }
 
 }  // namespace
@@ -79,7 +82,7 @@ TEST_CASE("fields: one list writes and reads every kind of field", "[unit]") {
       {"weight", 0.5},           {"corners", {{{"x", 1.5}, {"y", 2}}, {{"x", 2.5}, {"y", 3}}}},
       {"times", {1.0}},          {"free", {{"k", 1}}},
       {"group", {{"inner", 7}}}, {"note", "n"},
-      {"word", "many"}};
+      {"word", "many"},          {"energy", 1.5}};
   CHECK(to_fields(example()) == expected);
   shapes::Shape read;
   from_fields(expected, read);
@@ -88,9 +91,11 @@ TEST_CASE("fields: one list writes and reads every kind of field", "[unit]") {
   // What may be missing: an optional is null, a part is left out.
   const json empty = to_fields(shapes::Shape());
   CHECK(empty.at("weight").is_null());
+  CHECK(empty.at("energy") == "unavailable");
   CHECK_FALSE(empty.contains("note"));
   from_fields(empty, read);
   CHECK_FALSE(read.weight);
+  CHECK_FALSE(read.energy);
   CHECK(read.note == "n");  // kept
 }
 
@@ -98,6 +103,9 @@ TEST_CASE("fields: what does not fit is refused", "[unit]") {
   shapes::Shape shape = example();
   shape.corners[1].x = std::numeric_limits<double>::quiet_NaN();
   CHECK_THROWS_WITH(to_fields(shape), ContainsSubstring("/corners/x: got nan"));
+  shape = example();
+  shape.energy = std::numeric_limits<double>::infinity();
+  CHECK_THROWS_WITH(to_fields(shape), ContainsSubstring("/energy: got inf"));
 
   const json good = to_fields(example());
   shapes::Shape read;

@@ -239,6 +239,7 @@ void option_group(V& v, const char* name, Options& group) {
 
 template <class V>
 void describe(V& v, RunSpec& spec) {
+  v.constant("schema", kSpecSchema);
   v("task", spec.task);
   v("task_options", spec.task_options);
   v.object("data", [&] {
@@ -277,7 +278,6 @@ void describe(V& v, RunSpec& spec) {
 
 json to_json(const RunSpec& spec) {
   json j = to_fields(spec);
-  j["schema"] = kSpecSchema;
   j["task_version"] = tasks::create_task(spec.task, spec.task_options)->info().version;
   return j;
 }

@@ -52,10 +52,10 @@ struct BenchRecord {
 
 // As for a Record: schema-checked both ways.
 [[nodiscard]] nlohmann::json to_json(const BenchRecord& record);
+[[nodiscard]] BenchRecord bench_from_json(const nlohmann::json& value, std::string_view where);
 // One point alone, as it stands in a record. Throws nlohmann::json::exception for another form.
 [[nodiscard]] nlohmann::json to_json(const BenchPoint& point);
 [[nodiscard]] BenchPoint bench_point_from_json(const nlohmann::json& value);
-[[nodiscard]] BenchRecord bench_from_json(const nlohmann::json& value, std::string_view where);
 
 struct LoadedBenches {
   std::vector<BenchRecord> records;  // sorted by file path

@@ -166,12 +166,7 @@ template <class V>
 void describe(V& v, CostPart& cost) {
   v("train_flops_per_token", cost.train_flops_per_token);
   v("infer_flops_per_token", cost.infer_flops_per_token);
-  v.converted(
-      "energy_joules",
-      [&] { return cost.energy_joules ? json(*cost.energy_joules) : json("unavailable"); },
-      [&](const json& field, const std::string&) {
-        cost.energy_joules = field.is_number() ? Real(field.get<double>()) : Real();
-      });
+  v.value_or_word("energy_joules", cost.energy_joules, "unavailable");
 }
 
 template <class V>

@@ -113,7 +113,7 @@ std::string table_at(const ScalingGroup& group, std::int64_t n) {
   for (const Measure& measure : measures) heads.emplace_back(measure.title);
   return markdown("n = " + length_title(n), heads, benches,
                   [&](const BenchRecord& bench, std::size_t c) {
-                    const bool compared = c == 0 && group.baseline != nullptr;
+                    const bool compared = measures[c].of == tokens_of && group.baseline != nullptr;
                     return cell(measures[c], point_at(bench, n),
                                 compared ? point_at(*group.baseline, n) : nullptr);
                   });

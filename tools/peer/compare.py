@@ -23,11 +23,8 @@ HERE = Path(__file__).resolve().parent
 # PyTorch with OpenBLAS (Debian's default BLAS is the reference one), what torch.compile needs, an allocator.
 PACKAGES = ["python3-torch", "libopenblas0-openmp", "libjemalloc2", "libsleef-dev", "libtorch-dev",
             "python3-setuptools", "g++"]
-ENVIRONMENT = {
-    "OMP_PROC_BIND": "true",
-    "MALLOC_CONF": "oversize_threshold:1,background_thread:true,metadata_thp:auto,"
-                   "dirty_decay_ms:-1,muzzy_decay_ms:-1",
-}
+ENVIRONMENT = ["env", "OMP_PROC_BIND=true", "MALLOC_CONF=oversize_threshold:1,background_thread:true,"
+               "metadata_thp:auto,dirty_decay_ms:-1,muzzy_decay_ms:-1"]
 
 
 def arguments():
@@ -79,8 +76,8 @@ def debian(folder, suite, mirror):
     libraries = ":".join("/" + str(path.relative_to(folder))
                          for path in folder.glob("usr/lib/*/openblas-openmp"))
     preload = "libjemalloc.so.2" + (":libsleef.so.3" if list(folder.glob("usr/lib/*/libsleef.so.3")) else "")
-    return ["chroot", str(folder), "env", f"LD_LIBRARY_PATH={libraries}", f"LD_PRELOAD={preload}",
-            *(f"{key}={value}" for key, value in ENVIRONMENT.items()), "python3", "/tmp/peer.py"]
+    return ["chroot", str(folder), *ENVIRONMENT, f"LD_LIBRARY_PATH={libraries}", f"LD_PRELOAD={preload}", "python3",
+            "/tmp/peer.py"]
 
 
 def ways(attention, mode, n):
@@ -123,7 +120,8 @@ def main():
         cases = [json.loads(line) for line in args.table.read_text().splitlines()]
         print("\n".join([heading(cases[0]), *map(row, cases)]))
         return
-    peer = [args.python, str(HERE / "peer.py")] if args.python else debian(args.debian, args.suite, args.mirror)
+    peer = ([*ENVIRONMENT, args.python, str(HERE / "peer.py")] if args.python
+            else debian(args.debian, args.suite, args.mirror))
 
     def run_peer(case, way, seconds):
         return json.loads(output([*peer, *case, "--seconds", str(seconds), *way]).splitlines()[-1])
