@@ -82,6 +82,48 @@ TEST_CASE("train: the same bits with 1, 2 and 4 threads, and a record that fits 
   CHECK(record.cost.train_flops_per_token.value_or(0) > 1e4);
 }
 
+TEST_CASE("train: the same bits with one thread and with one for each of 32 lanes", "[run]") {
+  const Scratch folder("lanes");
+  for (const char* threads : {"1", "32"}) {
+    const Ended o = run(tiny(folder / threads, {"--threads", threads, "--precision", "f32", "--set",
+                                                "lanes=32", "--set", "train.batch_size=33"}),
+                        folder);
+    INFO(o.err);
+    REQUIRE(o.code == 0);
+    const auto result = lra::read_json(fs::path(folder / threads) / "result.json");
+    CHECK(result["environment"]["lanes"] == 32);
+  }
+  CHECK(model_of(folder, "1") == model_of(folder, "32"));
+}
+
+TEST_CASE("bench: a step on other numbers of cores stands in text and record", "[run]") {
+  const Scratch folder("cores");
+  const std::vector<std::string> arguments{"bench", "--attention", "linear", "--n",
+                                           "512",   "--batch",     "16",     "--seconds",
+                                           "0.05",  "--cores",     "16,4"};
+  auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), arguments.begin(), arguments.end());
+    return run(more, folder);
+  };
+  const Ended text = with({});
+  REQUIRE(text.code == 0);
+  for (const char* part : {"on    1 cores", "on    4 cores", "on   16 cores", "efficiency"}) {
+    CHECK_THAT(text.out, ContainsSubstring(part));
+  }
+  const auto record = nlohmann::json::parse(with({"--json"}).out).at(0);
+  CHECK(record["environment"]["lanes"] == 16);
+  const auto& cores = record["points"][0]["on_cores"];
+  REQUIRE(cores.size() == 3);
+  CHECK(cores[0]["cores"] == 1);
+  CHECK(cores[2]["step_ms"] < cores[1]["step_ms"]);
+  CHECK(cores[1]["step_ms"] < cores[0]["step_ms"]);
+  CHECK(nlohmann::json::parse(with({"--json", "--lanes", "3"}).out)[0]["environment"]["lanes"] ==
+        3);
+  const Ended refused = with({"--mode", "infer"});
+  CHECK(refused.code == 2);
+  CHECK_THAT(refused.err, ContainsSubstring("--cores is for training"));
+}
+
 TEST_CASE("train: killed at any moment and continued gives the same bits", "[run]") {
   const Scratch folder("kill");
   REQUIRE(run(tiny(folder / "whole"), folder).code == 0);

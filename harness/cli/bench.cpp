@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "attention/attention.h"
 #include "engine/base/file.h"
@@ -24,7 +25,8 @@ struct BenchArguments {
   std::vector<std::int64_t> lengths{1024, 2048, 4096};
   std::vector<std::string> settings;
   std::string preset = "small", task = "listops", mode = "train", precision = "auto", out;
-  std::int64_t batch = 32;
+  std::int64_t batch = 32, lanes = 0;
+  std::vector<int> cores;
   int threads = 0;
   double seconds = 2;
   bool profile = false, limit = false, check_growth = false, json = false;
@@ -54,6 +56,12 @@ BenchOptions make_options(const BenchArguments& a, const std::string& attention)
   table.assign(model, "--set model");
   o.mode = a.mode;
   o.batch = a.batch;
+  o.lanes = a.lanes;
+  if (!a.cores.empty()) {
+    std::set<int> cores{1};
+    cores.insert(a.cores.begin(), a.cores.end());
+    o.cores.assign(cores.begin(), cores.end());
+  }
   o.threads = a.threads;
   o.seconds = a.seconds;
   o.profile = a.profile;
@@ -86,6 +94,17 @@ void print_point(const std::string& attention, const BenchResult& r) {
       p.step_ms->p75, static_cast<double>(*p.peak_tensor_bytes) / 1e6,
       static_cast<double>(*p.peak_rss_bytes) / 1e6, 100 * (1 - *p.matmul_share),
       p.limit_ms ? fmt::format(" {:>8.0f}%", 100 * *p.limit_ms / p.step_ms->median) : "");
+}
+
+// Beside that of one core, the first of them.
+void print_cores(const results::BenchPoint& point, std::int64_t batch) {
+  const double one = point.on_cores.front().step_ms;
+  for (const auto& [cores, step_ms] : point.on_cores) {
+    const double times = one / step_ms;
+    say("    on {:>4} cores {:>11.0f} tokens/s, {:>5.1f} x one core, efficiency {:>3.0f}%\n", cores,
+        1e3 * static_cast<double>(batch * point.n) / step_ms, times,
+        100 * times / static_cast<double>(cores));
+  }
 }
 
 // How far a fitted exponent may lie above the claim's: timing is noisy and long sequences leave the
@@ -128,6 +147,7 @@ results::BenchRecord bench_attention(const BenchArguments& a, const std::string&
     if (a.json) continue;
     print_point(options.attention, result);
     if (a.profile) print_profile(result, threads);
+    if (!result.point.on_cores.empty()) print_cores(result.point, a.batch);
     std::fflush(stdout);
   }
   return record;
@@ -138,6 +158,9 @@ int bench(BenchArguments a) {
   for (const auto& name : a.attentions) static_cast<void>(attention::registry().at(name));
   if (a.check_growth && a.lengths.size() < 2) {
     fail(ErrorKind::usage, "bench: --check-growth needs two lengths or more in --n");
+  }
+  if (!a.cores.empty() && a.mode != "train") {
+    fail(ErrorKind::usage, "bench: --cores is for training; got --mode {}", a.mode);
   }
   if (!a.json) {
     say("{:<20} {:>6} {:>11} {:>9} {:>9} {:<14} {:>9} {:>9} {:>10}{}\n", "attention", "n",
@@ -180,6 +203,17 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("--batch", a->batch, "sequences per step")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();
+  command
+      ->add_option("--lanes", a->lanes,
+                   "gradient lanes of training, at most; 0 means as many as sequences, from 8 "
+                   "to 64, with 512 tokens or more each")
+      ->check(CLI::Range(0, 256));
+  command
+      ->add_option("--cores", a->cores,
+                   "numbers of cores to work out a training step for, from the times of this "
+                   "machine's lanes and update; memory that cores share is not in it")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 4096));
   command->add_option("--preset", a->preset, "model size: small, or a preset (lra list presets)")
       ->type_name("PRESET")
       ->capture_default_str();

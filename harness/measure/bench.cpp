@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <chrono>
 #include <new>
+#include <span>
 
 #include "attention/attention.h"
 #include "engine/base/error.h"
 #include "engine/base/fields.h"
 #include "engine/runtime.h"
 #include "harness/measure/child.h"
+#include "harness/measure/cores.h"
 #include "harness/measure/limit.h"
 #include "harness/measure/side_by_side.h"
 #include "harness/run/environment.h"
@@ -29,6 +31,7 @@ void describe(V& v, BenchResult& result) {
         result.point = results::bench_point_from_json(point);
       });
   v("parameters", result.parameters);
+  v("lanes", result.lanes);
   v("profile", result.profile);
   v("profiled_seconds", result.profiled_seconds);
 }
@@ -93,6 +96,10 @@ models::Model model_of(const BenchOptions& options, std::int64_t n) {
           options.attention_options};
 }
 
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
 // The steps of one bench.
 class Bench {
  public:
@@ -101,24 +108,26 @@ class Bench {
         workers_(options.threads),
         batch_(options.batch, n),
         model_(model_of(options, n)) {
-    workers_.execute([this] { prepare(); });
+    workers_.execute([this, n] { prepare(n); });
   }
 
   // Seconds of one step; adds its operations to `flops`.
   double step(std::int64_t* flops) {
     const auto start = Clock::now();
     if (options_.mode == "train") {
-      const BatchResult result =
-          workers_.train(model_, batch_.examples, batch_.ids, steps_, 0, lanes_);
+      BatchResult result = workers_.train(model_, batch_.examples, batch_.ids, steps_, 0, lanes_);
       *flops = result.flops;
+      const auto computed = Clock::now();
       workers_.execute([&] {
         models::update(model_.parameters(), lanes_, optimizer_, models::TrainConfig{}, steps_);
       });
+      parts_.push_back(
+          {std::move(result.lane_seconds), seconds_since(computed), seconds_since(start)});
     } else {
       *flops = workers_.predict_flops(model_, batch_, batch_.indices);
     }
     ++steps_;
-    return std::chrono::duration<double>(Clock::now() - start).count();
+    return seconds_since(start);
   }
 
   [[nodiscard]] Workers& workers() { return workers_; }
@@ -132,9 +141,24 @@ class Bench {
     return step_traffic(options_.mode == "train", parameters, lanes, options_.batch, sequence);
   }
 
+  // The last `count` steps of training on each of so many cores.
+  [[nodiscard]] std::vector<results::CoresPoint> on_cores(std::size_t count) const {
+    const std::span<const StepParts> steps(parts_);
+    std::vector<results::CoresPoint> points;
+    for (const int cores : options_.cores) {
+      std::vector<double> seconds;
+      for (const StepParts& parts : steps.last(count)) {
+        seconds.push_back(seconds_on(parts, workers_.threads(), cores));
+      }
+      points.push_back({cores, 1e3 * results::quantile(seconds, 0.5)});
+    }
+    return points;
+  }
+
   // What steps of these seconds, with so many operations each, say.
   void finish(const std::vector<double>& times, std::int64_t flops, BenchResult& result) const {
     result.parameters = model_.parameter_count();
+    result.lanes = static_cast<std::int64_t>(lanes_.size());
     auto& p = result.point;
     p.step_ms = quantiles(times);
     p.steps_per_second = 1e3 / p.step_ms->median;
@@ -143,14 +167,16 @@ class Bench {
     p.flops_per_token = static_cast<double>(flops) / tokens;
     p.peak_tensor_bytes = workers_.meter()->peak_bytes();
     p.peak_rss_bytes = static_cast<std::int64_t>(engine::peak_rss_bytes());
+    if (options_.mode == "train") p.on_cores = on_cores(times.size());
   }
 
  private:
-  void prepare() {
+  void prepare(std::int64_t n) {
     model_.initialise(0, options_.precision == "bf16" ? engine::DType::bf16 : engine::DType::f32);
     if (options_.mode != "train") return;
     optimizer_ = models::make_optimizer_state(model_.parameters());
-    for (std::int64_t i = 0; i < default_lanes(model_.parameter_count()); ++i) {
+    const auto count = lane_count(lanes_of(options_, n), model_.parameter_count());
+    for (std::int64_t i = 0; i < count; ++i) {
       lanes_.push_back(Tensor::zeros({model_.parameters().flat_size()}));
     }
   }
@@ -161,6 +187,7 @@ class Bench {
   models::Model model_;
   models::OptimizerState optimizer_;
   std::vector<Tensor> lanes_;
+  std::vector<StepParts> parts_;  // of training
   std::int64_t steps_ = 0;
 };
 
@@ -265,6 +292,10 @@ void set_preset(BenchOptions& options, const std::string& preset, const std::str
     return;
   }
   options.model = models::load_preset(preset, task).model;
+}
+
+std::int64_t lanes_of(const BenchOptions& options, std::int64_t n) {
+  return options.lanes > 0 ? options.lanes : lanes_for(options.batch, n);
 }
 
 BenchOptions bench_options(const RunSpec& spec) {
@@ -375,7 +406,7 @@ results::BenchRecord bench_record(const BenchOptions& options) {
 
 void add_point(results::BenchRecord& record, const BenchResult& result) {
   if (result.parameters > 0) record.parameters = result.parameters;
-  record.environment.lanes = default_lanes(record.parameters.value_or(0));
+  record.environment.lanes = std::max(record.environment.lanes, result.lanes);
   const auto place =
       std::find_if(record.points.begin(), record.points.end(),
                    [&result](const results::BenchPoint& p) { return p.n >= result.point.n; });

@@ -24,20 +24,25 @@ struct BenchOptions {
   std::string mode = "train";  // or "infer"
   std::string precision = "f32";
   std::int64_t batch = 32;
+  std::int64_t lanes = 0;  // gradient lanes that training asks for; 0: by batch and n
   int threads = 0;
   double seconds = 2;  // of measuring, after warm-up
   std::int64_t min_steps = 3;
   bool profile = false;
-  bool limit = false;  // measure what the machine would allow, too (limit.h)
+  bool limit = false;      // measure what the machine would allow, too (limit.h)
+  std::vector<int> cores;  // numbers of cores to work out a training step for (cores.h)
 };
 
 struct BenchResult {
   bool known = true;  // false: its process was killed, which says nothing about memory
   results::BenchPoint point;
   std::int64_t parameters = 0;
+  std::int64_t lanes = 0;                       // gradient lanes; none in inference
   std::vector<engine::profile::Entry> profile;  // of the measured steps, if asked for
   double profiled_seconds = 0;                  // wall time of these steps
 };
+
+[[nodiscard]] std::int64_t lanes_of(const BenchOptions& options, std::int64_t n);
 
 // The attention, model and precision of a run; the rest at its default.
 [[nodiscard]] BenchOptions bench_options(const RunSpec& spec);
@@ -63,7 +68,7 @@ struct BenchResult {
 
 // A record without points of what the options ask for; 0 threads: all cores.
 [[nodiscard]] results::BenchRecord bench_record(const BenchOptions& options);
-// Adds a length, keeping the points sorted by n.
+// Adds a length, keeping the points sorted by n. The record's lanes are the most of any length.
 void add_point(results::BenchRecord& record, const BenchResult& result);
 
 // What a variant's traits claim of time or memory.

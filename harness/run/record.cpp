@@ -182,7 +182,7 @@ Record make_failed_record(const RunSpec& spec, int threads, const std::string& f
   record.status = results::Status::failed;
   record.failure = failure;
   record.time.started = utc_now();
-  record.environment = environment(threads, std::max<std::int64_t>(spec.lanes, 1));
+  record.environment = environment(threads, lanes_of(spec));
   return record;
 }
 

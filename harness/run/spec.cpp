@@ -10,6 +10,7 @@
 #include "engine/base/json.h"
 #include "engine/runtime.h"
 #include "harness/run/protocol.h"
+#include "harness/workers/workers.h"
 #include "models/presets.h"
 #include "tasks/task.h"
 
@@ -19,6 +20,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kSpecSchema = "lra-spec/1";
+constexpr std::int64_t kFormerLanes = 8;
 constexpr std::array<const char*, 3> kSplitNames{"train", "val", "test"};
 
 // KEY=VALUE lists, sorted by what they are about.
@@ -113,14 +115,16 @@ void assign_data(RunSpec& spec, const json& values) {
 }
 
 // Lanes, weights to start from, splits evaluated at the end, logs.
-void assign_run(RunSpec& spec, const json& values, const json& log_values) {
+void assign_run(RunSpec& spec, std::int64_t length, const json& values, const json& log_values) {
   OptionTable run;
   std::string evaluate = "all";
-  run.integer("lanes", spec.lanes, 1, 256, "gradient lanes")
+  spec.lanes = lanes_for(spec.train.batch_size, length);
+  run.integer("lanes", spec.lanes, 1, 256, "gradient lanes, at most")
       .text("init", spec.init_file, "weights to start from")
       .choice("evaluate", evaluate, {"all", "validation"},
               "splits evaluated at the end; validation: a trial, which never sees test");
   run.assign(values, "--set");
+  if (spec.lanes == kFormerLanes) spec.lanes = 0;
   spec.validation_only = evaluate == "validation";
   if (!spec.init_file.empty()) spec.init_sha256 = sha256_hex(read_file(spec.init_file));
   OptionTable log;
@@ -128,13 +132,12 @@ void assign_run(RunSpec& spec, const json& values, const json& log_values) {
   log.assign(log_values, "--set log");
 }
 
-// Sets the task's options and fills in those that follow from its data. True for a data set of the
-// user's.
-bool settle(RunSpec& spec, const json& options) {
+// Sets the task's options and fills in those that follow from its data.
+tasks::TaskInfo settle(RunSpec& spec, const json& options) {
   tasks::OpenOptions open;
   open.data = spec.data;
   const auto task = tasks::create_task(spec.task, options, open);
-  const tasks::TaskInfo info = task->info();
+  tasks::TaskInfo info = task->info();
   if (info.open) {
     fail(ErrorKind::usage,
          "--task {}: no data; give --data PATH, or the setting data.path in a suite", spec.task);
@@ -142,7 +145,7 @@ bool settle(RunSpec& spec, const json& options) {
   OptionTable table;
   task->options(table);
   spec.task_options = table.values();
-  return !info.set.empty();
+  return info;
 }
 
 }  // namespace
@@ -153,6 +156,8 @@ json task_values(const std::string& task, const json& options) {
   instance->options(table);
   return table.values();
 }
+
+std::int64_t lanes_of(const RunSpec& spec) { return spec.lanes > 0 ? spec.lanes : kFormerLanes; }
 
 std::string task_name(const RunSpec& spec) {
   const std::string set = tasks::create_task(spec.task, spec.task_options)->info().set;
@@ -196,14 +201,13 @@ RunSpec resolve(const Request& request) {
   spec.counts = preset.counts;
   spec.data = request.data;
   assign_data(spec, settings.data);
-  const bool own = settle(spec, chosen_task);
-  if (spec.model.input == models::EncoderInput::pixels &&
-      !tasks::create_task(spec.task, spec.task_options)->info().pixels) {
+  const tasks::TaskInfo info = settle(spec, chosen_task);
+  if (spec.model.input == models::EncoderInput::pixels && !info.pixels) {
     fail(ErrorKind::config, "model.input: pixels, but {} has no pixels; expected tokens",
          spec.task);
   }
   spec.attention_options = attention::resolved_options(spec.attention, settings.attention);
-  assign_run(spec, settings.run, settings.log);
+  assign_run(spec, info.max_length, settings.run, settings.log);
   if (spec.train.patience > 0 && spec.train.selection == models::Selection::last_step) {
     fail(ErrorKind::config,
          "train.patience: got {} with train.selection=last_step, expected a selection by "
@@ -212,7 +216,7 @@ RunSpec resolve(const Request& request) {
   }
   add_deviations("model", values_of(base_model), values_of(spec.model), spec.deviations);
   add_deviations("train", values_of(base_train), values_of(spec.train), spec.deviations);
-  if (!own) {  // a preset says nothing of data of one's own
+  if (info.set.empty()) {  // a preset says nothing of data of one's own
     add_deviations("task", task_values(request.task, preset_task), spec.task_options,
                    spec.deviations);
   }

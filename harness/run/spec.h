@@ -29,7 +29,7 @@ struct RunSpec {
   std::int64_t seed = 0;
   std::string precision = "f32";  // resolved: f32 or bf16
   bool precision_auto = false;    // resolved from "auto"; no part of the digest
-  std::int64_t lanes = 0;         // 0: by the number of parameters
+  std::int64_t lanes = 0;         // gradient lanes that it asks for; 0: 8 (see lanes_of)
   // A trial of a search: evaluated on validation alone, neither on test nor on train.
   bool validation_only = false;
   diagnose::Settings diagnostics;       // no part of the digest: they change no other number
@@ -61,6 +61,10 @@ struct Request {
 
 // All options of a task, defaults filled in. Throws as tasks::create_task.
 [[nodiscard]] nlohmann::json task_values(const std::string& task, const nlohmann::json& options);
+
+// How many gradient lanes it asks for. Eight are kept as 0, in the digest as well: so they stood
+// when every run had eight.
+[[nodiscard]] std::int64_t lanes_of(const RunSpec& spec);
 
 // The task's name, or that of a data set of the user's: what folders and tables call it.
 [[nodiscard]] std::string task_name(const RunSpec& spec);

@@ -32,5 +32,26 @@ TEST_CASE("spec: an option that came later changes no identity while it is at it
   }
 }
 
+TEST_CASE("spec: lanes by batch and length, and eight of the same identity as when all had eight",
+          "[unit]") {
+  const auto spec_of = [](std::vector<std::string> settings) {
+    Request request;
+    request.task = "image";  // 1,024 tokens
+    request.settings = std::move(settings);
+    return resolve(request);
+  };
+  CHECK(lanes_of(spec_of({"train.batch_size=32"})) == 32);
+  CHECK(lanes_of(spec_of({"train.batch_size=32", "lanes=12"})) == 12);
+  const RunSpec small = spec_of({"train.batch_size=8"});
+  CHECK(small.lanes == 0);
+  CHECK(lanes_of(small) == 8);
+  json earlier = to_json(spec_of({"train.batch_size=32"}));
+  earlier["lanes"] = 0;
+  CHECK(spec_digest(spec_from_json(earlier, "earlier")) ==
+        spec_digest(spec_of({"train.batch_size=32", "lanes=8"})));
+  CHECK(spec_digest(spec_from_json(earlier, "earlier")) !=
+        spec_digest(spec_of({"train.batch_size=32"})));
+}
+
 }  // namespace
 }  // namespace lra::harness

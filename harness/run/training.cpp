@@ -36,7 +36,7 @@ Training::Training(const RunSpec& spec, tasks::TaskData opened, Workers& workers
     model->initialise(static_cast<std::uint64_t>(spec.seed),
                       spec.precision == "bf16" ? engine::DType::bf16 : engine::DType::f32);
     optimizer = models::make_optimizer_state(model->parameters());
-    const auto count = spec.lanes > 0 ? spec.lanes : default_lanes(model->parameter_count());
+    const auto count = lane_count(lanes_of(spec), model->parameter_count());
     for (std::int64_t i = 0; i < count; ++i) {
       lanes.push_back(engine::Tensor::zeros({model->parameters().flat_size()}));
     }

@@ -43,6 +43,7 @@ json known_of(const json& entries) {
 // A step or two with a sequence a thread: a step runs its sequences one after the other.
 BenchResult try_out(BenchOptions options, std::int64_t n, const std::atomic<bool>* stop) {
   const int threads = options.threads > 0 ? options.threads : engine::machine().cores;
+  options.lanes = lanes_of(options, n);
   options.batch = std::min<std::int64_t>(options.batch, threads);
   options.seconds = 0.05;
   options.min_steps = 1;
@@ -55,8 +56,9 @@ std::int64_t fixed_bytes(std::int64_t parameters, std::int64_t copies,
 }
 
 // Of a bench, in training with the gradients of each lane.
-std::int64_t fixed_bytes(std::int64_t parameters, const BenchOptions& options) {
-  const std::int64_t copies = options.mode == "train" ? kCopies + default_lanes(parameters) : 1;
+std::int64_t fixed_bytes(std::int64_t parameters, const BenchOptions& options, std::int64_t n) {
+  const std::int64_t copies =
+      options.mode == "train" ? kCopies + lane_count(lanes_of(options, n), parameters) : 1;
   return fixed_bytes(parameters, copies, options.precision);
 }
 
@@ -71,8 +73,8 @@ Estimate unknown(const BenchResult& trial) {
 // In flight in the trial of a training step, for each of its sequences.
 std::int64_t sequence_bytes(const BenchResult& trial, const BenchOptions& options) {
   const int threads = options.threads > 0 ? options.threads : engine::machine().cores;
-  return std::max<std::int64_t>(
-             0, *trial.point.peak_tensor_bytes - fixed_bytes(trial.parameters, options)) /
+  return std::max<std::int64_t>(0, *trial.point.peak_tensor_bytes -
+                                       fixed_bytes(trial.parameters, options, trial.point.n)) /
          std::min<std::int64_t>(options.batch, threads);
 }
 
@@ -138,6 +140,7 @@ Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
   const std::int64_t sequences = info.head == Head::pair_class ? 2 : 1;
   BenchOptions o = bench_options(spec);
   o.batch = spec.train.batch_size * sequences;
+  o.lanes = lanes_of(spec);
   o.threads = threads_;
   const BenchResult trial = try_out(o, n, stop_);
   if (trial.point.status != "completed") return unknown(trial);
@@ -164,7 +167,7 @@ Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
   double example = 0;  // seconds
   for (const std::int64_t length : lengths) example += curve.at(static_cast<double>(length));
   example *= static_cast<double>(sequences) / static_cast<double>(lengths.size());
-  const auto lanes = spec.lanes > 0 ? spec.lanes : default_lanes(trial.parameters);
+  const auto lanes = lane_count(o.lanes, trial.parameters);
   const auto steps = static_cast<double>(spec.train.steps);
   Estimate result;
   result.seconds = example * (steps * static_cast<double>(spec.train.batch_size) +
@@ -209,14 +212,15 @@ Estimate estimate_bench(const BenchOptions& options, std::vector<std::int64_t> l
       tried = n;
       step = static_cast<double>(options.batch * n) / *trial.point.tokens_per_second;
       activations = static_cast<double>(std::max<std::int64_t>(
-          0, *trial.point.peak_tensor_bytes - fixed_bytes(trial.parameters, options)));
+          0,
+          *trial.point.peak_tensor_bytes - fixed_bytes(trial.parameters, options, trial.point.n)));
     }
     const double time = step * growth(claim_of(traits.time), tried, n);
     sum.seconds += kWarmUpSteps * time + std::max(options.seconds, kLeastSteps * time);
     // Some variants have parameters for every position, or for every pair of them.
     sum.memory.fixed_bytes = std::max(
         sum.memory.fixed_bytes,
-        fixed_bytes(bench_parameters(options, n), options) +
+        fixed_bytes(bench_parameters(options, n), options, n) +
             static_cast<std::int64_t>(activations * growth(claim_of(traits.memory), tried, n)));
   }
   return sum;

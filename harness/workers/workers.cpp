@@ -3,6 +3,7 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <numeric>
 #include <utility>
@@ -116,10 +117,18 @@ Workers Workers::in_this_arena() {
   return Workers(nullptr, tbb::this_task_arena::max_concurrency());
 }
 
-std::int64_t default_lanes(std::int64_t parameters) {
-  constexpr std::int64_t kMostBytes = std::int64_t{512} << 20;
+std::int64_t lanes_for(std::int64_t batch_size, std::int64_t length) {
+  constexpr std::int64_t kLeastTokens = 512;
+  const std::int64_t most = std::min(batch_size, batch_size * length / kLeastTokens);
   std::int64_t lanes = 8;
-  while (lanes > 2 && lanes * parameters * 4 > kMostBytes) lanes /= 2;
+  while (lanes < 64 && lanes * 2 <= most) lanes *= 2;
+  return lanes;
+}
+
+std::int64_t lane_count(std::int64_t asked, std::int64_t parameters) {
+  const std::int64_t most_bytes = asked * (std::int64_t{64} << 20);
+  std::int64_t lanes = asked;
+  while (lanes > 2 && lanes * parameters * 4 > most_bytes) lanes = (lanes + 1) / 2;
   return lanes;
 }
 
@@ -148,10 +157,12 @@ BatchResult Workers::train(const models::Model& model, std::span<const tasks::Ex
   const auto dealt = deal(model, batch, lanes.size());
   const RandomKey key = RandomKey(seed).of("train").of(static_cast<std::uint64_t>(step));
   std::vector<BatchResult> results(lanes.size());
+  std::vector<double> seconds(lanes.size());
   const auto run_lane = [&](std::size_t lane) {
     const engine::WorkerScope worker(meter_);
     const engine::ParameterScope parameters(model.parameters(), lanes[lane]);
     BatchResult& result = results[lane];
+    const auto start = std::chrono::steady_clock::now();
     const std::int64_t flops = engine::primitives::executed_flops();
     for (const std::size_t i : dealt[lane]) {
       engine::Tape tape;
@@ -168,12 +179,14 @@ BatchResult Workers::train(const models::Model& model, std::span<const tasks::Ex
       tape.backward(loss);
     }
     result.flops = engine::primitives::executed_flops() - flops;
+    seconds[lane] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
   enter([&] {
     tbb::parallel_for(std::size_t{0}, lanes.size(), std::size_t{1}, run_lane,
                       tbb::simple_partitioner{});
   });
   BatchResult total;
+  total.lane_seconds = std::move(seconds);
   for (const BatchResult& r : results) {
     total.loss += r.loss;
     total.correct += r.correct;

@@ -30,6 +30,7 @@ struct BatchResult {
   std::int64_t tokens = 0;  // without padding, both sequences of a pair
   std::int64_t rows = 0;    // with the padding of the buckets
   std::int64_t flops = 0;   // of the products that ran
+  std::vector<double> lane_seconds;
 };
 
 // What evaluation gave for one example.
@@ -109,9 +110,13 @@ class Workers {
   std::shared_ptr<engine::MemoryMeter> meter_ = std::make_shared<engine::MemoryMeter>();
 };
 
-// How many gradient lanes a model of that many parameters gets: 8, fewer where they would take more
-// than 512 MB. Part of a run's specification.
-[[nodiscard]] std::int64_t default_lanes(std::int64_t parameters);
+// How many lanes a batch of examples up to that many tokens asks for: as many as it has examples,
+// as a power of two from 8 to 64; but no more than 8 where a lane would have less than 512 tokens,
+// as summing its gradients then takes more than 3 % of the step. Part of a run's specification.
+[[nodiscard]] std::int64_t lanes_for(std::int64_t batch_size, std::int64_t length);
+// How many of those a model of that many parameters gets: half as often as their gradients take
+// more than 64 MB a lane asked for, but two.
+[[nodiscard]] std::int64_t lane_count(std::int64_t asked, std::int64_t parameters);
 
 [[nodiscard]] models::ModelTask model_task(const tasks::TaskInfo& info);
 

@@ -126,6 +126,24 @@ TEST_CASE("evaluation: of token labels those that count, and whole sequences", "
   CHECK(std::abs(e.loss - (4 * loss_of(1) + loss_of(0) + loss_of(2)) / 6) < 1e-6);
 }
 
+TEST_CASE("workers: lanes asked for by batch and length, and halved for large models", "[unit]") {
+  CHECK(lanes_for(1, 4096) == 8);
+  CHECK(lanes_for(15, 4096) == 8);
+  CHECK(lanes_for(16, 4096) == 16);
+  CHECK(lanes_for(33, 4096) == 32);
+  CHECK(lanes_for(1000, 4096) == 64);
+  CHECK(lanes_for(32, 511) == 16);  // 32 lanes would have less than 512 tokens each
+  CHECK(lanes_for(32, 512) == 32);
+  CHECK(lanes_for(32, 128) == 8);
+  const std::int64_t million = 1 << 20;
+  CHECK(lane_count(32, 16 * million) == 32);  // 64 MB each
+  CHECK(lane_count(32, 16 * million + 1) == 16);
+  CHECK(lane_count(8, 100 * million) == 2);
+  CHECK(lane_count(8, 1000 * million) == 2);
+  CHECK(lane_count(3, 1000 * million) == 2);
+  CHECK(lane_count(1, 1000 * million) == 1);
+}
+
 TEST_CASE("workers: a label per token costs the head there alone", "[unit]") {
   Constant constant(Head::token);
   constexpr std::int32_t kNone = engine::kIgnoredLabel;

@@ -24,6 +24,12 @@ void describe(V& v, StepQuantiles& quantiles) {
 }
 
 template <class V>
+void describe(V& v, CoresPoint& point) {
+  v("cores", point.cores);
+  v("step_ms", point.step_ms);
+}
+
+template <class V>
 void describe(V& v, BenchPoint& point) {
   v("n", point.n);
   v("status", point.status);
@@ -35,6 +41,7 @@ void describe(V& v, BenchPoint& point) {
   v("flops_per_token", point.flops_per_token);
   v("matmul_share", point.matmul_share);
   v.part("limit_ms", point.limit_ms, point.limit_ms.has_value());
+  v.part("on_cores", point.on_cores, !point.on_cores.empty());
 }
 
 template <class V>

@@ -22,6 +22,12 @@ struct StepQuantiles {
   std::int64_t count = 0;
 };
 
+// What a step would take on so many cores, worked out from its parts measured on fewer.
+struct CoresPoint {
+  std::int64_t cores = 1;
+  double step_ms = 0;
+};
+
 struct BenchPoint {
   std::int64_t n = 0;                // sequence length
   std::string status = "completed";  // "out-of-memory", "failed"
@@ -33,6 +39,7 @@ struct BenchPoint {
   Real flops_per_token;
   Real matmul_share;  // of the threads' time, spent in matrix products
   Real limit_ms;      // the least time of a step on this machine (roofline); none: not measured
+  std::vector<CoresPoint> on_cores;
 };
 
 struct BenchRecord {

@@ -21,15 +21,18 @@ namespace results = lra::results;
 
 TEST_CASE("bench record: JSON and back, faults named", "[unit]") {
   auto bench = sample_bench("softmax", 2, 50);
-  bench.points.push_back({8192, "out-of-memory", {}, {}, {}, {}, {}, {}, {}, {}});
+  bench.points.push_back({8192, "out-of-memory", {}, {}, {}, {}, {}, {}, {}, {}, {}});
   const json once = results::to_json(bench);
   CHECK(results::to_json(results::bench_from_json(once, "b")) == once);
   CHECK(once["points"][1]["step_ms"]["median"] == 200);
   CHECK(once["points"][3]["tokens_per_second"].is_null());
   CHECK_FALSE(once["points"][1].contains("limit_ms"));
+  CHECK_FALSE(once["points"][1].contains("on_cores"));
   bench.points[1].limit_ms = 50;
+  bench.points[1].on_cores = {{8, 12.5}, {32, 4}};
   const json limited = results::to_json(bench);
   CHECK(limited["points"][1]["limit_ms"] == 50);
+  CHECK(limited["points"][1]["on_cores"][1] == json{{"cores", 32}, {"step_ms", 4.0}});
   CHECK(results::to_json(results::bench_from_json(limited, "b")) == limited);
   json wrong = once;
   wrong["points"][0]["n"] = 0;

@@ -119,6 +119,40 @@ std::string table_at(const ScalingGroup& group, std::int64_t n) {
                   });
 }
 
+// Of one length: a column a number of cores, tokens a second and the share of as many times one
+// core's. Empty where none were worked out.
+std::string cores_table(const ScalingGroup& group, std::int64_t n) {
+  const auto at = [n](const BenchRecord& bench, std::int64_t cores) -> const CoresPoint* {
+    const BenchPoint* point = point_at(bench, n);
+    if (point == nullptr) return nullptr;
+    const auto found = std::find_if(point->on_cores.begin(), point->on_cores.end(),
+                                    [cores](const CoresPoint& p) { return p.cores == cores; });
+    return found == point->on_cores.end() ? nullptr : &*found;
+  };
+  std::set<std::int64_t> found;
+  for (const ScalingLine& line : group.lines) {
+    if (const BenchPoint* point = point_at(*line.bench, n)) {
+      for (const CoresPoint& p : point->on_cores) found.insert(p.cores);
+    }
+  }
+  if (found.empty()) return "";
+  const std::vector<std::int64_t> cores(found.begin(), found.end());
+  std::vector<std::string> heads;
+  for (const std::int64_t c : cores) heads.push_back(fmt::format("{} cores", c));
+  return markdown(fmt::format("n = {}, worked out: tokens/s ↑ (efficiency)", length_title(n)),
+                  heads, benches_of(group), [&](const BenchRecord& bench, std::size_t c) {
+                    const CoresPoint* point = at(bench, cores[c]);
+                    if (point == nullptr) return std::string("—");
+                    const auto tokens = static_cast<double>(bench.batch * n);
+                    std::string text = fmt::format("{:.0f}", 1e3 * tokens / point->step_ms);
+                    if (const CoresPoint* one = at(bench, 1)) {
+                      text += fmt::format(" ({:.0f} %)", 100 * one->step_ms / point->step_ms /
+                                                             static_cast<double>(cores[c]));
+                    }
+                    return text;
+                  });
+}
+
 // A column a length; `relative`: with the ratio to the baseline.
 std::string table_of(const ScalingGroup& group, const Measure& measure, bool relative = true) {
   const std::set<std::int64_t> found = lengths_of(group);
@@ -141,15 +175,19 @@ std::string render_efficiency(const std::vector<BenchRecord>& benches) {
     text += fmt::format("{}: preset {}, {}, batch {}, {}; in brackets: relative to softmax\n\n",
                         group.mode == "train" ? "Training" : "Inference", group.preset,
                         group.precision, group.batch, group.machine);
-    if (const auto lengths = lengths_of(group); lengths.size() == 1) {
+    const auto lengths = lengths_of(group);
+    if (lengths.size() == 1) {
       text += table_at(group, *lengths.begin()) + "\n";
-      continue;
+    } else {
+      text += table_of(group, {"steps/s ↑", speed_of, 3}) + "\n";
+      text += table_of(group, {"peak tensor memory ↓ (MB)", memory_of, 1}) + "\n";
+      if (has_limits(group)) {
+        text += table_of(group, {"share of the machine's limit ↑ (%)", limit_share_of, 0}, false) +
+                "\n";
+      }
     }
-    text += table_of(group, {"steps/s ↑", speed_of, 3}) + "\n";
-    text += table_of(group, {"peak tensor memory ↓ (MB)", memory_of, 1}) + "\n";
-    if (has_limits(group)) {
-      text +=
-          table_of(group, {"share of the machine's limit ↑ (%)", limit_share_of, 0}, false) + "\n";
+    for (const std::int64_t n : lengths) {
+      if (const std::string cores = cores_table(group, n); !cores.empty()) text += cores + "\n";
     }
   }
   return text;

@@ -64,3 +64,17 @@ TEST_CASE("efficiency: the share of the machine's limit, where it was measured",
   CHECK_THAT(text, ContainsSubstring("share of the machine's limit ↑ (%) | 1K | 2K | 4K |"));
   CHECK_THAT(text, ContainsSubstring("| 40 | — | — |"));
 }
+
+TEST_CASE("efficiency: what was worked out for other numbers of cores, a table a length",
+          "[unit]") {
+  std::vector<BenchRecord> benches{sample_bench("softmax", 2, 50), sample_bench("linear", 1, 100)};
+  CHECK(render_efficiency(benches).find("cores |") == std::string::npos);
+  const auto batch = static_cast<double>(benches[0].batch);
+  benches[0].points[0].on_cores = {{1, 1024 * batch}, {16, 80 * batch}};  // 1,000 tokens/s on one
+  benches[1].points[0].on_cores = {{16, 64 * batch}};
+  const std::string text = render_efficiency(benches);
+  CHECK_THAT(text, ContainsSubstring("efficiency) | 1 cores | 16 cores |"));
+  CHECK_THAT(text, ContainsSubstring("| 1000 (100 %) | 12800 (80 %) |"));
+  CHECK_THAT(text, ContainsSubstring("| — | 16000 |"));
+  CHECK(text.find("n = 2K, worked out") == std::string::npos);
+}
