@@ -40,6 +40,9 @@ if [ "${1-}" = --check ]; then
   else
     echo "keep_results: $turns/table.md not compared, there is no python3"
   fi
+  if command -v python3 >/dev/null; then
+    tools/check_studies.py results/measured/*/separation*.json || failed=1
+  fi
   exit $failed
 fi
 

@@ -194,15 +194,15 @@ std::string text_of(const json& entry, const char* key) { return entry.at(key).g
 void print_markdown(const std::string& what, const json& all) {
   if (what == "tasks") {
     fmt::print(
-        "| task | examples | length | train / validation / test | data from | how to get them | "
-        "without them |\n|---|---|---:|---|---|---|---|\n");
+        "| task | examples | length | train / validation / test | data from | how to get them; "
+        "without them |\n|---|---|---:|---|---|---|\n");
     for (const auto& e : all) {
       const std::string otherwise = text_of(e, "otherwise");
-      fmt::print("| `{}` | {} | {} | {} | {} | {} | {} |\n", text_of(e, "name"),
+      fmt::print("| `{}` | {} | {} | {} | {} | {}{} |\n", text_of(e, "name"),
                  text_of(e, "examples"),
                  e["open"] == true ? "any" : std::to_string(e["max_length"].get<int>()),
                  text_of(e, "sizes"), text_of(e, "origin"), text_of(e, "command"),
-                 otherwise.empty() ? "—" : otherwise);
+                 otherwise.empty() ? "" : "; " + otherwise);
     }
   } else if (what == "attention") {
     fmt::print(

@@ -23,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 # PyTorch with OpenBLAS (Debian's default BLAS is the reference one), what torch.compile needs, an allocator.
 PACKAGES = ["python3-torch", "libopenblas0-openmp", "libjemalloc2", "libsleef-dev", "libtorch-dev",
             "python3-setuptools", "g++"]
+ATTENTIONS = ["softmax", "linear", "cosformer", "performer", "linformer", "nystromformer", "local", "bigbird"]
 ENVIRONMENT = ["env", "OMP_PROC_BIND=true", "MALLOC_CONF=oversize_threshold:1,background_thread:true,"
                "metadata_thp:auto,dirty_decay_ms:-1,muzzy_decay_ms:-1"]
 
@@ -47,8 +48,8 @@ def arguments():
     parser.add_argument("--out", type=Path, help="file for the JSON lines")
     args = parser.parse_args()
     for name in args.attention.split(","):
-        if name not in ("softmax", "linear", "cosformer"):
-            parser.error(f"--attention {name}: expected softmax, linear, cosformer")
+        if name not in ATTENTIONS:
+            parser.error(f"--attention {name}: expected {', '.join(ATTENTIONS)}")
     if args.table and not args.table.is_file():
         parser.error(f"--table {args.table}: no such file")
     if args.threads < 1 or args.turns < 1:
@@ -82,8 +83,10 @@ def debian(folder, suite, mirror):
 
 def ways(attention, mode, n):
     """Options of peer.py that may be the fastest."""
-    if attention != "softmax":
+    if attention in ("linear", "cosformer", "performer"):
         return [["--compile"], ["--compile", "--at-once", "2"], ["--at-once", "2"]]
+    if attention != "softmax":
+        return [[*compiled, *sdpa, "--at-once", "4"] for compiled in (["--compile"], []) for sdpa in (["--sdpa"], [])]
     few = str(max(1, 8192 // n))  # so that the N x N weights of those at once stay small
     found = [["--at-once", few], ["--compile", "--at-once", few], ["--sdpa"]]
     return found + [["--compile", "--sdpa"]] if mode == "infer" else found

@@ -2,8 +2,9 @@
 """The encoder of `lra bench` in PyTorch, written to be fast: times training steps or inference.
 
 Two layers of width 64 with two heads, feed-forward 128, pre-norm, GELU, learned positions, mean
-pooling, no dropout; batches of full sequences of random tokens. Prints one JSON line. Linear attention and
-cosFormer as two products each (never N x N), one projection for q, k, v, fused AdamW; torch.compile, the
+pooling, no dropout; batches of full sequences of random tokens. Prints one JSON line. Linear attention,
+cosFormer and Performer as two products each (never N x N), local attention and BigBird in blocks, the
+variants' options as `lra` has them by default; one projection for q, k, v, fused AdamW. torch.compile, the
 number of sequences at a time and scaled_dot_product_attention are options: compare.py tries them.
 """
 
@@ -17,16 +18,20 @@ import statistics
 import time
 
 
+ATTENTIONS = ["softmax", "linear", "cosformer", "performer", "linformer", "nystromformer", "local", "bigbird"]
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--attention", choices=["softmax", "linear", "cosformer"], required=True)
+    parser.add_argument("--attention", choices=ATTENTIONS, required=True)
     parser.add_argument("--mode", choices=["train", "infer"], default="train")
     parser.add_argument("--n", type=int, default=1024, help="tokens of a sequence")
     parser.add_argument("--batch", type=int, default=32, help="sequences of a step")
     parser.add_argument("--at-once", type=int, default=0, help="sequences in a forward pass; 0: all of a step")
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32", help="bf16: autocast")
     parser.add_argument("--compile", action="store_true", help="torch.compile")
-    parser.add_argument("--sdpa", action="store_true", help="softmax by scaled_dot_product_attention")
+    parser.add_argument("--sdpa", action="store_true", help="softmax attention, also that within others, by "
+                        "scaled_dot_product_attention")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=5.0, help="of measuring, after two steps of warm-up")
     return parser.parse_args()
@@ -48,11 +53,15 @@ def ratio(q, k, v):
     return q @ (k.transpose(-1, -2) @ v) / (total + 1e-6)
 
 
+def attend(q, k, v):
+    if ARGS.sdpa:
+        return F.scaled_dot_product_attention(q, k, v)
+    return torch.softmax((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2), -1) @ v
+
+
 class Softmax(nn.Module):
     def forward(self, q, k, v):
-        if ARGS.sdpa:
-            return F.scaled_dot_product_attention(q, k, v)
-        return torch.softmax((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2), -1) @ v
+        return attend(q, k, v)
 
 
 class Linear(nn.Module):
@@ -77,13 +86,109 @@ class Cosformer(nn.Module):
         return ratio(self.features(q), self.features(k), v)
 
 
+class Performer(nn.Module):
+    """FAVOR+ for the softmax kernel: 256 orthogonal features, positive, kept from overflow by their maximum."""
+
+    def __init__(self):
+        super().__init__()
+        d, m = WIDTH // HEADS, 256
+        rows = [torch.linalg.qr(torch.randn(d, d))[0].T * torch.randn(d, d).norm(dim=1, keepdim=True)
+                for _ in range(m // d)]
+        self.register_buffer("projection", torch.cat(rows).T, persistent=False)  # [D, M]
+
+    def features(self, x, dims):
+        x = x * x.shape[-1] ** -0.25
+        z = x @ self.projection.to(x.dtype)
+        z = z - x.square().sum(-1, keepdim=True) / 2
+        return torch.exp(z - z.amax(dims, keepdim=True).detach()) + 1e-4
+
+    def forward(self, q, k, v):
+        return ratio(self.features(q, -1), self.features(k, (-2, -1)), v)
+
+
+class Linformer(nn.Module):
+    """Keys and values as 256 projected rows, one matrix a head for both."""
+
+    def __init__(self):
+        super().__init__()
+        self.projection = nn.Parameter(0.02 * torch.randn(HEADS, 256, ARGS.n))
+
+    def forward(self, q, k, v):
+        k, v = (self.projection @ torch.cat([k, v], -1)).chunk(2, -1)
+        return attend(q, k, v)
+
+
+class Nystromformer(nn.Module):
+    """64 landmarks, six steps of the pseudo-inverse, a convolution of 35 values."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv2d(HEADS, HEADS, (35, 1), padding=(17, 0), groups=HEADS, bias=False)
+
+    def forward(self, q, k, v):
+        scale = q.shape[-1] ** -0.25
+        qs, ks = ((scale * x).unflatten(2, (64, -1)).mean(3) for x in (q, k))  # [B, H, 64, D]
+        near = torch.softmax(qs @ ks.transpose(-1, -2), -1)
+        inverse = near.transpose(-1, -2) / near.sum(-2).amax(-1)[..., None, None]
+        one = torch.eye(64)
+        for _ in range(6):
+            product = near @ inverse
+            inverse = inverse / 4 @ (13 * one - product @ (15 * one - product @ (7 * one - product)))
+        summary = inverse @ attend(qs / scale, k, v)
+        return attend(q, ks / scale, summary) + self.convolution(v)
+
+
+class Local(nn.Module):
+    """Blocks of 50 tokens; the last one is filled with keys that a mask leaves out."""
+
+    def __init__(self):
+        super().__init__()
+        self.blocks = -(-ARGS.n // 50)
+        real = torch.arange(50 * self.blocks).view(self.blocks, 1, 50) < ARGS.n
+        self.register_buffer("real", real, persistent=False)
+
+    def forward(self, q, k, v):
+        def cut(x):
+            return F.pad(x, (0, 0, 0, 50 * self.blocks - ARGS.n)).unflatten(2, (self.blocks, 50))
+
+        q, k, v = cut(q), cut(k), cut(v)
+        if ARGS.sdpa:
+            out = F.scaled_dot_product_attention(q, k, v, self.real)
+        else:
+            weights = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+            out = torch.softmax(weights.masked_fill(~self.real, -1e9), -1) @ v
+        return out.flatten(2, 3)[:, :, :ARGS.n]
+
+
+class BigBird(nn.Module):
+    """Blocks of 64: the first and the last see all; the others these two, three around them, three random ones."""
+
+    def __init__(self):
+        super().__init__()
+        self.blocks = ARGS.n // 64
+        assert ARGS.n % 64 == 0 and self.blocks >= 8
+        lists = []
+        for t in range(1, self.blocks - 1):
+            seen = sorted({0, t - 1, t, t + 1, self.blocks - 1})
+            others = [b for b in torch.randperm(self.blocks).tolist() if b not in seen]
+            lists.append((seen + others)[:8])
+        self.register_buffer("lists", torch.tensor(lists), persistent=False)  # [blocks - 2, 8]
+
+    def forward(self, q, k, v):
+        inner = q[:, :, 64:-64].unflatten(2, (-1, 64))
+        ks, vs = (x.unflatten(2, (-1, 64))[:, :, self.lists].flatten(3, 4) for x in (k, v))  # [B, H, *, 512, D]
+        ends = attend(torch.cat([q[:, :, :64], q[:, :, -64:]], 2), k, v)
+        return torch.cat([ends[:, :, :64], attend(inner, ks, vs).flatten(2, 3), ends[:, :, 64:]], 2)
+
+
 class Layer(nn.Module):
     def __init__(self):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
         self.qkv, self.out = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
         self.ff1, self.ff2 = nn.Linear(WIDTH, FF), nn.Linear(FF, WIDTH)
-        self.attention = {"softmax": Softmax, "linear": Linear, "cosformer": Cosformer}[ARGS.attention]()
+        kinds = [Softmax, Linear, Cosformer, Performer, Linformer, Nystromformer, Local, BigBird]
+        self.attention = dict(zip(ATTENTIONS, kinds))[ARGS.attention]()
 
     def forward(self, x):
         b, n, _ = x.shape
