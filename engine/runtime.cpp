@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <omp.h>
 #include <sys/resource.h>
+#include <tbb/global_control.h>
 #include <unistd.h>
 
 #include <fstream>
+#include <mutex>
 #include <utility>
 
 #include "engine/base/error.h"
@@ -132,6 +134,17 @@ WorkerScope::~WorkerScope() {
   primitives::release_scratchpad();
   omp_set_num_threads(saved_threads_);
   set_control(saved_control_);
+}
+
+void allow_threads(int threads) {
+  using tbb::global_control;
+  static std::mutex mutex;
+  static std::unique_ptr<global_control> more;  // of several alive the least would count
+  const std::scoped_lock lock(mutex);
+  const auto wanted = static_cast<std::size_t>(threads);
+  if (wanted <= global_control::active_value(global_control::max_allowed_parallelism)) return;
+  more.reset();
+  more = std::make_unique<global_control>(global_control::max_allowed_parallelism, wanted);
 }
 
 std::size_t peak_rss_bytes() {

@@ -39,6 +39,9 @@ class WorkerScope {
   int saved_threads_;
 };
 
+// Lets TBB work with as many threads as that from now on, also where there are fewer cores.
+void allow_threads(int threads);
+
 // Highest resident memory of the process so far, and now.
 [[nodiscard]] std::size_t peak_rss_bytes();
 [[nodiscard]] std::size_t rss_bytes();

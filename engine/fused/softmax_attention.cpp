@@ -9,6 +9,7 @@
 
 #include "engine/compute/kernels/kernels.h"
 #include "engine/fused/attention_parts.h"
+#include "engine/fused/heads.h"
 #include "engine/ops/internal.h"
 
 namespace lra::engine {
@@ -339,7 +340,8 @@ Value softmax_attention(const Value& q, const Value& k, const Value& v,
   Tensor o({H, N, v.dim(2)}, options.f32_result ? DType::f32 : q.dtype());
   const Tensor l({H, N}, DType::f32);
   std::vector<Head> heads(static_cast<std::size_t>(H));
-  for (std::int64_t h = 0; h < H; ++h) {
+  const std::int64_t work = N * std::min(options.keys, k.dim(1)) * q.dim(2);
+  for_heads(H, work, [&](std::int64_t h) {
     Head& head = heads[static_cast<std::size_t>(h)];
     head = {ops::head_of(scaled_q, h),
             ops::head_of(k.tensor(), h),
@@ -350,7 +352,7 @@ Value softmax_attention(const Value& q, const Value& k, const Value& v,
             options.key.of(static_cast<std::uint64_t>(h))};
     head.find_shift();
     forward_head(head, ops::head_of(o, h), l.slice(h, 1));
-  }
+  });
   return Tape::record(o, {&q, &k, &v},
                       [=, heads = std::move(heads), gq = q.gradient(), gk = k.gradient(),
                        gv = v.gradient()](const Tensor& given) {
@@ -359,12 +361,12 @@ Value softmax_attention(const Value& q, const Value& k, const Value& v,
                         const Tensor dq(Shape{H, N, first.dim(1)}, DType::f32);
                         const Tensor dk = Tensor::zeros({H, heads[0].k.dim(0), first.dim(1)});
                         const Tensor dv = Tensor::zeros({H, heads[0].v.dim(0), heads[0].v.dim(1)});
-                        for (std::int64_t h = 0; h < H; ++h) {
+                        for_heads(H, work, [&](std::int64_t h) {
                           backward_head(
                               heads[static_cast<std::size_t>(h)], ops::head_of(o, h), l.slice(h, 1),
                               ops::head_of(dy, h),
                               {ops::head_of(dq, h), ops::head_of(dk, h), ops::head_of(dv, h)});
-                        }
+                        });
                         // q was scaled before the products: dS K is its gradient up to the scale,
                         // dS^T q is dK.
                         ops::deliver(gq, dq, options.scale);

@@ -22,7 +22,7 @@ constexpr std::size_t kTurnover = 16;
 // Blocks that go back at once.
 constexpr std::size_t kLargestIdleBlock = std::size_t{256} << 20U;
 
-thread_local std::shared_ptr<MemoryMeter> current_meter;
+thread_local std::shared_ptr<MemoryMeter> meter_of_thread;
 
 // Sizes are rounded up to 1, 1.25, 1.5 or 1.75 times a power of two: at most a quarter is wasted.
 struct SizeClass {
@@ -139,9 +139,11 @@ void MemoryMeter::add(std::int64_t bytes) noexcept {
 }
 
 MemoryScope::MemoryScope(std::shared_ptr<MemoryMeter> meter)
-    : previous_(std::exchange(current_meter, std::move(meter))) {}
+    : previous_(std::exchange(meter_of_thread, std::move(meter))) {}
 
-MemoryScope::~MemoryScope() { current_meter = std::move(previous_); }
+std::shared_ptr<MemoryMeter> current_meter() { return meter_of_thread; }
+
+MemoryScope::~MemoryScope() { meter_of_thread = std::move(previous_); }
 
 std::shared_ptr<std::byte> allocate_block(std::size_t bytes) {
   const SizeClass size = size_class(bytes);
@@ -154,7 +156,7 @@ std::shared_ptr<std::byte> allocate_block(std::size_t bytes) {
     if (block == nullptr)
       fail(ErrorKind::backend, "memory: no room for a block of {} bytes", size.bytes);
   }
-  std::shared_ptr<MemoryMeter> meter = current_meter;
+  std::shared_ptr<MemoryMeter> meter = meter_of_thread;
   if (meter) meter->add(static_cast<std::int64_t>(size.bytes));
   return {block, [size, meter = std::move(meter)](std::byte* p) {
             if (meter) meter->add(-static_cast<std::int64_t>(size.bytes));

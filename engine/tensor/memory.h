@@ -37,6 +37,9 @@ class MemoryScope {
   std::shared_ptr<MemoryMeter> previous_;
 };
 
+// The meter that this thread's allocations are counted on; nullptr if none.
+[[nodiscard]] std::shared_ptr<MemoryMeter> current_meter();
+
 // A block of at least `bytes` bytes, aligned to 64, not initialised; returns to the pool of the
 // thread that drops the last reference. Throws Error(backend) if the system has no memory.
 [[nodiscard]] std::shared_ptr<std::byte> allocate_block(std::size_t bytes);

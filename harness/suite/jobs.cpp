@@ -11,6 +11,8 @@
 #include <mutex>
 #include <utility>
 
+#include "engine/runtime.h"
+
 namespace lra::harness {
 namespace {
 
@@ -107,6 +109,7 @@ std::int64_t bytes_of(const std::vector<Footprint>& jobs, int threads) {
 Usage run_jobs(std::vector<Job> jobs, const ScheduleOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const double cpu = cpu_seconds();
+  engine::allow_threads(options.threads);
   tbb::task_arena arena(options.threads);
   arena.execute([&] { Schedule(std::move(jobs), options).run(); });
   return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),

@@ -108,7 +108,9 @@ models::Pass make_pass(bool training, RandomKey key, std::uint64_t seed, std::in
 
 Workers::Workers(int threads)
     : threads_(threads > 0 ? threads : engine::machine().cores),
-      arena_(std::make_unique<tbb::task_arena>(threads_)) {}
+      arena_(std::make_unique<tbb::task_arena>(threads_)) {
+  engine::allow_threads(threads_);
+}
 
 Workers::Workers(std::unique_ptr<tbb::task_arena> arena, int threads)
     : threads_(threads), arena_(std::move(arena)) {}

@@ -2,10 +2,15 @@
 
 #include "harness/workers/workers.h"
 
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <thread>
 #include <utility>
 
 #include "harness/workers/evaluation.h"
@@ -124,6 +129,25 @@ TEST_CASE("evaluation: of token labels those that count, and whole sequences", "
   CHECK(e.labels.empty());
   CHECK(e.accuracy == 4.0 / 6);
   CHECK(std::abs(e.loss - (4 * loss_of(1) + loss_of(0) + loss_of(2)) / 6) < 1e-6);
+}
+
+TEST_CASE("workers: as many threads as asked for, also more than there are cores", "[unit]") {
+  Workers workers(engine::machine().cores + 3);
+  std::atomic<int> arrived{0};
+  const auto start = std::chrono::steady_clock::now();
+  workers.execute([&] {
+    tbb::parallel_for(
+        0, workers.threads(), 1,
+        [&](int) {
+          ++arrived;
+          while (arrived < workers.threads() &&
+                 std::chrono::steady_clock::now() - start < std::chrono::seconds(20)) {
+            std::this_thread::yield();
+          }
+        },
+        tbb::simple_partitioner{});
+  });
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(15));
 }
 
 TEST_CASE("workers: lanes asked for by batch and length, and halved for large models", "[unit]") {
