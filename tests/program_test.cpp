@@ -107,7 +107,7 @@ TEST_CASE("bench: a step on other numbers of cores stands in text and record", "
   };
   const Ended text = with({});
   REQUIRE(text.code == 0);
-  for (const char* part : {"on    1 cores", "on    4 cores", "on   16 cores", "efficiency"}) {
+  for (const char* part : {"on    1 core ", "on    4 cores", "on   16 cores", "efficiency"}) {
     CHECK_THAT(text.out, ContainsSubstring(part));
   }
   const auto record = nlohmann::json::parse(with({"--json"}).out).at(0);

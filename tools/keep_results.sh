@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Copies the finished runs of a folder of the built-in suite NAME into results/measured/NAME and
 # prints its tables anew: result.json and metrics.jsonl of each run that completed, the suite,
-# leaderboard.json, table.md; of a bench its records and efficiency.md. What is there already stays,
-# unless its run has changed.
+# leaderboard.json, table.md, the pictures that are there; of a bench its records and efficiency.md.
+# What is there already stays, unless its run has changed.
 #   tools/keep_results.sh NAME FOLDER [LRA]      e.g. tools/keep_results.sh arena runs/arena
-#   tools/keep_results.sh --check [LRA]          committed tables equal what the records give
+#   tools/keep_results.sh --check [LRA]          committed tables and pictures equal what the records give
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -33,15 +33,21 @@ if [ "${1-}" = --check ]; then
         failed=1
       fi
     done < <(tables "$folder")
+    for picture in "$folder"*.svg; do
+      [ -f "$picture" ] || continue
+      "$lra" report "$folder" --out "$scratch/report.html" --pictures "$scratch" >"$scratch/out"
+      if ! cmp -s "$picture" "$scratch/${picture##*/}"; then
+        echo "keep_results: $picture is not what lra report draws of its records" >&2
+        failed=1
+      fi
+    done
   done
   turns=results/measured/pytorch
   if command -v python3 >/dev/null; then
     tools/peer/compare.py --table $turns/turns.jsonl | diff -u $turns/table.md - >&2 || failed=1
-  else
-    echo "keep_results: $turns/table.md not compared, there is no python3"
-  fi
-  if command -v python3 >/dev/null; then
     tools/check_studies.py results/measured/*/separation*.json || failed=1
+  else
+    echo "keep_results: $turns/table.md and the studies' tables not compared, there is no python3"
   fi
   exit $failed
 fi
@@ -74,5 +80,11 @@ while read -r file command arguments; do
   # shellcheck disable=SC2086
   "$lra" "$command" "$to" $arguments >"$to/$file"
 done < <(tables "$to")
+if ls "$to"/*.svg >/dev/null 2>&1; then
+  drawn=$(mktemp -d)
+  trap 'rm -rf "$drawn"' EXIT
+  "$lra" report "$to" --out "$drawn/report.html" --pictures "$drawn" >/dev/null
+  for picture in "$to"/*.svg; do cp "$drawn/${picture##*/}" "$picture"; done
+fi
 rmdir --ignore-fail-on-non-empty "$to/runs"
 echo "$to: $(find "$to" -name result.json | wc -l) runs, $(find "$to" -name 'bench-*.json' | wc -l) benches"

@@ -101,8 +101,8 @@ void print_cores(const results::BenchPoint& point, std::int64_t batch) {
   const double one = point.on_cores.front().step_ms;
   for (const auto& [cores, step_ms] : point.on_cores) {
     const double times = one / step_ms;
-    say("    on {:>4} cores {:>11.0f} tokens/s, {:>5.1f} x one core, efficiency {:>3.0f}%\n", cores,
-        1e3 * static_cast<double>(batch * point.n) / step_ms, times,
+    say("    on {:>4} {:<5} {:>11.0f} tokens/s, {:>5.1f} x one core, efficiency {:>3.0f}%\n", cores,
+        cores == 1 ? "core" : "cores", 1e3 * static_cast<double>(batch * point.n) / step_ms, times,
         100 * times / static_cast<double>(cores));
   }
 }
@@ -206,7 +206,7 @@ void add_bench(CLI::App& app, Action& action) {
   command
       ->add_option("--lanes", a->lanes,
                    "gradient lanes of training, at most; 0 means as many as sequences, from 8 "
-                   "to 64, with 512 tokens or more each")
+                      "to 64, where these are long enough")
       ->check(CLI::Range(0, 256));
   command
       ->add_option("--cores", a->cores,

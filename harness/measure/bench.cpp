@@ -295,7 +295,8 @@ void set_preset(BenchOptions& options, const std::string& preset, const std::str
 }
 
 std::int64_t lanes_of(const BenchOptions& options, std::int64_t n) {
-  return options.lanes > 0 ? options.lanes : lanes_for(options.batch, n);
+  return options.lanes > 0 ? options.lanes
+                           : lanes_for(options.batch, n, options.model, kVocabulary);
 }
 
 BenchOptions bench_options(const RunSpec& spec) {

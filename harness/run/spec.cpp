@@ -115,10 +115,11 @@ void assign_data(RunSpec& spec, const json& values) {
 }
 
 // Lanes, weights to start from, splits evaluated at the end, logs.
-void assign_run(RunSpec& spec, std::int64_t length, const json& values, const json& log_values) {
+void assign_run(RunSpec& spec, const tasks::TaskInfo& info, const json& values,
+                const json& log_values) {
   OptionTable run;
   std::string evaluate = "all";
-  spec.lanes = lanes_for(spec.train.batch_size, length);
+  spec.lanes = lanes_for(spec.train.batch_size, info.max_length, spec.model, info.vocabulary);
   run.integer("lanes", spec.lanes, 1, 256, "gradient lanes, at most")
       .text("init", spec.init_file, "weights to start from")
       .choice("evaluate", evaluate, {"all", "validation"},
@@ -207,7 +208,7 @@ RunSpec resolve(const Request& request) {
          spec.task);
   }
   spec.attention_options = attention::resolved_options(spec.attention, settings.attention);
-  assign_run(spec, info.max_length, settings.run, settings.log);
+  assign_run(spec, info, settings.run, settings.log);
   if (spec.train.patience > 0 && spec.train.selection == models::Selection::last_step) {
     fail(ErrorKind::config,
          "train.patience: got {} with train.selection=last_step, expected a selection by "

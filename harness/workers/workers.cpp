@@ -119,11 +119,20 @@ Workers Workers::in_this_arena() {
   return Workers(nullptr, tbb::this_task_arena::max_concurrency());
 }
 
-std::int64_t lanes_for(std::int64_t batch_size, std::int64_t length) {
-  constexpr std::int64_t kLeastTokens = 512;
-  const std::int64_t most = std::min(batch_size, batch_size * length / kLeastTokens);
+std::int64_t lanes_for(std::int64_t batch_size, std::int64_t length,
+                       const models::ModelConfig& model, std::int64_t vocabulary) {
+  // A lane's sum costs by all weights; its tokens are multiplied by those that are no table.
+  const std::int64_t layer = 4 * model.width * model.qkv_width +
+                             (model.feed_forward ? 2 * model.width * model.ff_width : 0);
+  const std::int64_t rows =
+      vocabulary + (model.positions == models::Positions::learned ? length : 0);
+  const double weights = static_cast<double>(model.layers * layer);
+  const double all = weights + static_cast<double>(rows * model.width);
+  constexpr double kLeastTokens = 256;  // of a lane, were there no tables
+  const auto tokens = static_cast<double>(batch_size * length);
+  const auto most = static_cast<std::int64_t>(tokens * weights / (all * kLeastTokens));
   std::int64_t lanes = 8;
-  while (lanes < 64 && lanes * 2 <= most) lanes *= 2;
+  while (lanes < 64 && lanes * 2 <= std::min(batch_size, most)) lanes *= 2;
   return lanes;
 }
 

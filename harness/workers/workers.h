@@ -111,9 +111,11 @@ class Workers {
 };
 
 // How many lanes a batch of examples up to that many tokens asks for: as many as it has examples,
-// as a power of two from 8 to 64; but no more than 8 where a lane would have less than 512 tokens,
-// as summing its gradients then takes more than 3 % of the step. Part of a run's specification.
-[[nodiscard]] std::int64_t lanes_for(std::int64_t batch_size, std::int64_t length);
+// as a power of two from 8 to 64; but no more than 8 where summing the lanes' gradients would take
+// more than some 5 % of the step, as with short sequences or large tables of embeddings. Part of a
+// run's specification.
+[[nodiscard]] std::int64_t lanes_for(std::int64_t batch_size, std::int64_t length,
+                                     const models::ModelConfig& model, std::int64_t vocabulary);
 // How many of those a model of that many parameters gets: half as often as their gradients take
 // more than 64 MB a lane asked for, but two.
 [[nodiscard]] std::int64_t lane_count(std::int64_t asked, std::int64_t parameters);

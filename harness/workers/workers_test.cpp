@@ -151,14 +151,26 @@ TEST_CASE("workers: as many threads as asked for, also more than there are cores
 }
 
 TEST_CASE("workers: lanes asked for by batch and length, and halved for large models", "[unit]") {
-  CHECK(lanes_for(1, 4096) == 8);
-  CHECK(lanes_for(15, 4096) == 8);
-  CHECK(lanes_for(16, 4096) == 16);
-  CHECK(lanes_for(33, 4096) == 32);
-  CHECK(lanes_for(1000, 4096) == 64);
-  CHECK(lanes_for(32, 511) == 16);  // 32 lanes would have less than 512 tokens each
-  CHECK(lanes_for(32, 512) == 32);
-  CHECK(lanes_for(32, 128) == 8);
+  models::ModelConfig model;  // two layers of width 64, feed-forward 128: 65,536 weights
+  const auto lanes = [&model](std::int64_t batch, std::int64_t length, std::int64_t vocabulary) {
+    return lanes_for(batch, length, model, vocabulary);
+  };
+  CHECK(lanes(1, 4096, 256) == 8);
+  CHECK(lanes(15, 4096, 256) == 8);
+  CHECK(lanes(16, 4096, 256) == 16);
+  CHECK(lanes(33, 4096, 256) == 32);
+  CHECK(lanes(1000, 4096, 256) == 64);
+  CHECK(lanes(32, 512, 256) == 32);
+  CHECK(lanes(32, 256, 256) == 16);
+  CHECK(lanes(32, 128, 256) == 8);
+  CHECK(lanes(512, 64, 16) == 64);
+  CHECK(lanes(512, 64, 8193) == 8);  // tables of eight times the weights
+  CHECK(lanes(32, 512, 0) == 32);
+  model.positions = models::Positions::none;
+  CHECK(lanes(32, 256, 0) == 32);
+  CHECK(lanes(32, 255, 0) == 16);
+  model.feed_forward = false;
+  CHECK(lanes(32, 256, 512) == 16);
   const std::int64_t million = 1 << 20;
   CHECK(lane_count(32, 16 * million) == 32);  // 64 MB each
   CHECK(lane_count(32, 16 * million + 1) == 16);

@@ -138,7 +138,8 @@ std::string cores_table(const ScalingGroup& group, std::int64_t n) {
   if (found.empty()) return "";
   const std::vector<std::int64_t> cores(found.begin(), found.end());
   std::vector<std::string> heads;
-  for (const std::int64_t c : cores) heads.push_back(fmt::format("{} cores", c));
+  for (const std::int64_t c : cores)
+    heads.push_back(fmt::format("{} {}", c, c == 1 ? "core" : "cores"));
   return markdown(fmt::format("n = {}, worked out: tokens/s ↑ (efficiency)", length_title(n)),
                   heads, benches_of(group), [&](const BenchRecord& bench, std::size_t c) {
                     const CoresPoint* point = at(bench, cores[c]);

@@ -73,7 +73,7 @@ TEST_CASE("efficiency: what was worked out for other numbers of cores, a table a
   benches[0].points[0].on_cores = {{1, 1024 * batch}, {16, 80 * batch}};  // 1,000 tokens/s on one
   benches[1].points[0].on_cores = {{16, 64 * batch}};
   const std::string text = render_efficiency(benches);
-  CHECK_THAT(text, ContainsSubstring("efficiency) | 1 cores | 16 cores |"));
+  CHECK_THAT(text, ContainsSubstring("efficiency) | 1 core | 16 cores |"));
   CHECK_THAT(text, ContainsSubstring("| 1000 (100 %) | 12800 (80 %) |"));
   CHECK_THAT(text, ContainsSubstring("| — | 16000 |"));
   CHECK(text.find("n = 2K, worked out") == std::string::npos);

@@ -120,8 +120,12 @@ def row(case):
 def main():
     args = arguments()
     if args.table:
-        cases = [json.loads(line) for line in args.table.read_text().splitlines()]
-        print("\n".join([heading(cases[0]), *map(row, cases)]))
+        above = None
+        for case in map(json.loads, args.table.read_text().splitlines()):
+            if heading(case) != above:
+                print(("\n" if above else "") + heading(case))
+                above = heading(case)
+            print(row(case))
         return
     peer = ([*ENVIRONMENT, args.python, str(HERE / "peer.py")] if args.python
             else debian(args.debian, args.suite, args.mirror))
