@@ -206,7 +206,7 @@ void add_bench(CLI::App& app, Action& action) {
   command
       ->add_option("--lanes", a->lanes,
                    "gradient lanes of training, at most; 0 means as many as sequences, from 8 "
-                      "to 64, where these are long enough")
+                   "to 64, where these are long enough")
       ->check(CLI::Range(0, 256));
   command
       ->add_option("--cores", a->cores,
