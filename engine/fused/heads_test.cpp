@@ -67,7 +67,7 @@ TEST_CASE("heads: each once, on other threads with the caller's meter, and small
     for_heads(9, kMuch, [&](std::int64_t h) {
       ++calls.at(static_cast<std::size_t>(h));
       const Tensor block({1000}, DType::f32);
-      CHECK(current_meter() == meter);
+      if (current_meter() != meter) ++calls.at(static_cast<std::size_t>(h));
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     });
     for (const auto& count : calls) CHECK(count == 1);
