@@ -436,7 +436,7 @@ TEST_CASE("train: a token-level task is scored by labels and by whole sequences"
   CHECK(record.accuracy.slices[0].count == 30);
   REQUIRE(record.baselines.size() == 2);
   CHECK(record.baselines[0].accuracy == 0.25);
-  CHECK(record.baselines[0].count == 4 * 30);
+  CHECK(record.baselines[0].count == std::int64_t{4} * 30);
   CHECK(record.baselines[1].name == "solution");
   CHECK(record.baselines[1].accuracy == 1);
 }

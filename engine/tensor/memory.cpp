@@ -29,7 +29,7 @@ struct SizeClass {
   std::size_t bytes;
   std::size_t index;  // below kSizeClasses
 };
-constexpr std::size_t kSizeClasses = 4 * 64;
+constexpr std::size_t kSizeClasses = std::size_t{4} * 64;
 constexpr std::size_t kSmallestBlock = 256;
 SizeClass size_class(std::size_t bytes) {
   if (bytes <= kSmallestBlock) return {kSmallestBlock, 0};

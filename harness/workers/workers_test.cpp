@@ -188,7 +188,7 @@ TEST_CASE("workers: a label per token costs the head there alone", "[unit]") {
     const std::vector<std::vector<std::int32_t>> examples{labels};
     return constant.workers.predict_flops(constant.model, Labelled(examples), first);
   };
-  const std::int64_t head = 2 * 8 * 3;  // of a token: width and classes
+  const std::int64_t head = std::int64_t{2} * 8 * 3;  // of a token: width and classes
   CHECK(flops({1, 1, 1, 1}) - flops({1, kNone, kNone, 1}) == 2 * head);
   CHECK(flops({kNone, kNone, kNone, kNone}) == flops({1, 1, 1, 1}));
 }
@@ -219,7 +219,7 @@ TEST_CASE("workers: a batch's mean loss, its counts and the gradient, whatever t
     CHECK(r.correct == 3);
     CHECK(r.counted == 5);
     CHECK(r.tokens == 2 + 3 + 4 + 5 + 6);
-    CHECK(r.rows == 5 * 16);  // each in a bucket of 16
+    CHECK(r.rows == std::int64_t{5} * 16);  // each in a bucket of 16
     CHECK(r.flops > 0);
     for (std::size_t k = 0; k < kLogits.size(); ++k) {
       double sum = 0;

@@ -110,6 +110,7 @@ std::string table_at(const ScalingGroup& group, std::int64_t n) {
   std::stable_sort(benches.begin(), benches.end(),
                    [&](const auto* a, const auto* b) { return speed(a) > speed(b); });
   std::vector<std::string> heads;
+  heads.reserve(measures.size());
   for (const Measure& measure : measures) heads.emplace_back(measure.title);
   return markdown("n = " + length_title(n), heads, benches,
                   [&](const BenchRecord& bench, std::size_t c) {
@@ -138,6 +139,7 @@ std::string cores_table(const ScalingGroup& group, std::int64_t n) {
   if (found.empty()) return "";
   const std::vector<std::int64_t> cores(found.begin(), found.end());
   std::vector<std::string> heads;
+  heads.reserve(cores.size());
   for (const std::int64_t c : cores)
     heads.push_back(fmt::format("{} {}", c, c == 1 ? "core" : "cores"));
   return markdown(fmt::format("n = {}, worked out: tokens/s ↑ (efficiency)", length_title(n)),
@@ -159,6 +161,7 @@ std::string table_of(const ScalingGroup& group, const Measure& measure, bool rel
   const std::set<std::int64_t> found = lengths_of(group);
   const std::vector<std::int64_t> lengths(found.begin(), found.end());
   std::vector<std::string> heads;
+  heads.reserve(lengths.size());
   for (const std::int64_t n : lengths) heads.push_back(length_title(n));
   return markdown(measure.title, heads, benches_of(group),
                   [&](const BenchRecord& bench, std::size_t c) {
