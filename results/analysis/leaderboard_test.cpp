@@ -44,7 +44,9 @@ const results::Cell& only_cell(const Leaderboard& board, std::size_t entry) {
 }
 
 // A run of a suite of one's own: a setting that it changes from the preset's `standard`.
-Record changed(Record record, const std::string& key, double value, double standard) {
+template <class Value, class Standard>
+Record changed(Record record, const std::string& key, const Value& value,
+               const Standard& standard) {
   record.deviations.push_back(fmt::format("{}: {} instead of {}", key, value, standard));
   results::set_run_id(record, fmt::format("{} {} {} {} {}", record.task.name, record.attention.name,
                                           record.seed, key, value));
@@ -287,6 +289,21 @@ TEST_CASE("leaderboard: what a column shares is the column's, what tells rows ap
   // The paired difference is to the baseline of the same rate.
   REQUIRE(board.entries[1].cells.at(0).versus);
   CHECK(board.entries[1].cells.at(0).versus->against == 3);
+}
+
+TEST_CASE("leaderboard: a word among a row's settings stands without its quotes", "[unit]") {
+  const std::string key = "model.positions";
+  const std::vector<Record> records{
+      changed(scored("listops", "softmax", 0, 0.4), key, "\"none\"", "\"learned\""),
+      changed(scored("listops", "softmax", 0, 0.5), key, "\"rotary\"", "\"learned\"")};
+  const auto board = build_leaderboard(records);
+  REQUIRE(board.entries.size() == 2);
+  std::vector<std::string> rows;
+  for (const auto& entry : board.entries) {
+    REQUIRE(entry.settings.size() == 1);
+    rows.push_back(entry.settings[0]);
+  }
+  CHECK(rows == std::vector<std::string>{"model.positions=none", "model.positions=rotary"});
 }
 
 TEST_CASE("leaderboard: settings tuned for each attention are one row each", "[unit]") {
