@@ -6,7 +6,7 @@
 # published <- table <- report; in harness workers <- diagnose, study, check <- run <- measure <- suite
 # <- tune, cluster <- cli. oneDNN's header is included by one file of engine, Catch2's by the
 # tests' shim; a file that calls an algorithm names <algorithm>, which GCC 12's other headers bring
-# along and GCC 14's do not. Prints each line that breaks a rule.
+# along and GCC 14's do not, and one that says Approx, its scope (Catch2 3). Prints each line that breaks a rule.
 #   tools/check_includes.sh [ROOT]
 set -euo pipefail
 cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
@@ -115,6 +115,12 @@ for file in $sources; do
   uses=$(grep -noE "std::(ranges::)?($algorithms)\(" "$file" | head -n 1 || true)
   if [ -n "$uses" ] && ! grep -qE '#include <algorithm>' "$file"; then
     complain "$file:$uses...) without #include <algorithm>"
+  fi
+done
+for file in $sources; do
+  uses=$(grep -noE '(^|[^:A-Za-z_])Approx\(' "$file" | head -n 1 || true)
+  if [ -n "$uses" ] && ! grep -qE 'using lra::testing::Approx;' "$file"; then
+    complain "$file:$uses...) is lra::testing::Approx: Catch2 3 has it in no other scope"
   fi
 done
 exit $failed

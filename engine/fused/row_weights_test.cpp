@@ -40,7 +40,7 @@ TEST_CASE("row weights: softmax rebuilt for the backward pass is exact at any le
         total += gradient[j];
       }
       CHECK(worst <= 1e-6);
-      CHECK(sum == Approx(factor).epsilon(2e-6));
+      CHECK(sum == lra::testing::Approx(factor).epsilon(2e-6));
       CHECK(std::abs(total) <= 1e-6);  // a shift of all logits changes nothing
     }
   }
