@@ -140,7 +140,12 @@ std::vector<Point> run_study(const Request& request) {
   for (const double value : r.values) {
     Setting x = r.setting;
     assign(x, r.mode, r.swept, value);
+    const std::int64_t n = x.n;
     settings.push_back(completed(x, r.mode));
+    // Tables and pictures name the swept values.
+    require(r.swept != "n" || settings.back().n == n,
+            fmt::format("n = t (d - 2): expected multiples of {}, such as {}; got n={}", x.d - 2,
+                        settings.back().n, n));
   }
   std::vector<Point> points;
   Workers workers(r.threads);

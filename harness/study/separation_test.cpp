@@ -245,6 +245,8 @@ TEST_CASE("separation: wrong requests are refused in one line", "[unit]") {
   CHECK(with([](Request& r) { r.kernels = {"softmx"}; }).find("softmax") != std::string::npos);
   CHECK(with([](Request& r) { r.setting.d = 3; }).find("d=3") != std::string::npos);
   CHECK(with([](Request& r) { r.values = {29}; }).find("t >= 1") != std::string::npos);
+  CHECK(with([](Request& r) { r.values = {100}; }).find("such as 90; got n=100") !=
+        std::string::npos);
   CHECK(with([](Request& r) { r.values = {30.5}; }).find("integer") != std::string::npos);
   CHECK(with([](Request& r) { r.swept = "f"; }).find("'f'") != std::string::npos);
   CHECK(with([](Request& r) { r.setting.a0 = .2; }).find("a0") != std::string::npos);
