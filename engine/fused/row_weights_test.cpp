@@ -12,6 +12,7 @@ namespace {
 // Logits around `level` whose weights differ.
 std::vector<float> logits(float level) {
   std::vector<float> s;
+  s.reserve(37);
   for (int j = 0; j < 37; ++j) s.push_back(level + std::sin(static_cast<float>(j)) * 3.0F);
   return s;
 }

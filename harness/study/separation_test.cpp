@@ -237,7 +237,7 @@ TEST_CASE("separation: wrong requests are refused in one line", "[unit]") {
   const auto with = [&good](auto change) {
     Request r = good;
     change(r);
-    const std::string text = message(r);
+    std::string text = message(r);
     CHECK(text.find('\n') == std::string::npos);
     return text;
   };
