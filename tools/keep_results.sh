@@ -18,6 +18,12 @@ tables() {
   fi
 }
 
+# The pictures of a folder of records that has some, into another folder.
+draw() {
+  ls "$1"/*.svg >/dev/null 2>&1 || return 0
+  "$lra" report "$1" --out "$2/report.html" --pictures "$2" >/dev/null
+}
+
 if [ "${1-}" = --check ]; then
   lra=${2:-build/release/bin/lra}
   failed=0
@@ -33,10 +39,9 @@ if [ "${1-}" = --check ]; then
         failed=1
       fi
     done < <(tables "$folder")
+    draw "$folder" "$scratch"
     for picture in "$folder"*.svg; do
-      [ -f "$picture" ] || continue
-      "$lra" report "$folder" --out "$scratch/report.html" --pictures "$scratch" >"$scratch/out"
-      if ! cmp -s "$picture" "$scratch/${picture##*/}"; then
+      if [ -f "$picture" ] && ! cmp -s "$picture" "$scratch/${picture##*/}"; then
         echo "keep_results: $picture is not what lra report draws of its records" >&2
         failed=1
       fi
@@ -80,11 +85,11 @@ while read -r file command arguments; do
   # shellcheck disable=SC2086
   "$lra" "$command" "$to" $arguments >"$to/$file"
 done < <(tables "$to")
-if ls "$to"/*.svg >/dev/null 2>&1; then
-  drawn=$(mktemp -d)
-  trap 'rm -rf "$drawn"' EXIT
-  "$lra" report "$to" --out "$drawn/report.html" --pictures "$drawn" >/dev/null
-  for picture in "$to"/*.svg; do cp "$drawn/${picture##*/}" "$picture"; done
-fi
+drawn=$(mktemp -d)
+trap 'rm -rf "$drawn"' EXIT
+draw "$to" "$drawn"
+for picture in "$to"/*.svg; do
+  if [ -f "$picture" ]; then cp "$drawn/${picture##*/}" "$picture"; fi
+done
 rmdir --ignore-fail-on-non-empty "$to/runs"
 echo "$to: $(find "$to" -name result.json | wc -l) runs, $(find "$to" -name 'bench-*.json' | wc -l) benches"

@@ -141,9 +141,9 @@ void MemoryMeter::add(std::int64_t bytes) noexcept {
 MemoryScope::MemoryScope(std::shared_ptr<MemoryMeter> meter)
     : previous_(std::exchange(meter_of_thread, std::move(meter))) {}
 
-std::shared_ptr<MemoryMeter> current_meter() { return meter_of_thread; }
-
 MemoryScope::~MemoryScope() { meter_of_thread = std::move(previous_); }
+
+std::shared_ptr<MemoryMeter> current_meter() { return meter_of_thread; }
 
 std::shared_ptr<std::byte> allocate_block(std::size_t bytes) {
   const SizeClass size = size_class(bytes);

@@ -167,13 +167,12 @@ Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
   double example = 0;  // seconds
   for (const std::int64_t length : lengths) example += curve.at(static_cast<double>(length));
   example *= static_cast<double>(sequences) / static_cast<double>(lengths.size());
-  const auto lanes = lane_count(o.lanes, trial.parameters);
   const auto steps = static_cast<double>(spec.train.steps);
   Estimate result;
   result.seconds = example * (steps * static_cast<double>(spec.train.batch_size) +
                               kInferenceShare * evaluated_examples(spec, counts));
   // A run also keeps its best weights so far, and both sequences of a pair are in flight together.
-  result.memory = {fixed_bytes(trial.parameters, kCopies + 1 + lanes, spec.precision),
+  result.memory = {fixed_bytes(trial.parameters, kCopies + 1 + trial.lanes, spec.precision),
                    sequences * sequence_bytes(trial, o)};
   result.known = true;
   return result;
