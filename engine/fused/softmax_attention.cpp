@@ -9,7 +9,7 @@
 
 #include "engine/compute/kernels/kernels.h"
 #include "engine/fused/attention_parts.h"
-#include "engine/fused/heads.h"
+#include "engine/fused/parts.h"
 #include "engine/ops/internal.h"
 
 namespace lra::engine {
@@ -84,6 +84,10 @@ struct Head {
   RandomKey dropout;
 
   [[nodiscard]] Blocks cut() const { return {options, q.dim(0), k.dim(0)}; }
+  // Multiply-adds of a tile with all keys.
+  [[nodiscard]] std::int64_t tile_work() const {
+    return options.query_tile * std::min(options.keys, k.dim(0)) * q.dim(1);
+  }
   [[nodiscard]] std::int64_t block_size(std::int64_t begin) const {
     return std::min(options.key_block, k.dim(0) - begin);
   }
@@ -137,7 +141,7 @@ void Head::find_shift() {
   if (!shifted) return;
   shift = Tensor::full({1, q.dim(0)}, -std::numeric_limits<float>::max());
   const Blocks blocks = cut();
-  for (std::int64_t i = 0; i < blocks.tiles(); ++i) {
+  for_parts(blocks.tiles(), tile_work(), [&](std::int64_t i) {
     const std::int64_t begin = blocks.tile_begin(i);
     const std::int64_t t = blocks.tile_size(i);
     for (std::int64_t j = 0; j < blocks.blocks(i); ++j) {
@@ -152,7 +156,7 @@ void Head::find_shift() {
         for (std::int64_t c = 0; c < t; ++c) largest[c] = std::max(largest[c], row[c]);
       }
     }
-  }
+  });
 }
 
 // The sums l of the weights times the share that dropout keeps; not 0, so that 0 / l is 0.
@@ -191,7 +195,7 @@ void forward_head(const Head& head, const Tensor& o, const Tensor& l) {
   const Blocks blocks = head.cut();
   const std::vector<Tensor> values = transposed_values(head);
   const std::int64_t Dv = head.v.dim(1);
-  for (std::int64_t i = 0; i < blocks.tiles(); ++i) {
+  for_parts(blocks.tiles(), head.tile_work(), [&](std::int64_t i) {
     const std::int64_t begin = blocks.tile_begin(i);
     const std::int64_t t = blocks.tile_size(i);
     const Tensor sums = Tensor::zeros({Dv + 1, t});  // [V, 1]^T e^S^T
@@ -212,7 +216,7 @@ void forward_head(const Head& head, const Tensor& o, const Tensor& l) {
     }
     std::copy_n(total.f32(), t, columns(l, begin, t).f32());
     store_transposed(sum, denominators(total, head.share()), o.slice(begin, t));
-  }
+  });
 }
 
 // delta / l of a tile, [1, t], as the weighted sum of the very products that dS subtracts it from.
@@ -301,7 +305,9 @@ void backward_head(const Head& head, const Tensor& o, const Tensor& l, const Ten
   const Tensor wide = head.dropping() ? Tensor() : ops::widen(head.v);
   const std::int64_t D = head.q.dim(1);
   const std::array<PostOp, 1> add{accumulate()};
-  for (std::int64_t i = 0; i < blocks.tiles(); ++i) {
+  Staircase sums_over_tiles(blocks.tiles());
+  for_parts(blocks.tiles(), head.tile_work(), [&](std::int64_t i) {
+    const Staircase::Part part(sums_over_tiles, i);
     const std::int64_t begin = blocks.tile_begin(i);
     const std::int64_t t = blocks.tile_size(i);
     const TileGradient tile =
@@ -310,13 +316,15 @@ void backward_head(const Head& head, const Tensor& o, const Tensor& l, const Ten
     for (std::int64_t j = 0; j < blocks.blocks(i); ++j) {
       const std::int64_t key_begin = blocks.block_begin(j);
       const std::int64_t b = head.block_size(key_begin);
+      part.wait(j);
       const Tensor ds = score_gradient(head, wide, tile, begin, key_begin, sums.dv);
       primitives::matmul(view(ds), view(head.q.slice(begin, t)), view(sums.dk.slice(key_begin, b)),
                          add);
+      part.done(j);
       primitives::matmul(transposed(view(head.k.slice(key_begin, b))), view(ds), view(dq), add);
     }
     primitives::copy(transposed(view(dq)), view(sums.dq.slice(begin, t)));
-  }
+  });
 }
 
 void check(const Value& q, const Value& k, const Value& v, const SoftmaxAttentionOptions& o) {
@@ -341,7 +349,7 @@ Value softmax_attention(const Value& q, const Value& k, const Value& v,
   const Tensor l({H, N}, DType::f32);
   std::vector<Head> heads(static_cast<std::size_t>(H));
   const std::int64_t work = N * std::min(options.keys, k.dim(1)) * q.dim(2);
-  for_heads(H, work, [&](std::int64_t h) {
+  for_parts(H, work, [&](std::int64_t h) {
     Head& head = heads[static_cast<std::size_t>(h)];
     head = {ops::head_of(scaled_q, h),
             ops::head_of(k.tensor(), h),
@@ -361,7 +369,7 @@ Value softmax_attention(const Value& q, const Value& k, const Value& v,
                         const Tensor dq(Shape{H, N, first.dim(1)}, DType::f32);
                         const Tensor dk = Tensor::zeros({H, heads[0].k.dim(0), first.dim(1)});
                         const Tensor dv = Tensor::zeros({H, heads[0].v.dim(0), heads[0].v.dim(1)});
-                        for_heads(H, work, [&](std::int64_t h) {
+                        for_parts(H, work, [&](std::int64_t h) {
                           backward_head(
                               heads[static_cast<std::size_t>(h)], ops::head_of(o, h), l.slice(h, 1),
                               ops::head_of(dy, h),
