@@ -124,6 +124,41 @@ TEST_CASE("bench: a step on other numbers of cores stands in text and record", "
   CHECK_THAT(refused.err, ContainsSubstring("--cores is for training"));
 }
 
+TEST_CASE("bench: sequences have the lengths of a file, whose faults are named", "[run]") {
+  const Scratch folder("lengths");
+  const auto with = [&](const std::string& text, const std::vector<std::string>& more) {
+    lra::write_file_atomic(fs::path(folder / "lengths.txt"), text);
+    std::vector<std::string> arguments{
+        "bench",   "--attention", "linear",    "--lengths", folder / "lengths.txt",
+        "--batch", "5",           "--seconds", "0.02"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments, folder);
+  };
+  const Ended text = with("40 60\n20\n", {"--out", folder / "records"});
+  INFO(text.err);
+  REQUIRE(text.code == 0);
+  CHECK_THAT(text.out, ContainsSubstring("sequences of 20 to 60 tokens"));
+  const auto record =
+      lra::read_json(fs::path(folder / "records") / "bench-linear_transformer-train.json");
+  CHECK(record["mean_tokens"] == 44);  // 40, 60, 20, 40, 60
+  const auto& point = record["points"].at(0);
+  CHECK(point["n"] == 60);
+  const double tokens = point["tokens_per_second"].get<double>();
+  CHECK(tokens / point["steps_per_second"].get<double>() == lra::testing::Approx(5 * 44));
+  const Ended table = run({"table", folder / "records", "--efficiency"}, folder);
+  CHECK_THAT(table.out, ContainsSubstring("batch 5 of 44 tokens a sequence on average"));
+  for (const auto& [faulty, message] : std::vector<std::pair<std::string, std::string>>{
+           {"40\n6O 20\n", "lengths.txt:2: 6O is not a length"},
+           {"0\n", "lengths.txt:1: 0 is not a length"},
+           {" \n", "lengths.txt: holds no length"}}) {
+    const Ended refused = with(faulty, {});
+    CHECK(refused.code == 3);
+    CHECK_THAT(refused.err, ContainsSubstring(message));
+  }
+  CHECK(with("40\n", {"--n", "64"}).code == 2);
+  CHECK(with("40\n", {"--check-growth"}).code == 2);
+}
+
 TEST_CASE("train: killed at any moment and continued gives the same bits", "[run]") {
   const Scratch folder("kill");
   REQUIRE(run(tiny(folder / "whole"), folder).code == 0);

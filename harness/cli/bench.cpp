@@ -6,10 +6,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
+#include <sstream>
 
 #include "attention/attention.h"
 #include "engine/base/file.h"
+#include "engine/base/text.h"
 #include "engine/runtime.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/definitions.h"
@@ -25,12 +28,38 @@ struct BenchArguments {
   std::vector<std::int64_t> lengths{1024, 2048, 4096};
   std::vector<std::string> settings;
   std::string preset = "small", task = "listops", mode = "train", precision = "auto", out;
+  std::string lengths_file;
+  std::vector<std::int64_t> sequences;  // from that file
   std::int64_t batch = 32, lanes = 0;
   std::vector<int> cores;
   int threads = 0;
   double seconds = 2;
   bool profile = false, limit = false, check_growth = false, json = false;
 };
+
+constexpr std::int64_t kLongest = std::int64_t{1} << 24;
+
+// Numbers of tokens from a text file, separated by white space.
+std::vector<std::int64_t> read_lengths(const std::string& file) {
+  std::istringstream text(read_file(file));
+  std::vector<std::int64_t> lengths;
+  std::string line;
+  for (int number = 1; std::getline(text, line); ++number) {
+    std::istringstream words(line);
+    for (std::string word; words >> word;) {
+      std::int64_t length = 0;
+      const char* end = word.data() + word.size();
+      const auto [stop, error] = std::from_chars(word.data(), end, length);
+      if (error != std::errc() || stop != end || length < 1 || length > kLongest) {
+        fail(ErrorKind::data, "{}:{}: {} is not a length of 1 to {} tokens", file, number,
+             shortened(valid_utf8(word)), kLongest);
+      }
+      lengths.push_back(length);
+    }
+  }
+  if (lengths.empty()) fail(ErrorKind::data, "{}: holds no length", file);
+  return lengths;
+}
 
 BenchOptions make_options(const BenchArguments& a, const std::string& attention) {
   Request request;
@@ -56,6 +85,7 @@ BenchOptions make_options(const BenchArguments& a, const std::string& attention)
   table.assign(model, "--set model");
   o.mode = a.mode;
   o.batch = a.batch;
+  o.lengths = a.sequences;
   o.lanes = a.lanes;
   if (!a.cores.empty()) {
     std::set<int> cores{1};
@@ -97,12 +127,12 @@ void print_point(const std::string& attention, const BenchResult& r) {
 }
 
 // Beside that of one core, the first of them.
-void print_cores(const results::BenchPoint& point, std::int64_t batch) {
+void print_cores(const results::BenchPoint& point, double tokens) {
   const double one = point.on_cores.front().step_ms;
   for (const auto& [cores, step_ms] : point.on_cores) {
     const double times = one / step_ms;
     say("    on {:>4} {:<5} {:>11.0f} tokens/s, {:>5.1f} x one core, efficiency {:>3.0f}%\n", cores,
-        cores == 1 ? "core" : "cores", 1e3 * static_cast<double>(batch * point.n) / step_ms, times,
+        cores == 1 ? "core" : "cores", 1e3 * tokens / step_ms, times,
         100 * times / static_cast<double>(cores));
   }
 }
@@ -147,7 +177,10 @@ results::BenchRecord bench_attention(const BenchArguments& a, const std::string&
     if (a.json) continue;
     print_point(options.attention, result);
     if (a.profile) print_profile(result, threads);
-    if (!result.point.on_cores.empty()) print_cores(result.point, a.batch);
+    if (!result.point.on_cores.empty()) {
+      const double mean = record.mean_tokens.value_or(static_cast<double>(n));
+      print_cores(result.point, static_cast<double>(a.batch) * mean);
+    }
     std::fflush(stdout);
   }
   return record;
@@ -159,10 +192,22 @@ int bench(BenchArguments a) {
   if (a.check_growth && a.lengths.size() < 2) {
     fail(ErrorKind::usage, "bench: --check-growth needs two lengths or more in --n");
   }
+  if (!a.lengths_file.empty()) {
+    if (a.check_growth) fail(ErrorKind::usage, "bench: --check-growth needs --n, not --lengths");
+    a.sequences = read_lengths(a.lengths_file);
+    if (a.sequences.size() > static_cast<std::size_t>(a.batch)) {
+      a.sequences.resize(static_cast<std::size_t>(a.batch));
+    }
+    a.lengths = {*std::max_element(a.sequences.begin(), a.sequences.end())};
+  }
   if (!a.cores.empty() && a.mode != "train") {
     fail(ErrorKind::usage, "bench: --cores is for training; got --mode {}", a.mode);
   }
   if (!a.json) {
+    if (!a.sequences.empty()) {
+      const auto [least, most] = std::minmax_element(a.sequences.begin(), a.sequences.end());
+      say("sequences of {} to {} tokens\n", *least, *most);
+    }
     say("{:<20} {:>6} {:>11} {:>9} {:>9} {:<14} {:>9} {:>9} {:>10}{}\n", "attention", "n",
         "tokens/s", "steps/s", "step ms", "[quartiles]", "tensor MB", "RSS MB", "not matmul",
         a.limit ? " of limit" : "");
@@ -190,16 +235,22 @@ int bench(BenchArguments a) {
 
 void add_bench(CLI::App& app, Action& action) {
   auto* command =
-      app.add_subcommand("bench", "measure speed and memory on random sequences of full length");
+      app.add_subcommand("bench", "measure speed and memory on sequences of random tokens");
   auto a = std::make_shared<BenchArguments>();
   command->add_option("--attention", a->attentions, "attention variants, or all")
       ->type_name("ATTENTION")
       ->delimiter(',')
       ->capture_default_str();
-  command->add_option("--n", a->lengths, "sequence lengths in tokens")
-      ->delimiter(',')
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24))
-      ->capture_default_str();
+  auto* n = command->add_option("--n", a->lengths, "sequence lengths in tokens")
+                ->delimiter(',')
+                ->check(CLI::Range(std::int64_t{1}, kLongest))
+                ->capture_default_str();
+  command
+      ->add_option("--lengths", a->lengths_file,
+                   "file of numbers of tokens that the sequences of a batch have in turn, in place "
+                   "of one length for all; n is then the longest")
+      ->type_name("FILE")
+      ->excludes(n);
   command->add_option("--batch", a->batch, "sequences per step")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();

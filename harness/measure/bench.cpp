@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <new>
+#include <numeric>
 #include <span>
 
 #include "attention/attention.h"
@@ -47,21 +48,38 @@ constexpr int kRounds = 3;
 constexpr std::int64_t kVocabulary = 256;
 constexpr std::int64_t kClasses = 10;
 
-// A batch of full sequences of random ids.
+// Lengths of the batch's sequences.
+std::vector<std::int64_t> lengths_of(const BenchOptions& options, std::int64_t n) {
+  std::vector<std::int64_t> lengths(static_cast<std::size_t>(options.batch), n);
+  for (std::size_t i = 0; i < lengths.size() && !options.lengths.empty(); ++i) {
+    lengths[i] = options.lengths[i % options.lengths.size()];
+  }
+  return lengths;
+}
+
+double mean_of(const std::vector<std::int64_t>& lengths) {
+  return static_cast<double>(std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0})) /
+         static_cast<double>(lengths.size());
+}
+
+// Sequences of random ids.
 class RandomBatch final : public tasks::Dataset {
  public:
-  RandomBatch(std::int64_t batch, std::int64_t n) : n_(static_cast<std::size_t>(n)) {
+  explicit RandomBatch(const std::vector<std::int64_t>& lengths) {
     RandomStream random(RandomKey(0).of("bench"));
-    tokens_.resize(static_cast<std::size_t>(batch) * n_);
+    tokens_.resize(std::accumulate(lengths.begin(), lengths.end(), std::size_t{0}));
     for (auto& token : tokens_)
       token = static_cast<tasks::Token>(1 + random.below(kVocabulary - 1));
-    for (std::int64_t i = 0; i < batch; ++i) {
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < lengths.size(); ++i) {
+      const auto n = static_cast<std::size_t>(lengths[i]);
       tasks::Example example;
-      example.tokens = {tokens_.data() + static_cast<std::size_t>(i) * n_, n_};
+      example.tokens = {tokens_.data() + begin, n};
       example.label = static_cast<std::int32_t>(random.below(kClasses));
       examples.push_back(example);
-      ids.push_back(static_cast<std::uint64_t>(i));
-      indices.push_back(static_cast<std::size_t>(i));
+      ids.push_back(i);
+      indices.push_back(i);
+      begin += n;
     }
   }
   [[nodiscard]] std::size_t size() const override { return examples.size(); }
@@ -74,7 +92,6 @@ class RandomBatch final : public tasks::Dataset {
   std::vector<std::size_t> indices;
 
  private:
-  std::size_t n_;
   std::vector<tasks::Token> tokens_;
 };
 
@@ -106,7 +123,7 @@ class Bench {
   Bench(const BenchOptions& options, std::int64_t n)
       : options_(options),
         workers_(options.threads),
-        batch_(options.batch, n),
+        batch_(lengths_of(options, n)),
         model_(model_of(options, n)) {
     workers_.execute([this, n] { prepare(n); });
   }
@@ -398,6 +415,7 @@ results::BenchRecord bench_record(const BenchOptions& options) {
   record.precision = options.precision;
   record.mode = options.mode;
   record.batch = options.batch;
+  if (!options.lengths.empty()) record.mean_tokens = mean_of(lengths_of(options, 0));
   record.measured = "exclusive";
   record.started = utc_now();
   record.environment =

@@ -1,5 +1,5 @@
 #pragma once
-// Speed and memory of training and inference on full sequences of random tokens.
+// Speed and memory of training and inference on sequences of random tokens.
 
 #include <atomic>
 #include <cstdint>
@@ -24,7 +24,8 @@ struct BenchOptions {
   std::string mode = "train";  // or "infer"
   std::string precision = "f32";
   std::int64_t batch = 32;
-  std::int64_t lanes = 0;  // gradient lanes that training asks for; 0: by batch and n
+  std::vector<std::int64_t> lengths;  // of the batch's sequences, in turn; empty: n each
+  std::int64_t lanes = 0;             // gradient lanes that training asks for; 0: by batch and n
   int threads = 0;
   double seconds = 2;  // of measuring, after warm-up
   std::int64_t min_steps = 3;

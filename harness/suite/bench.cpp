@@ -33,8 +33,8 @@ bool same_conditions(const BenchRecord& a, const BenchRecord& b) {
   const auto& y = b.environment;
   return a.attention.options == b.attention.options && a.preset == b.preset &&
          a.precision == b.precision && a.mode == b.mode && a.batch == b.batch &&
-         results::machine_of(x) == results::machine_of(y) && x.version == y.version &&
-         x.commit == y.commit;
+         a.mean_tokens == b.mean_tokens && results::machine_of(x) == results::machine_of(y) &&
+         x.version == y.version && x.commit == y.commit;
 }
 
 std::filesystem::path file_of(const SuiteBench& bench, const BenchOptions& variant,

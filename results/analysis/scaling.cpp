@@ -1,5 +1,7 @@
 #include "results/analysis/scaling.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -86,9 +88,15 @@ std::optional<EfficiencyLength> efficiency_length(const BenchRecord& variant,
   return EfficiencyLength{Kind::extrapolated, std::max(n, ratio.back().first)};
 }
 
+std::string batch_text(const ScalingGroup& group) {
+  const std::string text = fmt::format("batch {}", group.batch);
+  if (!group.mean_tokens) return text;
+  return text + fmt::format(" of {:.0f} tokens a sequence on average", *group.mean_tokens);
+}
+
 std::vector<ScalingGroup> scaling_groups(const std::vector<BenchRecord>& benches) {
   const auto conditions = [](const BenchRecord& b) {
-    return std::tuple(b.mode == "train" ? 0 : 1, b.preset, b.precision, b.batch,
+    return std::tuple(b.mode == "train" ? 0 : 1, b.preset, b.precision, b.batch, b.mean_tokens,
                       machine_of(b.environment));
   };
   std::map<decltype(conditions(benches.front())), std::vector<const BenchRecord*>> sorted;
@@ -105,6 +113,7 @@ std::vector<ScalingGroup> scaling_groups(const std::vector<BenchRecord>& benches
     group.precision = members.front()->precision;
     group.machine = machine_of(members.front()->environment);
     group.batch = members.front()->batch;
+    group.mean_tokens = members.front()->mean_tokens;
     for (const auto* bench : members) {
       group.lines.push_back({bench, fit(times_of(*bench)), fit(memory_of(*bench)), {}});
     }

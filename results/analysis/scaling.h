@@ -30,13 +30,18 @@ struct ScalingLine {
   std::optional<EfficiencyLength> ahead;  // against the group's baseline; none for the baseline
 };
 
-// Benches that may be drawn into one picture: same mode, preset, precision, batch and machine.
+// Benches that may be drawn into one picture: same mode, preset, precision, batch, lengths of its
+// sequences and machine.
 struct ScalingGroup {
   std::string mode, preset, precision, machine;
   std::int64_t batch = 1;
+  Real mean_tokens;                       // as in the records
   std::vector<ScalingLine> lines;         // by attention and options
   const BenchRecord* baseline = nullptr;  // the softmax that is fastest at its longest length
 };
+
+// "batch 32", or with the mean length where sequences have several.
+[[nodiscard]] std::string batch_text(const ScalingGroup& group);
 
 // Groups in a fixed order; pointers into `benches`.
 [[nodiscard]] std::vector<ScalingGroup> scaling_groups(const std::vector<BenchRecord>& benches);

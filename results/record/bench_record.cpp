@@ -52,6 +52,7 @@ void describe(V& v, BenchRecord& record) {
   v("precision", record.precision);
   v("mode", record.mode);
   v("batch", record.batch);
+  v.part("mean_tokens", record.mean_tokens, record.mean_tokens.has_value());
   v("parameters", record.parameters);
   v("measured", record.measured);
   v("started", record.started);

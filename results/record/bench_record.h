@@ -48,6 +48,7 @@ struct BenchRecord {
   std::string precision;
   std::string mode;  // "train" or "infer"
   std::int64_t batch = 1;
+  Real mean_tokens;  // a sequence, where the batch has several lengths up to n; none: n
   Count parameters;
   std::string measured;  // "exclusive" or "shared"
   std::string started;   // UTC

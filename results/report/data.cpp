@@ -278,9 +278,9 @@ json scaling_json(const std::vector<BenchRecord>& benches) {
          {"preset", group.preset},
          {"precision", group.precision},
          {"batch", group.batch},
-         {"title", fmt::format("{}, preset {}, {}, batch {}, {}",
-                               group.mode == "train" ? "training" : "inference", group.preset,
-                               group.precision, group.batch, group.machine)},
+         {"title",
+          fmt::format("{}, preset {}, {}, {}, {}", group.mode == "train" ? "training" : "inference",
+                      group.preset, group.precision, batch_text(group), group.machine)},
          {"lines", std::move(lines)}});
   }
   return groups;

@@ -146,7 +146,8 @@ std::string cores_table(const ScalingGroup& group, std::int64_t n) {
                   heads, benches_of(group), [&](const BenchRecord& bench, std::size_t c) {
                     const CoresPoint* point = at(bench, cores[c]);
                     if (point == nullptr) return std::string("—");
-                    const auto tokens = static_cast<double>(bench.batch * n);
+                    const double tokens = static_cast<double>(bench.batch) *
+                                          bench.mean_tokens.value_or(static_cast<double>(n));
                     std::string text = fmt::format("{:.0f}", 1e3 * tokens / point->step_ms);
                     if (const CoresPoint* one = at(bench, 1)) {
                       text += fmt::format(" ({:.0f} %)", 100 * one->step_ms / point->step_ms /
@@ -176,9 +177,9 @@ std::string table_of(const ScalingGroup& group, const Measure& measure, bool rel
 std::string render_efficiency(const std::vector<BenchRecord>& benches) {
   std::string text;
   for (const ScalingGroup& group : scaling_groups(benches)) {
-    text += fmt::format("{}: preset {}, {}, batch {}, {}; in brackets: relative to softmax\n\n",
+    text += fmt::format("{}: preset {}, {}, {}, {}; in brackets: relative to softmax\n\n",
                         group.mode == "train" ? "Training" : "Inference", group.preset,
-                        group.precision, group.batch, group.machine);
+                        group.precision, batch_text(group), group.machine);
     const auto lengths = lengths_of(group);
     if (lengths.size() == 1) {
       text += table_at(group, *lengths.begin()) + "\n";

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Speed of lra beside PyTorch on this machine, in turns: a table in Markdown, and JSON lines.
+"""Speed of lra beside PyTorch or ONNX Runtime on this machine, in turns: a table in Markdown, and JSON lines.
 
   tools/peer/compare.py --python python3                        a PyTorch that is installed
   tools/peer/compare.py --debian build/peer --suite testing     Debian's newest, put into a folder (as root;
                                                                 debootstrap, 3 GB; the folder is kept)
   tools/peer/compare.py --table turns.jsonl                     the table of what --out has kept
-For each attention, mode and length PyTorch's ways of computing a step are tried once, for a short time; the
-fastest then runs in turns with lra: lra, PyTorch, lra, PyTorch, ... The table has the medians and the ratio's
-range over turns. Nothing else should run. The model is that of `lra bench` (peer.py).
+For each attention, mode and length the peer's ways of computing a step are tried once, for a short time; the
+fastest then runs in turns with lra: lra, peer, lra, peer, ... The table has the medians and the ratio's range
+over turns. Nothing else should run. The model is that of `lra bench` (peer.py).
+
+  tools/peer/compare.py ... --mode infer --runtime onnxruntime  ONNX Runtime (it infers what PyTorch exports)
+  tools/peer/compare.py ... --lengths FILE                      sequences of several lengths, as real data have
 """
 
 import argparse
@@ -20,9 +23,11 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# PyTorch with OpenBLAS (Debian's default BLAS is the reference one), what torch.compile needs, an allocator.
+# PyTorch with OpenBLAS (Debian's default BLAS is the reference one), what torch.compile needs, an allocator;
+# ONNX Runtime.
 PACKAGES = ["python3-torch", "libopenblas0-openmp", "libjemalloc2", "libsleef-dev", "libtorch-dev",
-            "python3-setuptools", "g++"]
+            "python3-setuptools", "g++", "python3-onnxruntime"]
+RUNTIMES = {"torch": "PyTorch", "onnxruntime": "ONNX Runtime"}
 ATTENTIONS = ["softmax", "linear", "cosformer", "performer", "linformer", "nystromformer", "local", "bigbird"]
 ENVIRONMENT = ["env", "OMP_PROC_BIND=true", "MALLOC_CONF=oversize_threshold:1,background_thread:true,"
                "metadata_thp:auto,dirty_decay_ms:-1,muzzy_decay_ms:-1"]
@@ -40,6 +45,9 @@ def arguments():
     parser.add_argument("--attention", default="linear,cosformer,softmax")
     parser.add_argument("--mode", default="train,infer")
     parser.add_argument("--n", default="1024,2048,4096")
+    parser.add_argument("--lengths", type=Path, metavar="FILE", help="numbers of tokens that the sequences of a batch "
+                        "have in turn, in place of --n")
+    parser.add_argument("--runtime", choices=RUNTIMES, default="torch", help="onnxruntime: for --mode infer in f32")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -50,6 +58,12 @@ def arguments():
     for name in args.attention.split(","):
         if name not in ATTENTIONS:
             parser.error(f"--attention {name}: expected {', '.join(ATTENTIONS)}")
+    if args.lengths:
+        if not args.lengths.is_file():
+            parser.error(f"--lengths {args.lengths}: no such file")
+        args.n = str(max(map(int, args.lengths.read_text().split()[:args.batch])))
+    if args.runtime == "onnxruntime" and (args.mode != "infer" or args.precision != "f32" or args.lengths):
+        parser.error("--runtime onnxruntime: for --mode infer in f32 without --lengths")
     if args.table and not args.table.is_file():
         parser.error(f"--table {args.table}: no such file")
     if args.threads < 1 or args.turns < 1:
@@ -81,8 +95,14 @@ def debian(folder, suite, mirror):
             "/tmp/peer.py"]
 
 
-def ways(attention, mode, n):
+def ways(attention, mode, n, runtime="torch", lengths=None):
     """Options of peer.py that may be the fastest."""
+    if runtime == "onnxruntime":
+        return [["--runtime", runtime, "--provider", provider, "--at-once", few]
+                for provider in ("CPU", "Dnnl") for few in ("1", "4", "0")]
+    if lengths:
+        return [[*compiled, *sdpa, "--at-once", few] for compiled in (["--compile"], [])
+                for sdpa in (([], ["--sdpa"]) if attention == "softmax" else ([],)) for few in ("2", "4")]
     if attention in ("linear", "cosformer", "performer"):
         return [["--compile"], ["--compile", "--at-once", "2"], ["--at-once", "2"]]
     if attention != "softmax":
@@ -101,11 +121,19 @@ def output(command):
 
 def heading(case):
     environment = case["environment"]
+    runtime = case.get("runtime", "torch")
+    peer = RUNTIMES[runtime]
+    of_batch = f" of {case['mean_tokens']:.0f} tokens a sequence on average" if "mean_tokens" in case else ""
     return (f"{environment['cpu']}, {environment['isa']}, {case['threads']} threads, {case['precision']}, batches of "
-            f"{case['batch']}; lra {environment['version']} ({environment['commit'][:12]}), oneDNN "
-            f"{environment['onednn']}; PyTorch {case['turns'][0][1]['torch']}; turns: {len(case['turns'])}\n\n"
-            "| attention | mode | n | lra, tokens/s | PyTorch, tokens/s | ratio (range over turns) | PyTorch's way | "
-            "peak memory, lra / PyTorch (MB) |\n|---|---|---:|---:|---:|---:|---|---:|")
+            f"{case['batch']}{of_batch}; lra {environment['version']} ({environment['commit'][:12]}), oneDNN "
+            f"{environment['onednn']}; {peer} {case['turns'][0][1][runtime]}; turns: {len(case['turns'])}\n\n"
+            f"| attention | mode | {'longest' if of_batch else 'n'} | lra, tokens/s | {peer}, tokens/s | ratio (range "
+            f"over turns) | {peer}'s way | peak memory, lra / {peer} (MB) |\n|---|---|---:|---:|---:|---:|---|---:|")
+
+
+def way_text(way):
+    at = way.index("--runtime") if "--runtime" in way else len(way)
+    return " ".join(way[:at] + way[at + 2:]).replace("--", "")
 
 
 def row(case):
@@ -114,7 +142,7 @@ def row(case):
     lra, torch = statistics.median(lra), statistics.median(torch)
     memory = " / ".join(f"{max(turn[who]['peak_rss_bytes'] for turn in case['turns']) / 1e6:.0f}" for who in (0, 1))
     return (f"| {case['attention']} | {case['mode']} | {case['n']} | {lra:,.0f} | {torch:,.0f} | {lra / torch:.2f} "
-            f"({min(ratios):.2f} to {max(ratios):.2f}) | {' '.join(case['way']).replace('--', '')} | {memory} |")
+            f"({min(ratios):.2f} to {max(ratios):.2f}) | {way_text(case['way'])} | {memory} |")
 
 
 def main():
@@ -130,27 +158,40 @@ def main():
     peer = ([*ENVIRONMENT, args.python, str(HERE / "peer.py")] if args.python
             else debian(args.debian, args.suite, args.mirror))
 
-    def run_peer(case, way, seconds):
-        return json.loads(output([*peer, *case, "--seconds", str(seconds), *way]).splitlines()[-1])
+    peer_lengths, lra_lengths = [], []
+    if args.lengths:
+        lra_lengths = peer_lengths = ["--lengths", str(args.lengths)]
+        if args.debian:
+            shutil.copy(args.lengths, args.debian / "tmp/lengths.txt")
+            peer_lengths = ["--lengths", "/tmp/lengths.txt"]
 
-    def run_lra(case):
-        return json.loads(output([args.lra, "bench", *case, "--seconds", str(args.seconds), "--json"]))[0]
+    def run_peer(case, n, way, seconds):
+        printed = output([*peer, *case, "--n", n, *peer_lengths, "--seconds", str(seconds), *way])
+        return json.loads(printed.splitlines()[-1])
+
+    def run_lra(case, n):
+        length = lra_lengths or ["--n", n]
+        return json.loads(output([args.lra, "bench", *case, *length, "--seconds", str(args.seconds), "--json"]))[0]
 
     same = ["--batch", str(args.batch), "--precision", args.precision, "--threads", str(args.threads)]
     cases = [(attention, mode, n) for mode in args.mode.split(",") for attention in args.attention.split(",")
              for n in args.n.split(",")]
     for number, (attention, mode, n) in enumerate(cases):
-        case = ["--attention", attention, "--mode", mode, "--n", n, *same]
-        tried = [(run_peer(case, way, args.seconds / 3)["tokens_per_second"], way)
-                 for way in ways(attention, mode, int(n))]
+        case = ["--attention", attention, "--mode", mode, *same]
+        tried = [(run_peer(case, n, way, args.seconds / 3)["tokens_per_second"], way)
+                 for way in ways(attention, mode, int(n), args.runtime, args.lengths)]
         way = max(tried)[1]
         turns = []
         for _ in range(args.turns):
-            record = run_lra(case)
-            turns.append((record["points"][0], run_peer(case, way, args.seconds)))
+            record = run_lra(case, n)
+            turns.append((record["points"][0], run_peer(case, n, way, args.seconds)))
+        more = {key: record[key] for key in ("mean_tokens",) if key in record}
+        if args.runtime != "torch":
+            more["runtime"] = args.runtime
         environment = {key: value for key, value in record["environment"].items() if key != "node"}
         done = {"attention": attention, "mode": mode, "n": int(n), "batch": args.batch, "threads": args.threads,
-                "precision": args.precision, "environment": environment, "tried": tried, "way": way, "turns": turns}
+                "precision": args.precision, **more, "environment": environment, "tried": tried, "way": way,
+                "turns": turns}
         if number == 0:
             print(heading(done))
         print(row(done), flush=True)

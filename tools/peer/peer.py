@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""The encoder of `lra bench` in PyTorch, written to be fast: times training steps or inference.
+"""The encoder of `lra bench` in PyTorch or ONNX Runtime, written to be fast: times training or inference.
 
 Two layers of width 64 with two heads, feed-forward 128, pre-norm, GELU, learned positions, mean
-pooling, no dropout; batches of full sequences of random tokens. Prints one JSON line. Linear attention,
+pooling, no dropout; batches of random tokens. Prints one JSON line. Linear attention,
 cosFormer and Performer as two products each (never N x N), local attention and BigBird in blocks, the
 variants' options as `lra` has them by default; one projection for q, k, v, fused AdamW. torch.compile, the
-number of sequences at a time and scaled_dot_product_attention are options: compare.py tries them.
+number of sequences at a time and scaled_dot_product_attention are options: compare.py tries them. Sequences
+of several lengths are sorted by length, and those at a time padded to the longest of them. ONNX Runtime
+infers in f32 what torch.onnx has exported; that it computes the same is checked.
 """
 
 import argparse
 import contextlib
+import io
 import json
 import math
 import os
@@ -26,15 +29,24 @@ def arguments():
     parser.add_argument("--attention", choices=ATTENTIONS, required=True)
     parser.add_argument("--mode", choices=["train", "infer"], default="train")
     parser.add_argument("--n", type=int, default=1024, help="tokens of a sequence")
+    parser.add_argument("--lengths", metavar="FILE", help="numbers of tokens that the sequences have in turn; --n is "
+                        "the longest of them")
     parser.add_argument("--batch", type=int, default=32, help="sequences of a step")
     parser.add_argument("--at-once", type=int, default=0, help="sequences in a forward pass; 0: all of a step")
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32", help="bf16: autocast")
     parser.add_argument("--compile", action="store_true", help="torch.compile")
     parser.add_argument("--sdpa", action="store_true", help="softmax attention, also that within others, by "
                         "scaled_dot_product_attention")
+    parser.add_argument("--runtime", choices=["torch", "onnxruntime"], default="torch")
+    parser.add_argument("--provider", choices=["CPU", "Dnnl"], default="CPU", help="ONNX Runtime's, of operators")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=5.0, help="of measuring, after two steps of warm-up")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.lengths and args.attention not in ("softmax", "linear", "cosformer"):
+        parser.error("--lengths: for softmax, linear and cosformer alone")
+    if args.runtime == "onnxruntime" and (args.lengths or args.mode != "infer" or args.precision != "f32"):
+        parser.error("--runtime onnxruntime: for --mode infer in f32 with sequences of one length alone")
+    return args
 
 
 ARGS = arguments()
@@ -53,20 +65,25 @@ def ratio(q, k, v):
     return q @ (k.transpose(-1, -2) @ v) / (total + 1e-6)
 
 
-def attend(q, k, v):
+def attend(q, k, v, real=None):
     if ARGS.sdpa:
-        return F.scaled_dot_product_attention(q, k, v)
-    return torch.softmax((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2), -1) @ v
+        return F.scaled_dot_product_attention(q, k, v, real)
+    weights = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    if real is not None:
+        weights = weights.masked_fill(~real, -1e9)
+    return torch.softmax(weights, -1) @ v
 
 
+# `real` [B, 1, N, 1] says which tokens are no padding; None: all.
 class Softmax(nn.Module):
-    def forward(self, q, k, v):
-        return attend(q, k, v)
+    def forward(self, q, k, v, real=None):
+        return attend(q, k, v, None if real is None else real.transpose(-1, -2))
 
 
 class Linear(nn.Module):
-    def forward(self, q, k, v):
-        return ratio(F.elu(q) + 1, F.elu(k) + 1, v)
+    def forward(self, q, k, v, real=None):
+        k = F.elu(k) + 1
+        return ratio(F.elu(q) + 1, k if real is None else k * real, v)
 
 
 class Cosformer(nn.Module):
@@ -78,12 +95,18 @@ class Cosformer(nn.Module):
         self.register_buffer("cos", angle.cos(), persistent=False)
         self.register_buffer("sin", angle.sin(), persistent=False)
 
-    def features(self, x):
+    @staticmethod
+    def features(x, cos, sin):
         x = F.relu(x)
-        return torch.cat([x * self.cos.to(x.dtype), x * self.sin.to(x.dtype)], -1)
+        return torch.cat([x * cos.to(x.dtype), x * sin.to(x.dtype)], -1)
 
-    def forward(self, q, k, v):
-        return ratio(self.features(q), self.features(k), v)
+    def forward(self, q, k, v, real=None):
+        if real is None:
+            return ratio(self.features(q, self.cos, self.sin), self.features(k, self.cos, self.sin), v)
+        places = torch.arange(q.shape[2])[:, None]
+        angle = math.pi / 2 * places / real.sum(2, keepdim=True)  # [B, 1, N, 1]
+        cos, sin = angle.cos(), angle.sin()
+        return ratio(self.features(q, cos, sin), self.features(k * real, cos, sin), v)
 
 
 class Performer(nn.Module):
@@ -152,12 +175,7 @@ class Local(nn.Module):
             return F.pad(x, (0, 0, 0, 50 * self.blocks - ARGS.n)).unflatten(2, (self.blocks, 50))
 
         q, k, v = cut(q), cut(k), cut(v)
-        if ARGS.sdpa:
-            out = F.scaled_dot_product_attention(q, k, v, self.real)
-        else:
-            weights = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
-            out = torch.softmax(weights.masked_fill(~self.real, -1e9), -1) @ v
-        return out.flatten(2, 3)[:, :, :ARGS.n]
+        return attend(q, k, v, self.real).flatten(2, 3)[:, :, :ARGS.n]
 
 
 class BigBird(nn.Module):
@@ -190,10 +208,11 @@ class Layer(nn.Module):
         kinds = [Softmax, Linear, Cosformer, Performer, Linformer, Nystromformer, Local, BigBird]
         self.attention = dict(zip(ATTENTIONS, kinds))[ARGS.attention]()
 
-    def forward(self, x):
+    def forward(self, x, real=None):
         b, n, _ = x.shape
         q, k, v = self.qkv(self.norm1(x)).view(b, n, 3, HEADS, WIDTH // HEADS).permute(2, 0, 3, 1, 4).unbind(0)
-        x = x + self.out(self.attention(q, k, v).transpose(1, 2).reshape(b, n, WIDTH).to(x.dtype))
+        mixed = self.attention(q, k, v) if real is None else self.attention(q, k, v, real)
+        x = x + self.out(mixed.transpose(1, 2).reshape(b, n, WIDTH).to(x.dtype))
         return x + self.ff2(F.gelu(self.ff1(self.norm2(x))))
 
 
@@ -202,12 +221,48 @@ class Encoder(nn.Module):
         super().__init__()
         self.tokens = nn.Embedding(VOCABULARY, WIDTH)
         self.positions = nn.Parameter(0.02 * torch.randn(ARGS.n, WIDTH))
-        self.layers = nn.Sequential(*(Layer() for _ in range(LAYERS)))
+        self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
         self.norm = nn.LayerNorm(WIDTH)
         self.head = nn.Sequential(nn.Linear(WIDTH, FF), nn.ReLU(), nn.Linear(FF, CLASSES))
 
-    def forward(self, tokens):
-        return self.head(self.norm(self.layers(self.tokens(tokens) + self.positions)).mean(1))
+    def forward(self, tokens, lengths=None):
+        n = tokens.shape[1]
+        real = None if lengths is None else (torch.arange(n) < lengths[:, None])[:, None, :, None]
+        x = self.tokens(tokens) + self.positions[:n]
+        for layer in self.layers:
+            x = layer(x, real)
+        x = self.norm(x)
+        return self.head(x.mean(1) if real is None else (x * real[:, 0]).sum(1) / lengths[:, None])
+
+
+def pieces(batch):
+    """Tokens, lengths (None: all have n) and labels of the sequences at a time."""
+    tokens = torch.randint(0, VOCABULARY, (batch, ARGS.n))
+    labels = torch.randint(0, CLASSES, (batch,))
+    at_once = ARGS.at_once or batch
+    if not ARGS.lengths:
+        return [(x, None, y) for x, y in zip(tokens.split(at_once), labels.split(at_once))]
+    with open(ARGS.lengths) as file:
+        numbers = list(map(int, file.read().split()))
+    lengths = torch.tensor([numbers[i % len(numbers)] for i in range(batch)]).sort().values
+    assert lengths.max() <= ARGS.n
+    return [(x[:, :int(most.max())].contiguous(), most, y)
+            for x, most, y in zip(tokens.split(at_once), lengths.split(at_once), labels.split(at_once))]
+
+
+def onnx_session(model, tokens):
+    """What ONNX Runtime makes of the model for tokens of this shape: a function of tokens."""
+    import onnxruntime
+    file = io.BytesIO()
+    torch.onnx.export(model, (tokens,), file, dynamo=False, opset_version=17, input_names=["tokens"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = ARGS.threads
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    providers = [f"{name}ExecutionProvider" for name in dict.fromkeys([ARGS.provider, "CPU"])]
+    session = onnxruntime.InferenceSession(file.getvalue(), options, providers=providers)
+    found = torch.from_numpy(session.run(None, {"tokens": tokens.numpy()})[0])
+    assert torch.allclose(found, model(tokens), rtol=1e-3, atol=1e-4), "ONNX Runtime computes something else"
+    return onnxruntime.__version__, lambda x: session.run(None, {"tokens": x.numpy()})
 
 
 def main():
@@ -217,9 +272,12 @@ def main():
     model = Encoder().train(ARGS.mode == "train")
     run = torch.compile(model) if ARGS.compile else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.01, fused=True)
-    tokens = torch.randint(0, VOCABULARY, (ARGS.batch, ARGS.n))
-    labels = torch.randint(0, CLASSES, (ARGS.batch,))
-    at_once = ARGS.at_once or ARGS.batch
+    batch = pieces(ARGS.batch)
+    tokens = sum(x.numel() if lengths is None else int(lengths.sum()) for x, lengths, _ in batch)
+    version = torch.__version__
+    if ARGS.runtime == "onnxruntime":
+        with torch.inference_mode():
+            version, run = onnx_session(model, batch[0][0])
 
     def cast():
         if ARGS.precision == "f32":
@@ -228,16 +286,16 @@ def main():
 
     def train():
         optimizer.zero_grad(set_to_none=True)
-        for x, y in zip(tokens.split(at_once), labels.split(at_once)):
+        for x, lengths, y in batch:
             with cast():
-                loss = F.cross_entropy(run(x).float(), y, reduction="sum") / ARGS.batch
+                loss = F.cross_entropy(run(x, lengths).float(), y, reduction="sum") / ARGS.batch
             loss.backward()
         optimizer.step()
 
     def infer():
         with torch.inference_mode(), cast():
-            for x in tokens.split(at_once):
-                run(x)
+            for x, lengths, _ in batch:
+                run(x) if lengths is None else run(x, lengths)
 
     step = train if ARGS.mode == "train" else infer
     step(), step()
@@ -247,7 +305,7 @@ def main():
         step()
         times.append(time.perf_counter() - begin)
     print(json.dumps({
-        "torch": torch.__version__, "tokens_per_second": ARGS.batch * ARGS.n / statistics.median(times),
+        ARGS.runtime: version, "tokens_per_second": tokens / statistics.median(times),
         "steps": len(times), "parameters": sum(p.numel() for p in model.parameters()),
         "peak_rss_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
 
