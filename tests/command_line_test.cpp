@@ -19,7 +19,7 @@ TEST_CASE("command line: a mistyped word is answered with near matches", "[run]"
        "unknown option '--stes'; did you mean --seed, --set"},
       {{"run", "quick", "--dryrun"}, "did you mean --dry-run"},
       {{"help", "trian"}, "did you mean train"},
-      {{"list", "tasks", "more"}, "unknown argument 'more'"},
+      {{"list", "tasks", "txet"}, "unknown task 'txet'; did you mean text"},
       {{"list", "metrcis"}, "WHAT: unknown word 'metrcis'; did you mean metrics?"},
       {{"list", "nothing"}, "see lra list --help"},
       {{"table", ".", "--format", "jsn"}, "--format: unknown word 'jsn'; did you mean json"},

@@ -387,6 +387,12 @@ TEST_CASE("list: every kind, and what a protocol sets for a task", "[run]") {
     }
     CHECK(run({"list", kind}, folder).code == 0);
   }
+  const Ended two = run({"list", "attention", "linear", "cosformer", "--json"}, folder);
+  REQUIRE(two.code == 0);
+  const auto chosen = nlohmann::json::parse(two.out);
+  REQUIRE(chosen.size() == 2);
+  CHECK(chosen[0]["name"] == "linear_transformer");  // by its alias
+  CHECK(chosen[1]["name"] == "cosformer");
   bool found = false;
   for (const auto& protocol : all["protocols"]) {
     for (const auto& task : protocol["tasks"]) {

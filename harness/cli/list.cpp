@@ -2,9 +2,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 
 #include "attention/attention.h"
+#include "engine/base/error.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/definitions.h"
 #include "harness/run/protocol.h"
@@ -229,10 +231,32 @@ const std::vector<std::pair<std::string, json (*)()>>& lists() {
   return all;
 }
 
-int list(const std::string& what, const std::string& format) {
+// The entry of that name; an attention variant's alias names it too.
+json entry_of(const std::string& what, const json& all, const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& e : all) {
+    const json aliases = e.value("aliases", json::array());
+    if (e.at("name") == name || std::find(aliases.begin(), aliases.end(), name) != aliases.end()) {
+      return e;
+    }
+    known.push_back(text_of(e, "name"));
+  }
+  const std::string kind = what == "published"   ? "published table"
+                           : what.ends_with('s') ? what.substr(0, what.size() - 1)
+                                                 : what;
+  throw Error(ErrorKind::usage, unknown_name_message(kind, name, known));
+}
+
+int list(const std::string& what, const std::vector<std::string>& names,
+         const std::string& format) {
   json result = json::object();
   for (const auto& [name, make] : lists()) {
     if (what.empty() || what == name) result[name] = make();
+  }
+  if (!names.empty()) {
+    json chosen = json::array();
+    for (const auto& name : names) chosen.push_back(entry_of(what, result[what], name));
+    result[what] = std::move(chosen);
   }
   if (format == "md") {
     for (const auto& [name, all] : result.items()) print_markdown(name, all);
@@ -259,6 +283,7 @@ void add_list(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
       "list", "list tasks, attention variants, presets, protocols, suites and published tables");
   auto what = std::make_shared<std::string>();
+  auto names = std::make_shared<std::vector<std::string>>();
   auto as_json = std::make_shared<bool>(false);
   auto format = std::make_shared<std::string>("text");
   command
@@ -267,11 +292,12 @@ void add_list(CLI::App& app, Action& action) {
           "tasks, attention, presets, protocols, suites, published or metrics (default: all)")
       ->check(
           one_of({"tasks", "attention", "presets", "protocols", "suites", "published", "metrics"}));
+  command->add_option("NAME", *names, "entries to list, in this order (default: all)");
   command->add_option("--format", *format, "text, json or md (a Markdown table)")
       ->check(one_of({"text", "json", "md"}));
   command->add_flag("--json", *as_json, "the same as --format json");
   command->callback(
-      [=, &action] { action = [=] { return list(*what, *as_json ? "json" : *format); }; });
+      [=, &action] { action = [=] { return list(*what, *names, *as_json ? "json" : *format); }; });
 }
 
 }  // namespace lra::harness::cli
