@@ -2,20 +2,22 @@
 # Copies the finished runs of a folder of the built-in suite NAME into results/measured/NAME and
 # prints its tables anew: result.json and metrics.jsonl of each run that completed, the suite,
 # leaderboard.json, table.md, the pictures that are there; of a bench its records and efficiency.md.
-# What is there already stays, unless its run has changed.
+# What is there already stays, unless its run has changed. A folder's file `tables` has further ones, a line
+# each: the file's name, and the command of `lra` with {} for the folder.
 #   tools/keep_results.sh NAME FOLDER [LRA]      e.g. tools/keep_results.sh arena runs/arena
 #   tools/keep_results.sh --check [LRA]          committed tables and pictures equal what the records give
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# The tables of a folder of records: NAME of the file, arguments of `lra`.
+# The tables of a folder of records: NAME of the file, command of `lra` with {} for the folder.
 tables() {
   if ls "$1"/bench-*.json >/dev/null 2>&1; then
-    echo "efficiency.md table --efficiency"
+    echo "efficiency.md table {} --efficiency"
   fi
   if ls "$1"/runs/*/result.json >/dev/null 2>&1; then
-    printf '%s\n' "table.md table --format md" "leaderboard.json table --format leaderboard"
+    printf '%s\n' "table.md table {} --format md" "leaderboard.json table {} --format leaderboard"
   fi
+  if [ -f "$1/tables" ]; then cat "$1/tables"; fi
 }
 
 # The pictures of a folder of records that has some, into another folder.
@@ -30,9 +32,9 @@ if [ "${1-}" = --check ]; then
   scratch=$(mktemp -d)
   trap 'rm -rf "$scratch"' EXIT
   for folder in results/measured/*/; do
-    while read -r file command arguments; do
+    while read -r file arguments; do
       # shellcheck disable=SC2086
-      "$lra" "$command" "$folder" $arguments >"$scratch/$file"
+      "$lra" ${arguments/\{\}/"$folder"} >"$scratch/$file"
       if ! cmp -s "$folder/$file" "$scratch/$file"; then
         diff -u --label "$folder$file" "$folder/$file" --label "what its records give" \
           "$scratch/$file" >&2 || true
@@ -81,9 +83,9 @@ for run in "$from"/runs/*/; do
   done
 done
 cp "harness/suites/$name.json" "$to/suite.json"
-while read -r file command arguments; do
+while read -r file arguments; do
   # shellcheck disable=SC2086
-  "$lra" "$command" "$to" $arguments >"$to/$file"
+  "$lra" ${arguments/\{\}/"$to"} >"$to/$file"
 done < <(tables "$to")
 drawn=$(mktemp -d)
 trap 'rm -rf "$drawn"' EXIT
