@@ -44,14 +44,16 @@ std::vector<Predictor> Task::predictors() const {
 
 FetchPlan Task::download() const {
   refuse_for_own_data(info());
-  fail(ErrorKind::usage, "tasks/{}: has no official download; make its data instead", info().name);
+  fail(ErrorKind::usage, "tasks/{}: has no official download: {}", info().name,
+       info().source.command);
 }
 
 json Task::make(const OpenOptions& options, const std::filesystem::path& out) const {
   static_cast<void>(options);
   static_cast<void>(out);
   refuse_for_own_data(info());
-  fail(ErrorKind::usage, "tasks/{}: has no generator of its official files", info().name);
+  fail(ErrorKind::usage, "tasks/{}: has no generator of official files: {}", info().name,
+       info().source.command);
 }
 
 Registry<TaskEntry>& task_registry() {
@@ -64,6 +66,7 @@ std::unique_ptr<Task> create_task(std::string_view name, const json& options) {
   OptionTable table;
   task->options(table);
   table.assign(options, "tasks/" + task_registry().canonical(name));
+  task->check_options();
   return task;
 }
 

@@ -109,6 +109,7 @@ struct TaskInfo {
   // The options that grow with the sequences of generated data, all by the same factor; empty:
   // there are none of another length.
   std::vector<std::string> length_axis;
+  bool validates_on_test = false;  // its validation split is the test split, by a protocol's wish
   // Splits are cut from one shuffled set: which examples one has depends on how many there are.
   bool splits_from_one_set = false;
   Origin without_files = Origin::generated;  // of the data that are made where no files are found
@@ -176,6 +177,8 @@ class Task {
   virtual ~Task() = default;
   [[nodiscard]] virtual TaskInfo info() const = 0;
   virtual void options(OptionTable& table) { static_cast<void>(table); }
+  // Throws Error(config) for options that do not go together; called once they are set.
+  virtual void check_options() const {}
 
   // Fills in the options that were left open and follow from the data at `options.data` (classes,
   // vocabulary, longest sequence), so that afterwards the options alone describe the examples.

@@ -39,6 +39,50 @@ TEST_CASE("run: exits 1 if a run failed and lists each cause once with its runs"
   CHECK(run_program(arguments, folder).code == 0);  // failed runs are tried again
 }
 
+TEST_CASE("run: an entry that cannot be is refused before anything runs, with its place", "[run]") {
+  const Scratch folder("refused");
+  const auto refusal = [&](const std::string& setting, const std::vector<std::string>& more) {
+    write_file_atomic(folder / "s.json", short_suite("\"linear\", \"softmax\"", setting.c_str()));
+    std::vector<std::string> arguments{"run", folder / "s.json", "--out", folder / "r"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Ended o = run_program(arguments, folder);
+    CHECK(o.code == 2);
+    CHECK_FALSE(fs::exists(folder / "r"));
+    return o.err;
+  };
+  const std::string narrow = R"("task.min_tokens": 500, "task.max_tokens": 60)";
+  for (const char* call : {"--dry-run", "--keep-going"}) {
+    CHECK_THAT(refusal(narrow, {call}),
+               ContainsSubstring("s.json: /tasks/0 (listops) /attentions/0 (linear): ") &&
+                   ContainsSubstring("no tree has more than min_tokens 500"));
+  }
+  CHECK_THAT(refusal(R"("train.stepz": 3)", {}),
+             ContainsSubstring("setting train") && ContainsSubstring("did you mean steps"));
+}
+
+TEST_CASE("data: other files of a folder are left, splits are as readers cut them", "[run]") {
+  const Scratch folder("made");
+  const auto made = [&](const char* task, const char* out, const char* train, const char* seed) {
+    return run_program({"data", "make", task, "--out", folder / out, "--train", train, "--val", "2",
+                        "--test", "2", "--seed", seed},
+                       folder);
+  };
+  REQUIRE(made("listops", "lists", "4", "1").code == 0);
+  const std::string before = read_file(folder / "lists/basic_train.tsv");
+  CHECK(made("listops", "lists", "4", "1").code == 0);  // the same once more
+  const Ended other = made("listops", "lists", "4", "2");
+  CHECK(other.code == 2);
+  CHECK_THAT(other.err, ContainsSubstring("holds other ListOps data"));
+  CHECK(read_file(folder / "lists/basic_train.tsv") == before);
+  const Ended counted =
+      run_program({"data", "check", "listops", "--data", folder / "lists", "--train", "3"}, folder);
+  CHECK(counted.code == 2);
+  CHECK_THAT(counted.err, ContainsSubstring("a whole data set is read"));
+  const Ended shares = made("pathfinder", "pictures", "4", "1");
+  CHECK(shares.code == 2);
+  CHECK_THAT(shares.err, ContainsSubstring("try --train 8 --val 0 --test 0"));
+}
+
 TEST_CASE("run: exits 4 if a run diverged and none failed", "[run]") {
   const Scratch folder("diverged");
   write_file_atomic(folder / "s.json", short_suite("\"linear\", \"softmax\"", kDiverging));

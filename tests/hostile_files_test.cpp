@@ -53,7 +53,7 @@ TEST_CASE("hostile files: suites", "[run]") {
 
   scratch.write("s.json", "{" + base + R"(, "preset": ")" + std::string(100000, 'p') + "\"}");
   CHECK_THAT(refused(scratch, "run s.json --out out", 2), ContainsSubstring("unknown preset 'ppp"));
-  suite("{" + base + ",", "the file is cut");
+  suite("{" + base + ",", "the text is cut");
   suite("{\"name\": \"\xff\"}", "not UTF-8");
 }
 
@@ -96,7 +96,7 @@ TEST_CASE("hostile files: names that are not UTF-8", "[run]") {
   fs::create_directories(data);
   lra::write_file_atomic(data / "train.csv", "label,text\n0,a\n1,b\n");
   CHECK_THAT(refused(scratch, "data check text --data caf\xe9", 3),
-             ContainsSubstring("holds none; expected"));
+             ContainsSubstring("holds no such data; expected"));
   CHECK_THAT(refused(scratch, "data check text --data caf\xe9/none --json", 3),
              ContainsSubstring("does not exist"));
   CHECK_THAT(refused(scratch, "table caf\xe9", 3), ContainsSubstring("no result.json"));

@@ -115,6 +115,32 @@ TEST_CASE("identity: train, evaluate and diagnose refuse other data and say both
   refused({"evaluate", run, "--data", data.a().string()}, {"other data", digest_of(run)});
 }
 
+TEST_CASE("identity: a result of another run, or of another version of the task, is refused",
+          "[run]") {
+  const TwoData data("foreign");
+  const Scratch& folder = data.folder;
+  const fs::path run = folder / "run";
+  REQUIRE(run_program(training(data.a(), run), folder).code == 0);
+  auto result = read_json(run / "result.json");
+  const std::string digest = std::string(64, 'a');
+  result["spec_sha256"] = digest;
+  result["run_id"] = digest.substr(0, 16);
+  const std::string whole = result_of(run);
+  lra::write_file_atomic(run / "result.json", result.dump(2));
+  const Ended foreign = run_program(training(data.a(), run), folder);
+  CHECK(foreign.code == 3);
+  CHECK_THAT(foreign.err, ContainsSubstring("result.json: of another run than spec.json"));
+  lra::write_file_atomic(run / "result.json", whole);
+  CHECK(run_program(training(data.a(), run), folder).code == 0);
+  auto spec = read_json(run / "spec.json");
+  spec["task_version"] = 99;
+  lra::write_file_atomic(run / "spec.json", spec.dump(2));
+  const Ended older = run_program(training(data.a(), run), folder);
+  CHECK(older.code == 2);
+  CHECK_THAT(older.err,
+             ContainsSubstring("holds another run") && ContainsSubstring("task_version"));
+}
+
 TEST_CASE("identity: a checkpoint continues on its own data only", "[run]") {
   const TwoData data("identity-checkpoint");
   const Scratch& folder = data.folder;

@@ -285,7 +285,7 @@ TEST_CASE("diagnose: the same model with and without, and from the folder what t
   refused("no model.safetensors");
   fs::remove(with / "spec.json");
   refused("no spec.json");
-  CHECK(diagnose("nowhere").code == 2);
+  CHECK(diagnose("nowhere").code == 3);
 }
 
 TEST_CASE("evaluate: the test accuracy again, other data of the task, longer sequences", "[run]") {

@@ -77,7 +77,7 @@ std::string reason_at(std::string_view text, std::size_t at, const Locator& stop
                        shortened(word.substr(0, word.find_first_of(",}] \r\n"))));
   }
   if (text.find_first_not_of(" \t\r\n", at) == std::string_view::npos) {
-    return "the file is cut: it ends inside the JSON text";
+    return "the text is cut: it ends inside the JSON";
   }
   return "not valid JSON";
 }

@@ -29,8 +29,8 @@ TEST_CASE("json: what is refused is named with line and column", "[unit]") {
     CHECK_THROWS_WITH(parsed(text), ContainsSubstring(message));
   };
   refused("{\"a\": 1,\n  oops}", "f.json:2:3: not valid JSON");
-  refused("", "f.json:1:1: the file is cut");
-  refused("{\"a\": [1, 2", "the file is cut");
+  refused("", "f.json:1:1: the text is cut");
+  refused("{\"a\": [1, 2", "the text is cut");
   refused("{\"a\":\n NaN}", "f.json:2:2: got NaN, expected a finite number or null");
   refused("[-Infinity]", "got Infinity");
   refused("{\"a\":\n 1e999}", "f.json:2:6: a number is out of range; got 1e999");

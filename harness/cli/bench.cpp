@@ -203,6 +203,9 @@ int bench(BenchArguments a) {
   if (!a.cores.empty() && a.mode != "train") {
     fail(ErrorKind::usage, "bench: --cores is for training; got --mode {}", a.mode);
   }
+  // What is wrong is said before anything is measured.
+  for (const auto& name : a.attentions) static_cast<void>(make_options(a, name));
+  if (!a.out.empty()) AtomicFile(std::filesystem::path(a.out) / "bench.json");
   if (!a.json) {
     if (!a.sequences.empty()) {
       const auto [least, most] = std::minmax_element(a.sequences.begin(), a.sequences.end());

@@ -71,7 +71,7 @@ int variant(const std::string& name) {
       std::fflush(stdout);
     }
   }
-  say("{} checks of {} variant{}: {} passed, {} failed, {} skipped\n", ran, names.size(),
+  say("{} checks of {} variant{}: {} passed, {} failed, {} skipped\n", ran + skipped, names.size(),
       names.size() == 1 ? "" : "s", ran - failed, failed, skipped);
   return failed == 0 ? 0 : 1;
 }

@@ -97,7 +97,8 @@ int parse_and_act(int argc, char** argv) {
   app.set_version_flag("--version", "lra " + version());
   app.set_help_all_flag("--help-all", "print the help of all commands and exit");
   std::vector<std::string> plugins;
-  app.add_option("--plugin", plugins, "shared library with further attention variants (repeatable)")
+  app.add_option("--plugin", plugins,
+                 "shared library with further attention variants or tasks (repeatable)")
       ->type_name("FILE.so");
   bool no_locks = false;
   app.add_flag("--no-locks", no_locks,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <numeric>
 #include <optional>
 
 #include "engine/base/error.h"
@@ -51,8 +52,28 @@ std::unique_ptr<tasks::Task> make_task_of_data(const DataArguments& a) {
   return tasks::create_task(a.task, task_settings(a.settings), open_options(a));
 }
 
+// Pictures that a task divides itself: the three numbers must be what comes of their sum.
+void require_shares(const tasks::TaskInfo& info, const std::array<std::int64_t, 3>& counts) {
+  const auto& whole = info.source.counts;
+  const std::int64_t asked = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+  const std::int64_t all = std::accumulate(whole.begin(), whole.end(), std::int64_t{0});
+  std::array<std::int64_t, 3> made{0, whole[1] * asked / all, whole[2] * asked / all};
+  made[0] = asked - made[1] - made[2];
+  if (!info.splits_from_one_set || counts == made) return;
+  fail(ErrorKind::usage,
+       "{}: its splits are shares of one set; got --train {} --val {} --test {}; try --train {} "
+       "--val {} --test {}",
+       info.name, counts[0], counts[1], counts[2], made[0], made[1], made[2]);
+}
+
 int make(const DataArguments& a) {
-  const json card = make_task(a)->make(open_options(a), a.out);
+  const auto task = make_task(a);
+  std::array<std::int64_t, 3> counts = a.counts;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] < 0) counts[i] = task->info().source.counts[i];
+  }
+  require_shares(task->info(), counts);
+  const json card = task->make(open_options(a), a.out);
   if (a.json) {
     fmt::print("{}\n", json_text(card, 2));
   } else {
@@ -139,9 +160,14 @@ void print_lengths(const char* what, const tasks::LengthSummary& l) {
 }
 
 void print_check(const tasks::DataCheck& c) {
-  fmt::print("{}: {} ({})\n", c.task, c.description, name_of(c.origin));
+  if (c.description.empty()) {
+    fmt::print("{}: not read\n", c.task);
+  } else {
+    fmt::print("{}: {} ({})\n", c.task, c.description, name_of(c.origin));
+  }
   for (const tasks::Split split : tasks::kSplits) {
     const auto& s = c.splits[static_cast<std::size_t>(split)];
+    if (!c.complete && s.examples == 0) continue;  // it was not come to
     fmt::print("  {}: {} examples, sha256 {}\n", tasks::split_name(split), s.examples, s.sha256);
     if (s.examples == 0) continue;
     fmt::print("    labels:");
@@ -193,6 +219,12 @@ json baselines_json(const std::vector<tasks::Shortcut>& baselines) {
 
 int check(const DataArguments& a) {
   const auto task = make_task_of_data(a);
+  const bool counted = std::any_of(a.counts.begin(), a.counts.end(), [](auto n) { return n >= 0; });
+  if (counted && !task->find(open_options(a)).path.empty()) {
+    fail(ErrorKind::usage,
+         "data check: a whole data set is read; --train, --val and --test are for data that are "
+         "generated");
+  }
   const tasks::DataCheck result = tasks::check(*task, open_options(a));
   json text = result.to_json();
   if (!a.json) print_check(result);

@@ -93,9 +93,7 @@ void add_diagnose(CLI::App& app, Action& action) {
       "diagnose",
       "measure the attention of a trained model: concentration, locality, norms, gradients");
   auto a = std::make_shared<DiagnoseArguments>();
-  command->add_option("RUN_DIR", a->run, "folder of a completed run")
-      ->required()
-      ->check(CLI::ExistingDirectory);
+  command->add_option("RUN_DIR", a->run, "folder of a completed run")->required();
   command->add_option("--data", a->data,
                       "folder or archive of the run's data (default: where they were in training)");
   command->add_flag("--other-data", a->other_data, "accept data that the run was not trained on");

@@ -110,9 +110,7 @@ void add_evaluate(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
       "evaluate", "test a trained model on other data: longer sequences, other task options");
   auto a = std::make_shared<EvaluateArguments>();
-  command->add_option("RUN_DIR", a->run, "folder of a completed run")
-      ->required()
-      ->check(CLI::ExistingDirectory);
+  command->add_option("RUN_DIR", a->run, "folder of a completed run")->required();
   command
       ->add_option("--lengths", a->factors,
                    "test lengths as multiples of the trained length, e.g. 1,2,4,8,16")

@@ -10,6 +10,7 @@
 #include "harness/cli/cli.h"
 #include "harness/cli/definitions.h"
 #include "harness/run/protocol.h"
+#include "harness/run/spec.h"
 #include "harness/suite/suite.h"
 #include "models/presets.h"
 #include "results/published/published.h"
@@ -82,16 +83,51 @@ json list_attention() {
   return all;
 }
 
+// What a preset sets for its tasks, task by task.
+json preset_values(const std::string& name) {
+  json all = json::object();
+  const auto values_of = [](auto config) {
+    OptionTable table;
+    config.options(table);
+    return table.values();
+  };
+  const json tasks = models::preset_file(name).at("tasks");
+  for (const auto& [task, part] : tasks.items()) {
+    const models::Preset preset = models::load_preset(name, task);
+    all[task] = {{"model", values_of(preset.model)}, {"train", values_of(preset.train)}};
+  }
+  return all;
+}
+
 json list_presets() {
   json all = json::array();
   for (const auto& name : models::preset_names()) {
     const json file = models::preset_file(name);
     json tasks = json::array();
     for (const auto& [task, part] : file.at("tasks").items()) tasks.push_back(task);
-    all.push_back(
-        {{"name", name}, {"description", file.value("description", "")}, {"tasks", tasks}});
+    all.push_back({{"name", name},
+                   {"description", file.value("description", "")},
+                   {"tasks", tasks},
+                   {"values", preset_values(name)}});
   }
   return all;
+}
+
+void print_preset(const json& preset) {
+  const json settings = describe_settings();
+  for (const auto& [task, parts] : preset["values"].items()) {
+    std::vector<std::string> words;
+    for (const auto& option : settings) {
+      const auto name = option["name"].get<std::string>();
+      const auto part = name.substr(0, name.find('.'));
+      if (!parts.contains(part)) continue;
+      const json& value = parts[part][name.substr(name.find('.') + 1)];
+      if (value == option["default"]) continue;
+      words.push_back(
+          fmt::format("{}={}", name, value.is_string() ? value.get<std::string>() : value.dump()));
+    }
+    fmt::print("      {:<18} {}\n", task, fmt::join(words, " "));
+  }
 }
 
 json list_protocols() {
@@ -141,9 +177,13 @@ json list_metrics() {
   return all;
 }
 
+std::string text_of(const json& entry, const char* key) { return entry.at(key).get<std::string>(); }
+
 void print_options(const json& options) {
+  std::size_t width = 18;
+  for (const auto& o : options) width = std::max(width, text_of(o, "name").size());
   for (const auto& o : options) {
-    fmt::print("      {:<18} {:<10} {} ({})\n", o["name"].get<std::string>(), o["default"].dump(),
+    fmt::print("      {:<{}} {:<10} {} ({})\n", text_of(o, "name"), width, o["default"].dump(),
                o["help"].get<std::string>(), o["range"].get<std::string>());
   }
 }
@@ -157,8 +197,13 @@ void print_protocol_tasks(const json& tasks) {
   }
 }
 
-void print_list(const std::string& what, const json& all) {
+// `chosen`: entries were asked for by name.
+void print_list(const std::string& what, const json& all, bool chosen) {
   fmt::print("{}:\n", what);
+  if (what == "settings") {
+    print_options(all);
+    return;
+  }
   for (const auto& e : all) {
     if (what == "attention") {
       std::string uses = e["causal"] == true ? "causal" : "";
@@ -187,10 +232,9 @@ void print_list(const std::string& what, const json& all) {
     }
     if (e.contains("options")) print_options(e["options"]);
     if (what == "protocols") print_protocol_tasks(e["tasks"]);
+    if (what == "presets" && chosen) print_preset(e);
   }
 }
-
-std::string text_of(const json& entry, const char* key) { return entry.at(key).get<std::string>(); }
 
 // The tables of README.md and attention/README.md; tools/check_docs.sh holds them against these.
 void print_markdown(const std::string& what, const json& all) {
@@ -218,16 +262,17 @@ void print_markdown(const std::string& what, const json& all) {
   } else {
     fmt::print("| {} | description |\n|---|---|\n", what);
     for (const auto& e : all) {
-      fmt::print("| `{}` | {} |\n", text_of(e, "name"), e.value("description", ""));
+      fmt::print("| `{}` | {} |\n", text_of(e, "name"),
+                 e.value("description", e.value("help", "")));
     }
   }
 }
 
 const std::vector<std::pair<std::string, json (*)()>>& lists() {
   static const std::vector<std::pair<std::string, json (*)()>> all{
-      {"tasks", list_tasks},         {"attention", list_attention}, {"presets", list_presets},
-      {"protocols", list_protocols}, {"suites", list_suites},       {"published", list_published},
-      {"metrics", list_metrics}};
+      {"tasks", list_tasks},         {"attention", list_attention},  {"presets", list_presets},
+      {"protocols", list_protocols}, {"suites", list_suites},        {"published", list_published},
+      {"metrics", list_metrics},     {"settings", describe_settings}};
   return all;
 }
 
@@ -266,7 +311,7 @@ int list(const std::string& what, const std::vector<std::string>& names,
     fmt::print("{}\n", (what.empty() ? result : result[what]).dump(2));
     return 0;
   }
-  for (const auto& [name, all] : result.items()) print_list(name, all);
+  for (const auto& [name, all] : result.items()) print_list(name, all, !names.empty());
   return 0;
 }
 
@@ -281,7 +326,9 @@ json list_of(const std::string& what) {
 
 void add_list(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
-      "list", "list tasks, attention variants, presets, protocols, suites and published tables");
+      "list",
+      "list tasks, attention variants, presets, protocols, suites, published tables, metrics and "
+      "settings, with their options");
   auto what = std::make_shared<std::string>();
   auto names = std::make_shared<std::vector<std::string>>();
   auto as_json = std::make_shared<bool>(false);
@@ -289,9 +336,10 @@ void add_list(CLI::App& app, Action& action) {
   command
       ->add_option(
           "WHAT", *what,
-          "tasks, attention, presets, protocols, suites, published or metrics (default: all)")
-      ->check(
-          one_of({"tasks", "attention", "presets", "protocols", "suites", "published", "metrics"}));
+          "tasks, attention, presets, protocols, suites, published, metrics or settings (default: "
+          "all)")
+      ->check(one_of({"tasks", "attention", "presets", "protocols", "suites", "published",
+                      "metrics", "settings"}));
   command->add_option("NAME", *names, "entries to list, in this order (default: all)");
   command->add_option("--format", *format, "text, json or md (a Markdown table)")
       ->check(one_of({"text", "json", "md"}));

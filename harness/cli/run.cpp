@@ -266,9 +266,10 @@ int execute(const Suite& whole, const RunArguments& a, const std::filesystem::pa
   const bool lacks_bench = has_bench && !bench_is_complete(suite, benches);
   const bool lacks_runs = !benches_only && !measures_only && outcome.stopped();
   // Runs of other processes are theirs to end.
-  const bool stopped =
-      lacks_bench || (lacks_runs && (stop || !options.patience)) || (measures_only && stop);
-  events.end(outcome.ended(), stopped);
+  const bool ended = !benches_only && !measures_only && outcome.ended() == suite.runs.size();
+  const bool stopped = (lacks_bench && !ended) || (lacks_runs && (stop || !options.patience)) ||
+                       (measures_only && stop);
+  events.end(outcome.ended(), stopped || (lacks_bench && stop));
   if (stopped) {
     note("lra: stopped after {} of {} runs; the same command continues\n", outcome.ended(),
          suite.runs.size());
@@ -288,6 +289,10 @@ int execute(const Suite& whole, const RunArguments& a, const std::filesystem::pa
   if (a.part.empty() && !a.has_only) finish(records, benches, out);
   std::fflush(stdout);
   const int code = report_failures(records, names);
+  if (lacks_bench) {
+    note("lra: the bench over sequence lengths has not ended; the same command continues it\n");
+    return stop ? kInterrupted : 1;
+  }
   return a.keep_going ? 0 : code;
 }
 

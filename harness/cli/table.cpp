@@ -59,7 +59,9 @@ void add_table(CLI::App& app, Action& action) {
   command
       ->add_option(
           "--columns", o->columns,
-          "columns to print: TASK, METRIC[:TASK] (lra list metrics), avg5, avg6, versus, ...")
+          "columns to print: TASK; METRIC[:TASK] (lra list metrics); versus, interval, seeds, data "
+          "or verdict, each [:TASK]; agreement:PREDICTOR[:TASK]; avg5, avg6; preset, protocol, "
+          "precision, machine")
       ->delimiter(',');
   add_table_options(*command, o);
   command->add_option("--caption", o->caption, "title of the table");

@@ -73,15 +73,21 @@ int train(const TrainArguments& a) {
   options.checkpoint_seconds = a.checkpoint_seconds;
   options.stop = &stop_on_signals();
   ProgressLine line(fmt::format("{}/{}", task_name(spec), spec.attention));
-  options.progress = [&line](const Progress& p) { line(p); };
+  bool worked = false;
+  options.progress = [&line, &worked](const Progress& p) {
+    worked = true;
+    line(p);
+  };
   std::vector<std::string> notes;
   options.on_data = [&notes](const RunData& opened) { notes = opened.notes; };
   options.on_init = [&](const InitUsed& used) {
     line.end();
-    note("lra: init: {} of {} tensors taken from {}{}{}\n", used.taken.size(),
+    note("lra: init: {} of the model's {} tensors taken from {}{}{}{}{}\n", used.taken.size(),
          used.taken.size() + used.left.size(), spec.init_file,
          used.left.empty() ? "" : "; drawn by the seed: ",
-         fmt::format("{}", fmt::join(used.left, ", ")));
+         fmt::format("{}", fmt::join(used.left, ", ")),
+         used.unused.empty() ? "" : "; of the file, not used: ",
+         fmt::format("{}", fmt::join(used.unused, ", ")));
   };
   Workers workers(a.threads);
   results::Record record;
@@ -93,6 +99,9 @@ int train(const TrainArguments& a) {
     return kInterrupted;
   }
   line.end();
+  if (!worked && record.status == results::Status::completed) {
+    note("lra: {}: completed before; this is its record\n", options.folder.string());
+  }
   if (a.json) {
     say("{}\n", results::to_json(record).dump(2));
   } else {

@@ -147,6 +147,20 @@ void write_spec(const RunSpec& spec, const DataUsed& used, const fs::path& folde
   write_json(file, j);
 }
 
+namespace {
+
+// The folder's result, which must be of the run that its spec.json names.
+results::Record record_of(const RunSpec& spec, const fs::path& file) {
+  results::Record record = results::parse_record(read_file(file), file.string());
+  if (record.spec_sha256 != spec_digest(spec)) {
+    fail(ErrorKind::data, "{}: of another run than spec.json; got spec_sha256 {}, expected {}",
+         file.string(), record.spec_sha256.substr(0, 12), spec_digest(spec).substr(0, 12));
+  }
+  return record;
+}
+
+}  // namespace
+
 std::optional<results::Record> completed_record(const fs::path& folder) {
   const fs::path file = folder / "result.json";
   if (!is_there(folder / "spec.json") || !is_there(file)) return std::nullopt;
@@ -161,7 +175,7 @@ std::optional<results::Record> ended_record(const RunSpec& spec, const DataUsed&
   if (const auto expected = data_of_folder(folder)) require_same_data(used, *expected, folder);
   const fs::path file = folder / "result.json";
   if (!is_there(folder / "spec.json") || !is_there(file)) return std::nullopt;
-  results::Record record = results::parse_record(read_file(file), file.string());
+  results::Record record = record_of(spec, file);
   if (!has_ended(record)) return std::nullopt;
   if (record.task.data_sha256 && *record.task.data_sha256 != used.sha256) {
     require_same_data(used, *data_of_record(file), folder);
@@ -179,7 +193,7 @@ std::optional<results::Record> saved_record(const RunSpec& spec, const fs::path&
   require_same_run(spec, folder);
   const fs::path file = folder / "result.json";
   if (!is_there(file)) return std::nullopt;
-  return results::parse_record(read_file(file), file.string());
+  return record_of(spec, file);
 }
 
 void write_failure(const results::Record& record, const fs::path& folder) {

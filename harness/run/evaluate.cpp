@@ -1,5 +1,7 @@
 #include "harness/run/evaluate.h"
 
+#include <algorithm>
+
 #include "engine/base/error.h"
 #include "harness/run/data.h"
 #include "harness/workers/sample.h"
@@ -13,7 +15,7 @@ using nlohmann::json;
 // The trained weights in a model for the sequences of `info`.
 std::unique_ptr<models::Model> model_for(const SavedRun& run, const tasks::TaskInfo& info,
                                          Workers& workers) {
-  Weights trained{{}, "the trained weights", ErrorKind::config, "none for such sequences"};
+  Weights trained{{}, "the trained weights", ErrorKind::config, "made for other sequences"};
   const auto& parameters = run.model->parameters();
   for (const auto& entry : parameters.entries()) {
     trained.tensors.emplace_back(entry.name, parameters.tensor(entry));
@@ -29,11 +31,6 @@ TestResult evaluate_on(const SavedRun& run, const json& task_options, const Test
   spec.task_options = task_options;
   const tasks::TaskInfo info = tasks::create_task(spec.task, task_options)->info();
   const tasks::TaskInfo own = tasks::create_task(spec.task, run.spec.task_options)->info();
-  std::unique_ptr<models::Model> longer;
-  if (info.max_length > own.max_length || info.classes != own.classes ||
-      info.vocabulary != own.vocabulary) {
-    longer = model_for(run, info, workers);
-  }
   DataOptions where{options.data, options.cache, {}};
   tasks::TaskData data;
   if (task_values(spec.task, task_options) == run.spec.task_options) {
@@ -54,9 +51,20 @@ TestResult evaluate_on(const SavedRun& run, const json& task_options, const Test
   const auto indices = sample_of(test.size(), options.examples, "evaluate");
   if (indices.empty()) fail(ErrorKind::data, "{}: no test examples", spec.task);
   TestResult result;
+  for (const std::size_t i : indices) {
+    const tasks::Example example = test[i];
+    result.length =
+        std::max(result.length,
+                 static_cast<std::int64_t>(std::max(example.tokens.size(), example.second.size())));
+  }
+  // What fits the trained model stays its own; a longer one has tables of positions that end.
+  std::unique_ptr<models::Model> longer;
+  if (result.length > own.max_length || info.classes != own.classes ||
+      info.vocabulary != own.vocabulary) {
+    longer = model_for(run, info, workers);
+  }
   result.evaluation = evaluate(workers, longer ? *longer : *run.model, test, indices, spec.seed);
   result.data = data.description;
-  result.length = info.max_length;
   return result;
 }
 
@@ -85,7 +93,7 @@ results::LengthPart evaluate_lengths(const SavedRun& run, std::span<const std::i
       if (info.head == Head::token) {
         point.exact = static_cast<double>(e.exact) / static_cast<double>(e.examples);
       }
-      point.wilson95 = results::wilson(e.accuracy, e.counted);
+      point.wilson95 = results::wilson(e.accuracy, e.independent);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::config) throw;
       point.reason = error.what();

@@ -1,5 +1,6 @@
 #include "harness/run/init.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -40,6 +41,11 @@ InitUsed take_weights(const RunSpec& spec, models::Model& model, Workers& worker
     }
     model.parameters().refresh();
   });
+  for (const auto& [name, tensor] : file.tensors) {
+    if (std::find(used.taken.begin(), used.taken.end(), name) == used.taken.end()) {
+      used.unused.push_back(name);
+    }
+  }
   if (used.taken.empty()) {
     fail(ErrorKind::data,
          "{}: no tensor fits; got {} tensors, the first '{}', expected names and shapes such as "

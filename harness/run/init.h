@@ -14,6 +14,7 @@ namespace lra::harness {
 struct InitUsed {
   std::vector<std::string> taken;  // whose values are the file's
   std::vector<std::string> left;  // which the file lacks or has in another shape: drawn by the seed
+  std::vector<std::string> unused;  // of the file, whose values no parameter takes; not recorded
 };
 // {file, sha256, taken, left}, as result.json has it.
 [[nodiscard]] nlohmann::json to_json(const InitUsed& used, const RunSpec& spec);

@@ -71,7 +71,13 @@ Protocol parse_protocol(std::string_view name, std::string_view task) {
   try {
     require_keys(file, {"schema", "name", "description", "source", "replace", "common", "tasks"},
                  where);
-    protocol.name = file.value("name", std::string(name));
+    protocol.built_in = !name.ends_with(".json");
+    protocol.name = file.value("name", std::filesystem::path(std::string(name)).stem().string());
+    const auto known = protocol_names();
+    if (!protocol.built_in && std::find(known.begin(), known.end(), protocol.name) != known.end()) {
+      fail(ErrorKind::data, "{}: name; got {}, which is a built-in protocol, expected another",
+           where, protocol.name);
+    }
     protocol.description = file.value("description", "");
     protocol.replace = file.value("replace", json::object());
     add_part(file.value("common", json::object()), where + ": common", protocol);
@@ -142,20 +148,19 @@ json apply_protocol(const Protocol& protocol, std::string_view section, const js
   return result;
 }
 
-void require_whole_batch(const Protocol& protocol, tasks::Split split, std::int64_t examples,
+void require_whole_batch(const std::string& drop_last, tasks::Split split, std::int64_t examples,
                          std::int64_t batch_size) {
   if (split == tasks::Split::train || examples == 0) return;
-  if (evaluated_examples(protocol, split == tasks::Split::test, examples, batch_size) > 0) return;
-  fail(
-      ErrorKind::config,
-      "protocol {}: drops incomplete batches of the {} split; got {} examples, expected at least a "
-      "batch of {}; set data.{} or train.batch_size",
-      protocol.name, tasks::split_name(split), examples, batch_size, tasks::split_name(split));
+  if (evaluated_examples(drop_last, split == tasks::Split::test, examples, batch_size) > 0) return;
+  fail(ErrorKind::config,
+       "the protocol drops incomplete batches of the {} split; got {} examples, expected at least "
+       "a batch of {}; set data.{} or train.batch_size",
+       tasks::split_name(split), examples, batch_size, tasks::split_name(split));
 }
 
-std::int64_t evaluated_examples(const Protocol& protocol, bool test, std::int64_t examples,
+std::int64_t evaluated_examples(const std::string& drop_last, bool test, std::int64_t examples,
                                 std::int64_t batch_size) {
-  const bool drop = protocol.drop_last == "val_test" || (test && protocol.drop_last == "test");
+  const bool drop = drop_last == "val_test" || (test && drop_last == "test");
   return drop ? examples / batch_size * batch_size : examples;
 }
 

@@ -16,7 +16,8 @@ namespace lra::harness {
 // What a protocol says about one task. The values go over a preset's: task, model and train are
 // named options of these; what a protocol does not name stays the preset's.
 struct Protocol {
-  std::string name;         // of a built-in protocol, or of the file
+  std::string name;  // of a built-in protocol, or of the file; its stem if it states none
+  bool built_in = true;
   std::string description;  // one line
   nlohmann::json task = nlohmann::json::object();
   nlohmann::json model = nlohmann::json::object();
@@ -40,7 +41,7 @@ struct Protocol {
 
 // A built-in protocol, or that of a JSON file (a name that ends in .json), for a task; a task that
 // the protocol does not name gets its common part. Throws Error(usage) for an unknown name and
-// Error(data) for a file of another form.
+// Error(data) for a file of another form or with a built-in protocol's name.
 [[nodiscard]] Protocol load_protocol(std::string_view name, std::string_view task);
 
 // A section's values ("task", "model" or "train") after the protocol: those of `preset` with the
@@ -48,14 +49,14 @@ struct Protocol {
 [[nodiscard]] nlohmann::json apply_protocol(const Protocol& protocol, std::string_view section,
                                             const nlohmann::json& preset);
 
-// Throws Error(config) if the protocol drops the incomplete batches of a split's evaluation and the
+// Throws Error(config) if `drop_last` drops the incomplete batches of a split's evaluation and the
 // split does not fill one: nothing of it would be evaluated. An empty split is accepted.
-void require_whole_batch(const Protocol& protocol, tasks::Split split, std::int64_t examples,
+void require_whole_batch(const std::string& drop_last, tasks::Split split, std::int64_t examples,
                          std::int64_t batch_size);
 
-// How many of `examples` a split's evaluation has under the protocol: all, or as many as fill
+// How many of `examples` a split's evaluation has under `drop_last`: all, or as many as fill
 // whole batches.
-[[nodiscard]] std::int64_t evaluated_examples(const Protocol& protocol, bool test,
+[[nodiscard]] std::int64_t evaluated_examples(const std::string& drop_last, bool test,
                                               std::int64_t examples, std::int64_t batch_size);
 
 }  // namespace lra::harness

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "harness/run/spec.h"
 #include "tasks/task.h"
 #include "tasks/test_support.h"
 
@@ -59,10 +60,12 @@ TEST_CASE("protocols: known bugs are named deviations", "[unit]") {
 
 TEST_CASE("protocols: known bug: the last batch is evaluated unless a protocol drops it",
           "[unit]") {
-  CHECK(evaluated_examples(load_protocol("exact", "listops"), true, 2000, 32) == 2000);
-  CHECK(evaluated_examples(load_protocol("nystromformer", "listops"), true, 2000, 32) == 1984);
-  CHECK(evaluated_examples(load_protocol("nystromformer", "listops"), false, 2000, 32) == 2000);
-  CHECK(evaluated_examples(load_protocol("s4", "listops"), false, 2000, 32) == 1984);
+  CHECK(evaluated_examples(load_protocol("exact", "listops").drop_last, true, 2000, 32) == 2000);
+  CHECK(evaluated_examples(load_protocol("nystromformer", "listops").drop_last, true, 2000, 32) ==
+        1984);
+  CHECK(evaluated_examples(load_protocol("nystromformer", "listops").drop_last, false, 2000, 32) ==
+        2000);
+  CHECK(evaluated_examples(load_protocol("s4", "listops").drop_last, false, 2000, 32) == 1984);
 }
 
 TEST_CASE("protocols: a split that fills no batch is refused where incomplete ones are dropped",
@@ -71,8 +74,8 @@ TEST_CASE("protocols: a split that fills no batch is refused where incomplete on
   const auto why = [](const char* protocol, Split split, std::int64_t examples) {
     return error_of(
         [&] {
-          lra::harness::require_whole_batch(load_protocol(protocol, "listops"), split, examples,
-                                            32);
+          lra::harness::require_whole_batch(load_protocol(protocol, "listops").drop_last, split,
+                                            examples, 32);
         },
         lra::ErrorKind::config);
   };
@@ -98,4 +101,29 @@ TEST_CASE("protocols: files of another form are refused", "[unit]") {
              ContainsSubstring("expected none, test or val_test"));
   CHECK_THAT(why(head + R"("common": {"remarks": [1]}})"), ContainsSubstring("not of the form"));
   CHECK(why(head + R"("tasks": {"text": {"task": {"max_length": 5}}}})").empty());
+  CHECK_THAT(why(R"({"schema": "lra-protocol/1", "name": "exact"})"),
+             ContainsSubstring("built-in protocol"));
+}
+
+TEST_CASE("protocols: a file's dropped batches are part of the run", "[unit]") {
+  const testing::TempFolder folder;
+  const auto resolved = [&folder](const char* name, const std::string& members) {
+    lra::harness::Request request;
+    request.preset = "tiny";
+    request.protocol =
+        folder.write(name, R"({"schema": "lra-protocol/1")" + members + "}").string();
+    return lra::harness::resolve(request);
+  };
+  const std::string drop = R"(, "common": {"evaluation": {"drop_last": "test"}})";
+  const auto dropping = resolved("mine.json", drop);
+  CHECK(dropping.protocol == "mine");  // the file's stem
+  CHECK(lra::harness::drop_last_of(dropping) == "test");
+  const auto back =
+      lra::harness::spec_from_json(lra::harness::to_json(dropping), "the run's own text");
+  CHECK(lra::harness::drop_last_of(back) == "test");
+  CHECK(lra::harness::spec_digest(back) == lra::harness::spec_digest(dropping));
+  const auto whole = resolved("mine.json", "");
+  CHECK(lra::harness::drop_last_of(whole) == "none");
+  CHECK(lra::harness::spec_digest(whole) != lra::harness::spec_digest(dropping));
+  CHECK(resolved("other.json", R"(, "name": "mine")" + drop).protocol == "mine");
 }

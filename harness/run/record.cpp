@@ -70,7 +70,8 @@ void fill_accuracy(Record& record, const RunState& state, const RunSpec& spec,
                                                                                 : "best_validation";
   a.best_step = best ? state.best_step : state.step;
   const Evaluation& test = state.evaluations[2];
-  if (test.counted > 0) a.test_wilson95 = results::wilson(test.accuracy, test.counted);
+  if (test.counted > 0) a.test_wilson95 = results::wilson(test.accuracy, test.independent);
+  if (test.independent != test.counted) a.test_independent = test.independent;
   if (info.head != Head::token && test.counted == test.examples) {
     a.test_right = results::encode_answers(test.right);
   }

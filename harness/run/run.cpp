@@ -75,10 +75,7 @@ class MetricsFile {
 class Run {
  public:
   Run(const RunSpec& spec, const RunOptions& options, Workers& workers)
-      : spec_(spec),
-        options_(options),
-        workers_(workers),
-        protocol_(load_protocol(spec.protocol, spec.task)) {}
+      : spec_(spec), options_(options), workers_(workers), drop_last_(drop_last_of(spec)) {}
 
   results::Record execute();
 
@@ -113,7 +110,7 @@ class Run {
   const RunSpec& spec_;
   const RunOptions& options_;
   Workers& workers_;
-  const Protocol protocol_;
+  const std::string drop_last_;
   RunState state_;
   diagnose::Settings diagnosis_settings_;
   StepSums logged_;  // the window of the last line of metrics
@@ -139,7 +136,7 @@ RunData Run::open_data() {
 
 void Run::prepare(tasks::TaskData data) {
   for (const tasks::Split split : {tasks::Split::val, tasks::Split::test}) {
-    require_whole_batch(protocol_, split, static_cast<std::int64_t>(data.split(split).size()),
+    require_whole_batch(drop_last_, split, static_cast<std::int64_t>(data.split(split).size()),
                         spec_.train.batch_size);
   }
   if (spec_.validation_only && data.split(tasks::Split::val).size() == 0) {
@@ -396,8 +393,8 @@ void Run::final_evaluation() {
           kEvaluation);
     } else {
       const auto all = static_cast<std::int64_t>(data.size());
-      indices.resize(static_cast<std::size_t>(
-          evaluated_examples(protocol_, split == tasks::Split::test, all, spec_.train.batch_size)));
+      indices.resize(static_cast<std::size_t>(evaluated_examples(
+          drop_last_, split == tasks::Split::test, all, spec_.train.batch_size)));
     }
     state_.evaluations[tasks::split_index(split)] =
         evaluate(workers_, *training_->model, data, indices, spec_.seed);

@@ -40,7 +40,7 @@ Settings parse_settings(const std::vector<std::string>& settings) {
   for (const std::string& setting : settings) {
     const std::size_t equals = setting.find('=');
     if (equals == std::string::npos || equals == 0) {
-      fail(ErrorKind::usage, "--set {}: expected KEY=VALUE", setting);
+      fail(ErrorKind::usage, "setting {}: expected KEY=VALUE", setting);
     }
     const std::string key = setting.substr(0, equals);
     const std::string value = setting.substr(equals + 1);
@@ -65,10 +65,9 @@ Settings parse_settings(const std::vector<std::string>& settings) {
       result.log[name] = value;
     } else {
       throw Error(ErrorKind::usage,
-                  "--set: " + unknown_name_message(
-                                  "setting", key,
-                                  {"model.*", "train.*", "task.*", "attention.*", "data.*",
-                                   "diagnostics.*", "log.*", "lanes", "init", "evaluate"}));
+                  unknown_name_message("setting", key,
+                                       {"model.*", "train.*", "task.*", "attention.*", "data.*",
+                                        "diagnostics.*", "log.*", "lanes", "init", "evaluate"}));
     }
   }
   return result;
@@ -99,38 +98,50 @@ void assign(Config& config, const json& values, const std::string& where) {
 }
 
 // Seed, counts and place of the data.
-void assign_data(RunSpec& spec, const json& values) {
+OptionTable data_table(RunSpec& spec, std::string& place) {
   OptionTable table;
-  std::string place = spec.data.string();
   table.integer("seed", spec.data_seed, 0, std::int64_t{1} << 62, "of generated data")
       .integer("train", spec.counts[0], 1, 100000000, "training examples")
       .integer("val", spec.counts[1], 1, 100000000, "validation examples")
       .integer("test", spec.counts[2], 1, 100000000, "test examples")
       .text("path", place, "of this task's data, in place of --data");
-  table.assign(values, "--set data");
+  return table;
+}
+
+void assign_data(RunSpec& spec, const json& values) {
+  std::string place = spec.data.string();
+  data_table(spec, place).assign(values, "setting data");
   spec.data = place;
   for (std::size_t i = 0; i < kSplitNames.size(); ++i) {
     spec.counts_wished[i] = spec.counts[i] >= 0 && !values.contains(kSplitNames[i]);
   }
 }
 
-// Lanes, weights to start from, splits evaluated at the end, logs.
-void assign_run(RunSpec& spec, const tasks::TaskInfo& info, const json& values,
-                const json& log_values) {
-  OptionTable run;
-  std::string evaluate = "all";
-  spec.lanes = lanes_for(spec.train.batch_size, info.max_length, spec.model, info.vocabulary);
-  run.integer("lanes", spec.lanes, 1, 256, "gradient lanes, at most")
+// Lanes, weights to start from, splits evaluated at the end.
+OptionTable run_table(RunSpec& spec, std::string& evaluate) {
+  OptionTable table;
+  table.integer("lanes", spec.lanes, 1, 256, "gradient lanes, at most")
       .text("init", spec.init_file, "weights to start from")
       .choice("evaluate", evaluate, {"all", "validation"},
               "splits evaluated at the end; validation: a trial, which never sees test");
-  run.assign(values, "--set");
+  return table;
+}
+
+OptionTable log_table(RunSpec& spec) {
+  OptionTable table;
+  table.flag("tensorboard", spec.tensorboard, "write an event file for TensorBoard");
+  return table;
+}
+
+void assign_run(RunSpec& spec, const tasks::TaskInfo& info, const json& values,
+                const json& log_values) {
+  std::string evaluate = "all";
+  spec.lanes = lanes_for(spec.train.batch_size, info.max_length, spec.model, info.vocabulary);
+  run_table(spec, evaluate).assign(values, "setting");
   if (spec.lanes == kFormerLanes) spec.lanes = 0;
   spec.validation_only = evaluate == "validation";
   if (!spec.init_file.empty()) spec.init_sha256 = sha256_hex(read_file(spec.init_file));
-  OptionTable log;
-  log.flag("tensorboard", spec.tensorboard, "write an event file for TensorBoard");
-  log.assign(log_values, "--set log");
+  log_table(spec).assign(log_values, "setting log");
 }
 
 // Sets the task's options and fills in those that follow from its data.
@@ -151,6 +162,36 @@ tasks::TaskInfo settle(RunSpec& spec, const json& options) {
 
 }  // namespace
 
+json describe_settings() {
+  RunSpec spec;
+  std::string place;
+  std::string evaluate = "all";
+  json all = json::array();
+  const auto add = [&all](const std::string& part, OptionTable table) {
+    for (json option : table.describe()) {
+      option["name"] = part + option.at("name").get<std::string>();
+      all.push_back(std::move(option));
+    }
+  };
+  const auto of = [](auto& config) {
+    OptionTable table;
+    config.options(table);
+    return table;
+  };
+  add("model.", of(spec.model));
+  add("train.", of(spec.train));
+  add("data.", data_table(spec, place));
+  add("diagnostics.", of(spec.diagnostics));
+  add("log.", log_table(spec));
+  add("", run_table(spec, evaluate));
+  for (json& option : all) {  // what depends on the run has no default
+    for (const char* name : {"lanes", "data.train", "data.val", "data.test"}) {
+      if (option["name"] == name) option["default"] = "by the run";
+    }
+  }
+  return all;
+}
+
 json task_values(const std::string& task, const json& options) {
   const auto instance = tasks::create_task(task, options);
   OptionTable table;
@@ -159,6 +200,11 @@ json task_values(const std::string& task, const json& options) {
 }
 
 std::int64_t lanes_of(const RunSpec& spec) { return spec.lanes > 0 ? spec.lanes : kFormerLanes; }
+
+std::string drop_last_of(const RunSpec& spec) {
+  return spec.drop_last.empty() ? load_protocol(spec.protocol, spec.task).drop_last
+                                : spec.drop_last;
+}
 
 std::string task_name(const RunSpec& spec) {
   const std::string set = tasks::create_task(spec.task, spec.task_options)->info().set;
@@ -180,6 +226,7 @@ RunSpec resolve(const Request& request) {
   const Protocol protocol = load_protocol(request.protocol, request.task);
   spec.preset = preset.name;
   spec.protocol = protocol.name;
+  if (!protocol.built_in) spec.drop_last = protocol.drop_last;
   spec.seed = request.seed;
   spec.precision = engine::resolve_precision(request.precision);
   spec.precision_auto = request.precision == "auto";
@@ -194,9 +241,9 @@ RunSpec resolve(const Request& request) {
   preset_task = apply_protocol(protocol, "task", preset_task);
   spec.model = base_model;
   spec.train = base_train;
-  assign(spec.model, settings.model, "--set model");
-  assign(spec.train, settings.train, "--set train");
-  assign(spec.diagnostics, settings.diagnostics, "--set diagnostics");
+  assign(spec.model, settings.model, "setting model");
+  assign(spec.train, settings.train, "setting train");
+  assign(spec.diagnostics, settings.diagnostics, "setting diagnostics");
   json chosen_task = preset_task;
   chosen_task.update(settings.task);
   spec.counts = preset.counts;
@@ -209,6 +256,13 @@ RunSpec resolve(const Request& request) {
   }
   spec.attention_options = attention::resolved_options(spec.attention, settings.attention);
   assign_run(spec, info, settings.run, settings.log);
+  if (spec.validation_only && info.validates_on_test) {
+    fail(
+        ErrorKind::config,
+        "{}: validation is the test split (task.validation=test, as its protocol has it): a search "
+        "would choose by test; expected a validation of its own, such as task.validation=hash",
+        spec.task);
+  }
   if (spec.train.patience > 0 && spec.train.selection == models::Selection::last_step) {
     fail(ErrorKind::config,
          "train.patience: got {} with train.selection=last_step, expected a selection by "
@@ -256,6 +310,7 @@ void describe(V& v, RunSpec& spec) {
   v("attention_options", spec.attention_options);
   v("preset", spec.preset);
   v("protocol", spec.protocol);
+  if (v.has("drop_last", !spec.drop_last.empty())) v("drop_last", spec.drop_last);
   option_group(v, "model", spec.model);
   option_group(v, "train", spec.train);
   v("seed", spec.seed);
@@ -283,7 +338,9 @@ void describe(V& v, RunSpec& spec) {
 
 json to_json(const RunSpec& spec) {
   json j = to_fields(spec);
-  j["task_version"] = tasks::create_task(spec.task, spec.task_options)->info().version;
+  j["task_version"] = spec.task_version > 0
+                          ? spec.task_version
+                          : tasks::create_task(spec.task, spec.task_options)->info().version;
   return j;
 }
 
@@ -295,6 +352,7 @@ RunSpec spec_from_json(const json& j, const std::string& where) {
            kSpecSchema);
     }
     from_fields(j, spec, where);
+    spec.task_version = j.at("task_version").get<int>();
   } catch (const json::exception& error) {
     fail(ErrorKind::data, "{}: not a run specification: {}", where, error.what());
   }

@@ -24,6 +24,9 @@ struct RunSpec {
   nlohmann::json attention_options = nlohmann::json::object();
   std::string preset = "nystromformer";
   std::string protocol = "exact";
+  // Of a protocol from a file, what is neither a task's, the model's nor the training's option:
+  // which incomplete last batches its evaluation leaves out. Empty: the built-in protocol's.
+  std::string drop_last;
   models::ModelConfig model;
   models::TrainConfig train;
   std::int64_t seed = 0;
@@ -39,6 +42,7 @@ struct RunSpec {
   std::filesystem::path data;           // where the data are; empty: as for all tasks. No part
                                         // of the digest: their own digest identifies data
   std::vector<std::string> deviations;  // from the preset and the protocol
+  int task_version = 0;                 // of the program that wrote it; 0: this program's
 };
 
 // What a command line or a suite asks for.
@@ -59,12 +63,19 @@ struct Request {
 // config) for unknown names and values, and as tasks::Task::settle.
 [[nodiscard]] RunSpec resolve(const Request& request);
 
+// Every setting that no task or attention has of its own ("model.layers", "lanes", ...), each as an
+// OptionTable describes an option.
+[[nodiscard]] nlohmann::json describe_settings();
+
 // All options of a task, defaults filled in. Throws as tasks::create_task.
 [[nodiscard]] nlohmann::json task_values(const std::string& task, const nlohmann::json& options);
 
 // How many gradient lanes it asks for. Eight are kept as 0, in the digest as well: so they stood
 // when every run had eight.
 [[nodiscard]] std::int64_t lanes_of(const RunSpec& spec);
+
+// Which incomplete last batches an evaluation leaves out: none, test or val_test.
+[[nodiscard]] std::string drop_last_of(const RunSpec& spec);
 
 // The task's name, or that of a data set of the user's: what folders and tables call it.
 [[nodiscard]] std::string task_name(const RunSpec& spec);

@@ -148,7 +148,8 @@ Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
     return static_cast<double>(result.point.n) / *result.point.tokens_per_second;
   };
   const std::string task =
-      spec.task + spec.task_options.dump() + std::string(name_of(spec.model.pooling));
+      fmt::format("{} {} {} {} {}", spec.task, spec.task_options.dump(),
+                  name_of(spec.model.pooling), spec.data.string(), spec.data_seed);
   if (lengths_.count(task) == 0) lengths_[task] = sampled_lengths(spec, data_, stop_);
   std::vector<std::int64_t> lengths = lengths_[task];
   if (lengths.empty()) lengths.assign(1, n);

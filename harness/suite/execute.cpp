@@ -276,7 +276,8 @@ class SuiteExecution {
         jobs.push_back({costs_[i].memory, seconds, [this, i] { train(i); }});
       }
       if (jobs.empty()) return;
-      shared_ = options_.part == SuitePart::training || (threads_ > 1 && jobs.size() > 1);
+      // Resident memory is a process's: that of a run only where it trains no other.
+      shared_ = options_.part == SuitePart::training || jobs.size() > 1 || !first;
       if (first) notify([&] { observer_.on_phase(kAccuracyPhase); });
       const Usage usage = run_jobs(std::move(jobs), {threads_, memory_, options_.stop});
       if (first) notify([&] { observer_.on_usage(usage); });

@@ -7,6 +7,7 @@
 
 #include "engine/base/error.h"
 #include "harness/measure/child.h"
+#include "harness/run/data.h"
 #include "harness/workers/workers.h"
 #include "models/model.h"
 #include "tasks/task.h"
@@ -46,9 +47,7 @@ std::vector<std::int64_t> sampled_lengths(const RunSpec& spec, const std::filesy
   Child child([&](Channel& channel) {
     ::alarm(kSeconds);  // ends the child
     const auto task = tasks::create_task(spec.task, spec.task_options);
-    tasks::OpenOptions options;
-    options.data = data;
-    options.seed = static_cast<std::uint64_t>(spec.data_seed);
+    tasks::OpenOptions options = open_options(spec, {data, {}, {}});
     options.counts = {kExamples, 1, 1};
     LengthSink sink(spec.model, model_task(task->info()));
     try {

@@ -65,8 +65,14 @@ void check_schema(const json& file, const std::string& where) {
   static const JsonSchema schema(suite_schema(), "suite.schema.json");
   const auto faults = schema.check(file);
   if (faults.empty()) return;
-  fail(ErrorKind::config, "{}: {}: {}", where,
-       faults.front().path.empty() ? "/" : faults.front().path, faults.front().message);
+  constexpr std::size_t kShown = 3;
+  std::vector<std::string> texts;
+  for (const auto& fault : faults) {
+    if (texts.size() == kShown) break;
+    texts.push_back(fmt::format("{}: {}", fault.path.empty() ? "/" : fault.path, fault.message));
+  }
+  fail(ErrorKind::config, "{}: {}{}", where, fmt::join(texts, "; "),
+       faults.size() > kShown ? "; ..." : "");
 }
 
 // "all" stands for every registered variant.
@@ -78,14 +84,20 @@ std::vector<Named> expand(std::vector<Named> attentions) {
   return all;
 }
 
+// A preset or protocol that is a file (.json) is beside the suite's.
+std::string placed_file(const std::string& name, const std::filesystem::path& folder) {
+  return name.ends_with(kExtension) ? (folder / name).string() : name;
+}
+
 Request make_request(const json& file, const std::string& task, const Named& attention,
                      const std::vector<std::string>& task_settings,
-                     const std::vector<std::string>& settings) {
+                     const std::vector<std::string>& settings,
+                     const std::filesystem::path& folder) {
   Request request;
   request.task = task;
   request.attention = attention.name;
-  request.preset = file.value("preset", request.preset);
-  request.protocol = file.value("protocol", request.protocol);
+  request.preset = placed_file(file.value("preset", request.preset), folder);
+  request.protocol = placed_file(file.value("protocol", request.protocol), folder);
   request.precision = file.value("precision", request.precision);
   add_settings(file, "settings", "", request.settings);
   for (const auto* more : {&task_settings, &attention.settings, &settings}) {
@@ -159,8 +171,8 @@ SuiteBench make_bench(const json& file, const std::vector<Named>& attentions,
   Duplicates duplicates(where);
   for (std::size_t i = 0; i < attentions.size(); ++i) {
     const Named& attention = attentions[i];
-    const RunSpec spec =
-        resolve(make_request(file, wanted.value("task", "text"), attention, {}, settings));
+    const RunSpec spec = resolve(make_request(file, wanted.value("task", "text"), attention, {},
+                                              settings, folder_of(where)));
     duplicates.add(spec.attention + spec.attention_options.dump(), "variant",
                    fmt::format("/attentions/{} ({})", i, attention.name));
     BenchOptions& o = bench.variants.emplace_back(bench_options(spec));
@@ -180,6 +192,19 @@ SuiteRun make_run(Request request, std::int64_t seed) {
   run.request = std::move(request);
   return run;
 }
+
+namespace {
+
+// What is wrong with an entry says where that stands.
+SuiteRun run_of_entry(Request request, std::int64_t seed, const std::string& where) {
+  try {
+    return make_run(std::move(request), seed);
+  } catch (const Error& error) {
+    throw Error(error.kind(), fmt::format("{}: {}", where, error.what()));
+  }
+}
+
+}  // namespace
 
 std::vector<std::string> suite_names() {
   std::vector<std::string> names;
@@ -221,6 +246,11 @@ json with_absolute_paths(json file, const std::string& name) {
     }
   };
   place(file);
+  for (const char* member : {"preset", "protocol"}) {
+    if (!file.contains(member) || !file[member].is_string()) continue;
+    const std::string given = file[member];
+    if (given.ends_with(kExtension)) file[member] = (folder / given).lexically_normal().string();
+  }
   for (const char* list : {"tasks", "attentions"}) {
     if (!file.contains(list)) continue;
     for (json& entry : file[list]) place(entry);
@@ -248,7 +278,8 @@ Suite make_suite(const json& file, const std::string& name,
   for (std::size_t s = 0; s < seeds.size(); ++s) {
     for (std::size_t t = 0; t < tasks.size(); ++t) {
       for (std::size_t a = 0; a < attentions.size(); ++a) {
-        Request request = make_request(file, tasks[t].name, attentions[a], tasks[t].settings, {});
+        Request request =
+            make_request(file, tasks[t].name, attentions[a], tasks[t].settings, {}, folder);
         for (std::string& setting : request.settings) setting = placed_setting(setting, folder);
         const auto chosen = tuned.find({t, a});
         if (chosen != tuned.end()) {
@@ -257,7 +288,10 @@ Suite make_suite(const json& file, const std::string& name,
         }
         request.settings.insert(request.settings.end(), settings.begin(), settings.end());
         request.data = data;
-        SuiteRun& run = suite.runs.emplace_back(make_run(std::move(request), seeds[s]));
+        SuiteRun& run = suite.runs.emplace_back(
+            run_of_entry(std::move(request), seeds[s],
+                         fmt::format("suite {}: /tasks/{} ({}) /attentions/{} ({})", name, t,
+                                     tasks[t].name, a, attentions[a].name)));
         run.task = t;
         run.attention = a;
         if (chosen != tuned.end()) run.search = chosen->second.search;

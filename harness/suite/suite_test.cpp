@@ -12,6 +12,7 @@
 #include "harness/suite/bench.h"
 #include "harness/suite/estimate.h"
 #include "harness/suite/lengths.h"
+#include "tasks/test_support.h"
 #include "tests/catch.h"
 
 using lra::harness::load_suite;
@@ -134,6 +135,34 @@ TEST_CASE("suite: an estimate counts the rows that the model computes", "[unit]"
   spec.model.positions =
       lra::models::Positions::sinusoidal_2d;  // of a square image, which the mean length is not
   CHECK(lra::harness::Estimator(1, {}, nullptr).of(spec, {64, 1, 1}).known);
+}
+
+TEST_CASE("suite: an estimate reads the data that the run will", "[unit]") {
+  const lra::tasks::testing::TempFolder folder;
+  std::string rows = "label,text\n";
+  for (int i = 0; i < 40; ++i) rows += std::to_string(i % 2) + ",word " + std::to_string(i) + "\n";
+  const auto own = folder.write("own.csv", rows);
+  lra::harness::Request request;
+  request.task = "file";
+  request.preset = "tiny";
+  request.settings = {"data.path=" + own.string(), "task.max_length=500"};
+  const auto spec = lra::harness::resolve(request);
+  const auto lengths = lra::harness::sampled_lengths(spec, {}, nullptr);
+  REQUIRE(!lengths.empty());
+  CHECK(*std::max_element(lengths.begin(), lengths.end()) < 20);
+}
+
+TEST_CASE("suite: files that it names are beside it", "[unit]") {
+  const lra::tasks::testing::TempFolder folder;
+  const auto protocol =
+      folder.write("p.json", R"({"schema": "lra-protocol/1", "common": {"train": {"steps": 7}}})");
+  const std::string file = (protocol.parent_path() / "suite.json").string();
+  json suite = small_suite();
+  suite["protocol"] = "p.json";
+  const auto made = lra::harness::make_suite(suite, file, {"train.warmup_steps=1"});
+  CHECK(made.runs.front().spec.protocol == "p");
+  const json placed = lra::harness::with_absolute_paths(suite, file);
+  CHECK(placed["protocol"] == protocol.string());
 }
 
 TEST_CASE("suite: a fault is named with its path", "[unit]") {

@@ -123,6 +123,12 @@ Search::Search(json file, std::string name, std::vector<std::string> settings,
   file_.erase("tuned");
   suite_ = make_suite(file_, name_, settings_, options_.data);
   if (suite_.runs.empty()) fail(ErrorKind::config, "suite {}: got no tasks to search on", name_);
+  // A trial evaluates validation alone, and is refused where that is the test split.
+  for (const SuiteRun& run : suite_.runs) {
+    Request trial = run.request;
+    trial.settings.emplace_back("evaluate=validation");
+    static_cast<void>(make_run(std::move(trial), run.spec.seed));
+  }
   const Grid grid = grid_of(file_, "suite " + name_);
   file_["tune"] = grid;
   file_["name"] = suite_.name + "-tuned";
@@ -242,21 +248,25 @@ json Search::entry(const char* list, std::size_t at) const { return file_.at(lis
 json Search::tuned_suite() const {
   json file = file_;
   file["tuned"] = json::array();
-  for (const Pair& pair : pairs_) {
-    const auto chosen = best(pair);
-    if (!chosen) continue;
-    json settings = json::object();
-    std::vector<std::string> all = settings_;
-    for (std::string& setting : settings_of(json::parse(pair.trials[*chosen].outcome.settings.text),
-                                            pair.run.spec.train.steps)) {
-      all.push_back(std::move(setting));
-    }
+  const auto add_to = [](json& settings, const std::vector<std::string>& all) {
     for (const std::string& setting : all) {
       const std::size_t equals = setting.find('=');
       const std::string value = setting.substr(equals + 1);
       const json number = json::parse(value, nullptr, false);
       settings[setting.substr(0, equals)] =
           number.is_number() || number.is_boolean() ? number : json(value);
+    }
+  };
+  // The command line's settings hold for all: also where no trial was chosen, and for the bench.
+  if (!settings_.empty()) add_to(file["settings"], settings_);
+  for (const Pair& pair : pairs_) {
+    const auto chosen = best(pair);
+    if (!chosen && settings_.empty()) continue;
+    json settings = json::object();
+    add_to(settings, settings_);
+    if (chosen) {
+      add_to(settings, settings_of(json::parse(pair.trials[*chosen].outcome.settings.text),
+                                   pair.run.spec.train.steps));
     }
     file["tuned"].push_back({{"task", entry("tasks", pair.run.task)},
                              {"attention", entry("attentions", pair.run.attention)},

@@ -218,6 +218,37 @@ TEST_CASE("suite: a relative path of a setting is one below the given folder", "
   CHECK(placed_setting("train.lr=0.1", "/d") == "train.lr=0.1");
 }
 
+TEST_CASE("tune: the command line's settings hold also where no trial was chosen", "[unit]") {
+  json suite = small_suite();
+  suite.erase("seeds");
+  Search search(suite, "small", {"train.steps=200"}, {.trials = 2, .rungs = 1, .share = 1});
+  std::map<std::string, std::string> attention;
+  for (const auto& run : search.rung(0).runs) attention[run.name] = run.spec.attention;
+  static_cast<void>(search.judge(0, [&](const std::string& name) {
+    results::Record record = record_with(0.5, 1);
+    if (attention.at(name) != "softmax") {
+      record.status = results::Status::diverged;
+      record.accuracy.value.val.reset();
+    }
+    return record;
+  }));
+  for (const auto& run : lra::harness::make_suite(search.tuned_suite(), "t", {}).runs) {
+    INFO(run.spec.attention);
+    CHECK(run.spec.train.steps == 200);
+  }
+}
+
+TEST_CASE("tune: a search whose validation is the test split is refused", "[unit]") {
+  json suite = small_suite();
+  suite["tasks"] = {"text"};
+  suite["protocol"] = "nystromformer";
+  const auto search = [&suite](const std::vector<std::string>& settings) {
+    Search made(suite, "small", settings, {.trials = 1, .rungs = 1, .share = 1});
+  };
+  CHECK_THROWS_WITH(search({}), ContainsSubstring("validation is the test split"));
+  CHECK_NOTHROW(search({"task.validation=hash"}));
+}
+
 TEST_CASE("tune: a grid that changes data or steps is refused, a suite that was edited too",
           "[unit]") {
   json suite = small_suite();

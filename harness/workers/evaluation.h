@@ -16,6 +16,7 @@ struct Evaluation {
   double accuracy = 0;
   std::int64_t correct = 0;
   std::int64_t counted = 0;
+  std::int64_t independent = 0;  // labels that would tell as much if no sequence had two
   std::int64_t examples = 0;
   std::int64_t exact = 0;  // examples with every label right
   std::int64_t tokens = 0;

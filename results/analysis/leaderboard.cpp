@@ -361,6 +361,22 @@ Cell build_cell(const Pointers& runs, BoardColumn& column) {
   return cell;
 }
 
+// Trained alike but for the attention: steps, batch, examples of the data, new weights or given
+// ones. A learning rate of its own (lra tune) is no other budget.
+bool same_budget(const Record& a, const Record& b) {
+  const auto data_of = [](const Record& record) {
+    std::vector<std::string> data;
+    for (const auto& deviation : record.deviations) {
+      if (deviation.starts_with("data.")) data.push_back(deviation);
+    }
+    std::sort(data.begin(), data.end());
+    return data;
+  };
+  return a.training.steps == b.training.steps && a.training.batch == b.training.batch &&
+         (a.training.init == JsonText{}) == (b.training.init == JsonText{}) &&
+         data_of(a) == data_of(b);
+}
+
 std::optional<Versus> compare_cells(const Pointers& mine, const Pointers& theirs) {
   Versus versus;
   std::vector<double> a;
@@ -369,7 +385,8 @@ std::optional<Versus> compare_cells(const Pointers& mine, const Pointers& theirs
   for (const auto* run : mine) {
     if (run->status != Status::completed) continue;
     const auto partner = std::find_if(theirs.begin(), theirs.end(), [&](const Record* other) {
-      return other->seed == run->seed && other->status == Status::completed;
+      return other->seed == run->seed && other->status == Status::completed &&
+             same_budget(*run, *other);
     });
     if (partner == theirs.end()) continue;
     versus.seeds.push_back(run->seed);

@@ -79,6 +79,17 @@ TEST_CASE("leaderboard: seeds are aggregated and paired with the baseline", "[un
   CHECK(linear.agreement.at("root_operator") == Approx(0.92));
 }
 
+TEST_CASE("leaderboard: runs of other budgets are not compared", "[unit]") {
+  auto records = three_seeds();
+  records[3].training.steps = *records[3].training.steps + 1;
+  CHECK(only_cell(build_leaderboard(records), 0).versus->seeds == std::vector<std::int64_t>{1, 2});
+  for (std::size_t i = 3; i < 6; ++i) records[i].deviations.emplace_back("data.train: 9 examples");
+  const auto board = build_leaderboard(records);
+  for (const auto& entry : board.entries) {
+    for (const auto& [column, cell] : entry.cells) CHECK_FALSE(cell.versus.has_value());
+  }
+}
+
 TEST_CASE("leaderboard: predictors that only some records have are shown all the same", "[unit]") {
   auto records = three_seeds();
   for (auto& record : records) {

@@ -136,6 +136,30 @@ Interval wilson(double share, std::int64_t count, double z) {
   return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 
+std::int64_t independent_trials(std::span<const LabelCluster> clusters) {
+  std::int64_t right = 0;
+  std::int64_t count = 0;
+  for (const LabelCluster& cluster : clusters) {
+    right += cluster.right;
+    count += cluster.count;
+  }
+  if (count == 0) return 0;
+  const auto k = static_cast<double>(clusters.size());
+  const auto n = static_cast<double>(count);
+  const double share = static_cast<double>(right) / n;
+  double squares = 0;
+  for (const LabelCluster& cluster : clusters) {
+    const double rest =
+        static_cast<double>(cluster.right) - share * static_cast<double>(cluster.count);
+    squares += rest * rest;
+  }
+  if (squares <= 1e-12 * n || clusters.size() < 2) {
+    return std::min(count, static_cast<std::int64_t>(clusters.size()));
+  }
+  const double variance = squares * k / (k - 1) / (n * n);
+  return std::clamp<std::int64_t>(std::llround(share * (1 - share) / variance), 1, count);
+}
+
 double quantile(std::vector<double> values, double share) {
   if (values.empty()) fail(ErrorKind::data, "quantile: no values");
   std::sort(values.begin(), values.end());
@@ -155,10 +179,11 @@ std::optional<PairedTest> paired_test(std::span<const double> a, std::span<const
   test.p_sign_flip = sign_flip_p(differences);
   if (test.n > 1) {
     const double error = deviation_of(differences) / std::sqrt(static_cast<double>(test.n));
-    if (error > 0) {
+    // Accuracies are counts: equal differences, up to rounding, show no spread to judge them by.
+    if (error > 1e-9 * std::abs(test.mean_difference)) {
       test.p_t = student_t_two_sided(test.mean_difference / error, static_cast<double>(test.n - 1));
     } else {
-      test.p_t = test.mean_difference == 0 ? 1.0 : 0.0;
+      test.p_t = test.p_sign_flip;
     }
   }
   return test;

@@ -30,6 +30,16 @@ struct Summary {
 // single run's accuracy: over the choice of test examples, for that one training.
 [[nodiscard]] Interval wilson(double share, std::int64_t count, double z = 1.959963984540054);
 
+// Labels of one sequence, which are right or wrong together.
+struct LabelCluster {
+  std::int64_t right = 0, count = 0;
+};
+// How many independent trials would tell as much of the share of right labels as those of the
+// clusters do: p (1 - p) over the variance of a ratio of cluster sums (Cochran 1977, Sampling
+// Techniques, 6.3), at most the number of labels; the number of clusters where all have one share.
+// 0 for no clusters.
+[[nodiscard]] std::int64_t independent_trials(std::span<const LabelCluster> clusters);
+
 // Linear-interpolation quantile (R's type 7) of values in any order; share in [0, 1]. Throws
 // Error(data) for no values.
 [[nodiscard]] double quantile(std::vector<double> values, double share);
@@ -41,8 +51,8 @@ struct PairedTest {
   // Two-sided p of the sign-flip permutation test on the mean: exact up to n = 16, 65,536 random
   // sign patterns beyond. Its smallest possible value is 2^(1-n): 0.25 for three seeds.
   double p_sign_flip = 1;
-  // Two-sided p of Student's paired t test; none for n = 1; 0 if all differences are equal and not
-  // 0.
+  // Two-sided p of Student's paired t test; none for n = 1; that of the signs if all differences
+  // are equal.
   std::optional<double> p_t;
 };
 

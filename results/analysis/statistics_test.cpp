@@ -13,6 +13,26 @@ using lra::testing::Approx;
 using Values = std::vector<double>;
 namespace results = lra::results;
 
+TEST_CASE("statistics: labels that are right together count as one", "[unit]") {
+  using results::independent_trials;
+  using results::LabelCluster;
+  CHECK(independent_trials({}) == 0);
+  // One label each: as many as there are, but for the degree of freedom of the mean.
+  std::vector<LabelCluster> single(1000, {1, 1});
+  for (std::size_t i = 0; i < 300; ++i) single[i].right = 0;
+  CHECK(independent_trials(single) == 999);
+  // Sequences of 64 labels that are all right or all wrong tell as much as one label each.
+  std::vector<LabelCluster> together(1000, {64, 64});
+  for (std::size_t i = 0; i < 300; ++i) together[i].right = 0;
+  CHECK(independent_trials(together) == 999);
+  // Without a spread, as many as sequences; with less than chance's, no more than all labels.
+  std::vector<LabelCluster> alike(100, {32, 64});
+  CHECK(independent_trials(alike) == 100);
+  alike[0].right = 33;
+  alike[1].right = 31;
+  CHECK(independent_trials(alike) == 6400);
+}
+
 TEST_CASE("statistics: summary of one, several and no values", "[unit]") {
   CHECK_FALSE(results::summarize(Values{}).has_value());
   const auto one = results::summarize(Values{0.5});
@@ -122,6 +142,10 @@ TEST_CASE("statistics: the sign-flip test counts sign patterns", "[unit]") {
   const auto equal = results::paired_test(Values{2, 2}, Values{2, 2});
   CHECK(equal->p_sign_flip == 1);
   CHECK(equal->p_t == 1.0);
+  // Each seed better by one of 2,000: no spread, and no more than two signs can say.
+  const auto shifted =
+      results::paired_test(Values{731.0 / 2000, 745.0 / 2000}, Values{730.0 / 2000, 744.0 / 2000});
+  CHECK(shifted->p_t == Approx(0.5));
   CHECK_FALSE(results::paired_test(Values{1}, Values{0})->p_t.has_value());
   CHECK_FALSE(results::paired_test(Values{}, Values{}).has_value());
   CHECK_THROWS_AS(results::paired_test(Values{1}, b), lra::Error);

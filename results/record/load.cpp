@@ -12,6 +12,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "results/record/bench_record.h"
 
 namespace lra::results {
 
@@ -131,7 +132,9 @@ LoadedRecords load_records(const std::vector<fs::path>& places, OnFault on_fault
   if (files.empty()) {
     std::vector<std::string> names;
     for (const auto& place : places) names.push_back(place.string());
-    fail(ErrorKind::data, "results: no result.json under {}", fmt::join(names, ", "));
+    const bool benches = !load_benches(places, OnFault::skip).records.empty();
+    fail(ErrorKind::data, "results: no result.json under {}{}", fmt::join(names, ", "),
+         benches ? "; there are records of `lra bench`: try lra table --efficiency" : "");
   }
   // By run id, machine and data.
   std::map<std::tuple<std::string, std::string, std::string>, fs::path> seen;

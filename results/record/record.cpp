@@ -117,6 +117,7 @@ void describe(V& v, AccuracyPart& accuracy) {
   v("unit", accuracy.unit);
   v("counts", accuracy.counts);
   v("test_wilson95", accuracy.test_wilson95);
+  v.part("test_independent", accuracy.test_independent, accuracy.test_independent.has_value());
   v.part("test_right", accuracy.test_right, !accuracy.test_right.empty());
   v("slices", accuracy.slices);
 }

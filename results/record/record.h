@@ -108,6 +108,8 @@ struct AccuracyPart {
   std::string unit = "examples";           // what is counted: "examples", "pairs", "tokens"
   PerSplit<Count> counts;                  // evaluated
   std::optional<Interval> test_wilson95;
+  // Test labels that would tell as much if each had a sequence of its own; none: `counts`.
+  Count test_independent;
   // Which test examples were answered right (answers.h); empty in older files and where an example
   // has several labels.
   std::string test_right;

@@ -187,13 +187,26 @@ function lraPictures(d3, data) {
     });
   }
 
+  // A label too long for its line goes on below, as a legend's entries stand apart by lines.
+  const wrapped = (text, length) => {
+    const cut = text.length <= length ? -1 : text.lastIndexOf(" ", length);
+    return cut <= 0 ? [short(text, length)]
+      : [text.slice(0, cut), short(text.slice(cut + 1), length - 2)];
+  };
+  const legendLines = (entries) => d3.sum(entries, (entry) => wrapped(entry.label, 32).length);
+
   function legend(svg, entries, left, top) {
-    entries.forEach((entry, i) => {
-      const at = top + 16 * i;
+    let line = 0;
+    entries.forEach((entry) => {
+      const at = top + 16 * line;
+      const texts = wrapped(entry.label, 32);
+      line += texts.length;
       svg.append("line").attr("x1", left).attr("x2", left + 22).attr("y1", at).attr("y2", at)
         .attr("stroke", color(entry)).attr("stroke-width", 2.5).attr("stroke-dasharray", dash(entry, entries));
-      svg.append("text").attr("x", left + 28).attr("y", at + 4).attr("font-size", 11)
-        .text(short(entry.label, 34) + (entry.detail ?? ""));
+      texts.forEach((text, i) => {
+        svg.append("text").attr("x", left + 28 + 8 * i).attr("y", at + 4 + 14 * i).attr("font-size", 11)
+          .text(text + (i + 1 < texts.length ? "" : entry.detail ?? ""));
+      });
     });
   }
 
@@ -204,7 +217,7 @@ function lraPictures(d3, data) {
     const drawn = series.filter((s) => s.points.length > 0);
     if (drawn.length === 0) return empty(svg, options.title);
     const entries = [...new Map(drawn.map((s) => [s.label, s])).values()];
-    const height = Math.max(360, 90 + 16 * entries.length);
+    const height = Math.max(360, 90 + 16 * legendLines(entries));
     const xs = drawn.flatMap((s) => s.points.map((p) => p.x));
     const ys = drawn.flatMap((s) => s.points.flatMap((p) => [p.y, ...ends(p, p.y)]));
     const right = WIDTH - 260;

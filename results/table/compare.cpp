@@ -204,8 +204,11 @@ class Comparer {
       change.p = p;
       change.test = fmt::format("McNemar, the same {} test examples", *last->accuracy.counts.test);
     } else if (const Count count = last->accuracy.counts.test) {
-      change.p = two_share_p(a[0], *count, b[0], *count);
-      change.test = fmt::format("two shares of {} test examples", *count);
+      const auto independent = [&](const Record& record) {
+        return record.accuracy.test_independent.value_or(*count);
+      };
+      change.p = two_share_p(a[0], independent(*last), b[0], independent(*partner));
+      change.test = fmt::format("two shares of {} test {}", *count, last->accuracy.unit);
     } else {
       change.test = "one seed, unknown number of test examples: not tested";
     }
@@ -278,8 +281,7 @@ class Comparer {
 };
 
 std::string markdown(const Comparison& comparison, bool all) {
-  std::string out = "| configuration | task | metric | before | after | change | noise |\n";
-  out += "|---|---|---|---:|---:|---:|---|\n";
+  std::string rows;
   std::size_t hidden = 0;
   for (const auto& change : comparison.changes) {
     if (!change.beyond_noise && !all) {
@@ -297,13 +299,20 @@ std::string markdown(const Comparison& comparison, bool all) {
     noise += change.test;
     if (change.p) noise += ", " + format_p(*change.p);
     if (change.seeds > 0) noise += fmt::format(", {} seeds", change.seeds);
-    out += fmt::format("| {} | {} | {}{} | {} | {} | {} | {} |\n",
-                       markdown_escape(change.configuration), markdown_escape(change.task),
-                       metric.title, metric.unit.empty() ? "" : fmt::format(" ({})", metric.unit),
-                       format_number(before, metric.decimals),
-                       format_number(after, metric.decimals), difference, noise);
+    rows += fmt::format("| {} | {} | {}{} | {} | {} | {} | {} |\n",
+                        markdown_escape(change.configuration), markdown_escape(change.task),
+                        metric.title, metric.unit.empty() ? "" : fmt::format(" ({})", metric.unit),
+                        format_number(before, metric.decimals),
+                        format_number(after, metric.decimals), difference, noise);
   }
-  out += fmt::format("\n{} of {} numbers differ by more than noise.\n",
+  std::string out;
+  if (!rows.empty()) {
+    out =
+        "| configuration | task | metric | before | after | change | noise |\n"
+        "|---|---|---|---:|---:|---:|---|\n" +
+        rows + "\n";
+  }
+  out += fmt::format("{} of {} numbers differ by more than noise.\n",
                      std::count_if(comparison.changes.begin(), comparison.changes.end(),
                                    [](const Change& change) { return change.beyond_noise; }),
                      comparison.changes.size());

@@ -26,7 +26,9 @@ void check_wanted(const std::vector<std::string>& wanted, const std::set<std::st
                   const char* kind) {
   for (const auto& name : wanted) {
     if (known.count(name) == 0) {
-      throw Error(ErrorKind::usage, unknown_name_message(kind, name, {known.begin(), known.end()}));
+      throw Error(ErrorKind::usage,
+                  "the results have none such: " +
+                      unknown_name_message(kind, name, {known.begin(), known.end()}));
     }
   }
 }

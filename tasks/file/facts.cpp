@@ -126,10 +126,12 @@ class Scan {
     const std::size_t tests = count(test, settings_.test_share);
     const std::size_t vals = count(val, settings_.val_share);
     if (tests + vals > 0 && tests + vals >= keys_.size()) {
+      // What was left out as faulty may be the reason.
+      if (!facts_.first_fault.empty()) throw Error(ErrorKind::data, facts_.first_fault);
       fail(ErrorKind::data,
-           "{}: got {} different examples, expected more than {} for test and validation; give "
+           "{}: got {} different example{}, expected more than {} for test and validation; give "
            "these in files of their own",
-           data_.string(), keys_.size(), tests + vals);
+           data_.string(), keys_.size(), keys_.size() == 1 ? "" : "s", tests + vals);
     }
     facts_.test_below = tests > 0 ? keys_[tests] : 0;
     facts_.val_below = vals > 0 ? keys_[tests + vals] : facts_.test_below;

@@ -159,7 +159,7 @@ std::string parse_ids(std::string_view text, const Settings& settings,
     double number = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
     if (error != std::errc() || end != word.data() + word.size()) {
-      return fmt::format("number; got '{}'", printable(word));
+      return fmt::format("{}; got '{}', expected numbers alone", settings.kind, printable(word));
     }
     if (std::string wrong = add_id(number, settings, ids); !wrong.empty()) return wrong;
   }

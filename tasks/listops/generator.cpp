@@ -92,11 +92,7 @@ nlohmann::json shape_json(const Shape& shape) {
           {"max_args", shape.max_args}};
 }
 
-Generator::Generator(std::uint64_t seed, Split split, const Shape& shape)
-    : key_(RandomKey(seed).of("listops").of(kGeneratorVersion).of(split_name(split))),
-      split_(split),
-      shape_(shape),
-      arity_choices_(static_cast<std::uint32_t>(shape.max_args - 1)) {
+void check_shape(const Shape& shape) {
   if (shape.max_args < 2 || shape.max_args > static_cast<std::int64_t>(kMaxArguments) ||
       shape.max_depth < 1 || shape.max_depth > static_cast<std::int64_t>(kMaxDepth) ||
       shape.min_tokens < 0) {
@@ -104,11 +100,20 @@ Generator::Generator(std::uint64_t seed, Split split, const Shape& shape)
          shape.max_args, shape.max_depth, shape.min_tokens);
   }
   if (shape.max_tokens <= shape.min_tokens + 1 || longest_tree(shape) <= shape.min_tokens) {
-    fail(ErrorKind::config,
-         "tasks/listops: no tree has more than {} and fewer than {} tokens at depth {} with {} "
-         "arguments",
-         shape.min_tokens, shape.max_tokens, shape.max_depth, shape.max_args);
+    fail(
+        ErrorKind::config,
+        "tasks/listops: no tree has more than min_tokens {} and fewer than max_tokens {} tokens at "
+        "depth {} with {} arguments",
+        shape.min_tokens, shape.max_tokens, shape.max_depth, shape.max_args);
   }
+}
+
+Generator::Generator(std::uint64_t seed, Split split, const Shape& shape)
+    : key_(RandomKey(seed).of("listops").of(kGeneratorVersion).of(split_name(split))),
+      split_(split),
+      shape_(shape),
+      arity_choices_(static_cast<std::uint32_t>(shape.max_args - 1)) {
+  check_shape(shape);
 }
 
 // One whole draw, in the order of the written form; its length, or 0 if it is too long or too

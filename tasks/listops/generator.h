@@ -29,6 +29,8 @@ struct Shape {
   bool operator==(const Shape&) const = default;
 };
 [[nodiscard]] nlohmann::json shape_json(const Shape& shape);
+// Throws Error(config) if there are no such trees.
+void check_shape(const Shape& shape);
 
 struct Plan {
   std::uint64_t seed = 0;

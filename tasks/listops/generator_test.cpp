@@ -183,7 +183,7 @@ TEST_CASE("listops: shapes that no tree has are refused", "[unit]") {
   Shape shape;
   shape.max_depth = 3;
   CHECK_THAT(testing::error_of([&] { Generator(0, Split::train, shape); }, lra::ErrorKind::config),
-             ContainsSubstring("no tree has more than 500"));
+             ContainsSubstring("no tree has more than min_tokens 500"));
   // 10 digits, 4 operators on two digits at depth 2: 410 trees, of which train may have 3/4.
   Shape tiny = tokens_between(0, 5);
   tiny.max_depth = 2;

@@ -80,6 +80,8 @@ class ListOps : public Task {
                  "generator and reader: arguments of a list");
   }
 
+  void check_options() const override { listops::check_shape(shape_); }
+
   [[nodiscard]] Source find(const OpenOptions& options) const override {
     const auto found = locate(
         options, {"listops-1000", "listops"},
@@ -189,8 +191,11 @@ json read_card(const fs::path& folder, const std::string& task) {
   json card = read_json(folder / kCardName);
   if (!card.is_object() || card.value("task", json()) != task || !card.contains("plan") ||
       card.value("bytes", json()) != tsv_sizes(folder)) {
-    fail(ErrorKind::data, "{}: the data card does not belong to the files beside it",
-         (folder / kCardName).string());
+    fail(ErrorKind::data,
+         "{}: the data card does not belong to the files beside it; got files of {} bytes, "
+         "expected {}",
+         (folder / kCardName).string(), tsv_sizes(folder).dump(),
+         card.is_object() ? card.value("bytes", json()).dump() : "a card");
   }
   return card;
 }
@@ -252,6 +257,12 @@ Reading ListOps::read_files(const Source& source, ExampleSink& sink) const {
 
 json ListOps::make(const OpenOptions& options, const fs::path& out) const {
   const listops::Plan made = plan(options);
+  const fs::path card_file = out / kCardName;
+  if (has_tsv(out) &&
+      !(is_file(card_file) && read_json(card_file).value("plan", json()) == plan_json(made))) {
+    fail(ErrorKind::usage, "{}: holds other ListOps data; choose another folder or remove them",
+         out.string());
+  }
   std::array<std::unique_ptr<AtomicFile>, 3> files;
   for (const Split split : kSplits) {
     auto& file = files[split_index(split)];

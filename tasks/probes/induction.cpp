@@ -36,8 +36,6 @@ class Induction final : public probes::ProbeTask {
         .integer("length", N_, 4, 1 << 20, "N, tokens");
   }
 
-  void check_options() const override {}
-
   [[nodiscard]] std::string settings() const override { return fmt::format("{} {}", A_, N_); }
 
   [[nodiscard]] probes::Drawn draw(RandomStream& random) const override {

@@ -21,7 +21,6 @@ std::string_view bytes_of(const std::vector<Token>& tokens) {
 }  // namespace
 
 Source ProbeTask::find(const OpenOptions& options) const {
-  check_options();
   const TaskInfo task = info();
   Source source;
   source.identity = json{{"task", task.name},
@@ -34,7 +33,6 @@ Source ProbeTask::find(const OpenOptions& options) const {
 }
 
 Reading ProbeTask::read(const Source&, const OpenOptions& options, ExampleSink& sink) const {
-  check_options();
   const TaskInfo task = info();
   const auto counts = wanted_counts(options, default_counts());
   const RandomKey key =

@@ -34,8 +34,6 @@ class ProbeTask : public Task {
   // The values of all options: what the examples depend on besides the seed.
   [[nodiscard]] virtual std::string settings() const = 0;
   [[nodiscard]] virtual Drawn draw(RandomStream& random) const = 0;
-  // Throws Error(config) if the options do not go together.
-  virtual void check_options() const = 0;
   // Accuracy of a guess that knows the form of the task and nothing of its content.
   [[nodiscard]] virtual double chance() const = 0;
   // The label at a labelled position, from the tokens alone; kNoLabel if the rule finds none.

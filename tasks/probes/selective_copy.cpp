@@ -40,8 +40,6 @@ class SelectiveCopy final : public probes::ProbeTask {
         .flag("reverse", reverse_, "to be copied in reverse order");
   }
 
-  void check_options() const override {}
-
   [[nodiscard]] std::string settings() const override {
     return fmt::format("{} {} {} {} {}", L_, M_, A_, selective_, reverse_);
   }

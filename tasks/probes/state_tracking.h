@@ -16,7 +16,6 @@ namespace lra::tasks::probes {
 class StateTracking : public ProbeTask {
  public:
   void options(OptionTable& table) override;
-  void check_options() const override {}
   [[nodiscard]] std::string settings() const override;
   // Ids: element i is i + 1 as a token, state i is i + 1 as a label.
   [[nodiscard]] Drawn draw(RandomStream& random) const override;

@@ -76,6 +76,7 @@ class Text final : public Task {
     info.classes = 2;
     info.vocabulary = kByteVocabulary;
     info.max_length = max_length_;
+    info.validates_on_test = validation_ == "test";
     return info;
   }
 
