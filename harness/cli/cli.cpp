@@ -62,6 +62,7 @@ void add_meta(CLI::App& app, Action& action) {
       words.insert(words.end(), path->begin(), path->end());
       words.emplace_back("--help");
       std::vector<char*> line;
+      line.reserve(words.size());
       for (std::string& word : words) line.push_back(word.data());
       return parse_and_act(static_cast<int>(line.size()), line.data());
     };

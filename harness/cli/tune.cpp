@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -34,7 +35,13 @@ int print_plan(const Search& search, const SearchOptions& options) {
       first.runs.size(), options.rungs, search.price());
   for (const SuiteRun& run : first.runs) {
     std::string last;
-    for (const std::string& setting : run.request.settings) last += " " + setting;
+    const auto& all = run.request.settings;
+    for (auto at = all.begin(); at != all.end(); ++at) {  // what a later one changes is not said
+      const std::string key = at->substr(0, at->find('=') + 1);
+      const bool changed = std::any_of(
+          at + 1, all.end(), [&key](const std::string& later) { return later.starts_with(key); });
+      if (!changed) last += " " + *at;
+    }
     say("  {:<48} {} steps:{}\n", run.name, run.spec.train.steps, last);
   }
   return 0;

@@ -167,7 +167,9 @@ function lraPictures(d3, data) {
       svg.append("line").attr("x1", x(r.accuracy)).attr("x2", x(r.accuracy)).attr("y1", 40)
         .attr("y2", bottom).attr("stroke", "#999").attr("stroke-dasharray", "2 3")
         .append("title").text(words);
-      svg.append("text").attr("x", x(r.accuracy) + 3).attr("y", 49).attr("font-size", 9)
+      // Numbers of lines that fall together stand below one another.
+      const above = predictors.slice(0, i).filter((other) => Math.abs(x(other.accuracy) - x(r.accuracy)) < 8);
+      svg.append("text").attr("x", x(r.accuracy) + 3).attr("y", 49 + 10 * above.length).attr("font-size", 9)
         .attr("fill", "#777").text(i + 1);
       svg.append("text").attr("x", 20).attr("y", bottom + 56 + 13 * i).attr("font-size", 10)
         .attr("fill", "#555").text(`dotted line ${i + 1}: ${words}`);
