@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -39,7 +40,7 @@ namespace {
 std::string duration(double seconds) {
   constexpr double kDay = 86400;
   if (seconds >= 2 * kDay) return fmt::format("{:.1f} days", seconds / kDay);
-  const auto whole = static_cast<std::int64_t>(seconds + 0.5);
+  const std::int64_t whole = std::llround(seconds);
   if (whole >= 3600) return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
   return whole >= 60 ? fmt::format("{} min", whole / 60) : fmt::format("{} s", whole);
 }

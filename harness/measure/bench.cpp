@@ -67,7 +67,8 @@ class RandomBatch final : public tasks::Dataset {
  public:
   explicit RandomBatch(const std::vector<std::int64_t>& lengths) {
     RandomStream random(RandomKey(0).of("bench"));
-    tokens_.resize(std::accumulate(lengths.begin(), lengths.end(), std::size_t{0}));
+    tokens_.resize(
+        static_cast<std::size_t>(std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0})));
     for (auto& token : tokens_)
       token = static_cast<tasks::Token>(1 + random.below(kVocabulary - 1));
     std::size_t begin = 0;

@@ -99,11 +99,11 @@ RunSpec as_begun(RunSpec spec, const fs::path& folder) {
 
 fs::path begun_folder(RunSpec& spec, const fs::path& base,
                       const std::function<std::string(const RunSpec&)>& name) {
-  const fs::path own = base / name(spec);
+  fs::path own = base / name(spec);
   if (!spec.precision_auto || is_there(own / "spec.json")) return own;
   RunSpec other = spec;
   other.precision = spec.precision == "f32" ? "bf16" : "f32";
-  const fs::path begun = base / name(other);
+  fs::path begun = base / name(other);
   if (!is_there(begun / "spec.json")) return own;
   spec = as_begun(std::move(spec), begun);
   return begun;

@@ -167,7 +167,7 @@ json describe_settings() {
   std::string place;
   std::string evaluate = "all";
   json all = json::array();
-  const auto add = [&all](const std::string& part, OptionTable table) {
+  const auto add = [&all](const std::string& part, const OptionTable& table) {
     for (json option : table.describe()) {
       option["name"] = part + option.at("name").get<std::string>();
       all.push_back(std::move(option));
