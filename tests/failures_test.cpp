@@ -3,6 +3,7 @@
 #include <pty.h>
 
 #include <array>
+#include <filesystem>
 
 #include "tests/catch.h"
 #include "tests/process.h"
@@ -47,7 +48,7 @@ TEST_CASE("run: an entry that cannot be is refused before anything runs, with it
     arguments.insert(arguments.end(), more.begin(), more.end());
     const Ended o = run_program(arguments, folder);
     CHECK(o.code == 2);
-    CHECK_FALSE(fs::exists(folder / "r"));
+    CHECK_FALSE(std::filesystem::exists(folder / "r"));
     return o.err;
   };
   const std::string narrow = R"("task.min_tokens": 500, "task.max_tokens": 60)";

@@ -88,7 +88,7 @@ TEST_CASE("tune: every attention has the same trials, on validation alone, of th
           "[unit]") {
   const Search search(small_suite(), "s", {}, {.trials = 5, .rungs = 2, .share = 0.5});
   const auto rung = search.rung(0);
-  REQUIRE(rung.runs.size() == 4 * 5);
+  REQUIRE(rung.runs.size() == 20);
   std::map<std::pair<std::size_t, std::size_t>, std::vector<json>> points;
   for (const auto& run : rung.runs) {
     CHECK(run.spec.validation_only);

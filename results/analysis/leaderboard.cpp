@@ -440,6 +440,7 @@ std::vector<ColumnBaselines> collect_baselines(const Pointers& order, const Colu
     }
   }
   std::vector<ColumnBaselines> list;
+  list.reserve(all.size());
   for (auto& [column, baselines] : all) list.push_back({column, std::move(baselines)});
   return list;
 }

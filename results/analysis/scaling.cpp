@@ -89,9 +89,11 @@ std::optional<EfficiencyLength> efficiency_length(const BenchRecord& variant,
 }
 
 std::string batch_text(const ScalingGroup& group) {
-  const std::string text = fmt::format("batch {}", group.batch);
-  if (!group.mean_tokens) return text;
-  return text + fmt::format(" of {:.0f} tokens a sequence on average", *group.mean_tokens);
+  std::string text = fmt::format("batch {}", group.batch);
+  if (group.mean_tokens) {
+    text += fmt::format(" of {:.0f} tokens a sequence on average", *group.mean_tokens);
+  }
+  return text;
 }
 
 std::vector<ScalingGroup> scaling_groups(const std::vector<BenchRecord>& benches) {

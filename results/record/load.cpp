@@ -131,6 +131,7 @@ LoadedRecords load_records(const std::vector<fs::path>& places, OnFault on_fault
   loaded.files = files.size();
   if (files.empty()) {
     std::vector<std::string> names;
+    names.reserve(places.size());
     for (const auto& place : places) names.push_back(place.string());
     const bool benches = !load_benches(places, OnFault::skip).records.empty();
     fail(ErrorKind::data, "results: no result.json under {}{}", fmt::join(names, ", "),

@@ -103,8 +103,9 @@ class Comparer {
     std::set<Group> taken;
     for (const auto& [key, runs] : before) pairs[key];
     for (const int round : {0, 1, 2, 3}) {
-      for (auto& [key, partner] : pairs) {
+      for (auto& [group, partner] : pairs) {
         if (partner) continue;
+        const Group& key = group;  // a binding is not captured everywhere
         const auto found = std::find_if(after.begin(), after.end(), [&](const auto& item) {
           const Group& other = item.first;
           return key.same_question(other) && taken.count(other) == 0 &&

@@ -37,6 +37,7 @@ std::optional<std::int64_t> integer(const std::string& text) {
 
 std::vector<std::string> sorted_labels(const std::map<std::string, std::int64_t>& counts) {
   std::vector<std::string> labels;
+  labels.reserve(counts.size());
   for (const auto& [label, count] : counts) labels.push_back(label);
   const bool numbers = std::all_of(labels.begin(), labels.end(), [](const std::string& label) {
     return integer(label).has_value();

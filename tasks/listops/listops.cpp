@@ -204,6 +204,7 @@ json read_card(const fs::path& folder, const std::string& task) {
 template <class Read>
 void read_release(const fs::path& archive, const Read& read) {
   std::vector<std::string> names;
+  names.reserve(kSplits.size());
   for (const Split split : kSplits) names.push_back(listops::tsv_name(split));
   const std::string folder = folder_in_archive(archive, names);
   read_archive(archive, {folder + (folder.empty() ? "basic_*.tsv" : "/basic_*.tsv")},
@@ -282,10 +283,10 @@ json ListOps::make(const OpenOptions& options, const fs::path& out) const {
   std::error_code code;
   fs::remove(out / kCardName, code);
   for (const auto& file : files) file->commit();
-  const json card = {{"task", info().name},
-                     {"origin", name_of(Origin::generated)},
-                     {"plan", plan_json(made)},
-                     {"bytes", tsv_sizes(out)}};
+  json card = {{"task", info().name},
+               {"origin", name_of(Origin::generated)},
+               {"plan", plan_json(made)},
+               {"bytes", tsv_sizes(out)}};
   write_json(out / kCardName, card);
   return card;
 }
