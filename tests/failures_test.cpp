@@ -61,6 +61,25 @@ TEST_CASE("run: an entry that cannot be is refused before anything runs, with it
              ContainsSubstring("setting train") && ContainsSubstring("did you mean steps"));
 }
 
+TEST_CASE("run: one after the other, runs are timed alone and share the process's memory",
+          "[run]") {
+  const Scratch folder("after");
+  write_file_atomic(folder / "s.json", short_suite("\"linear\", \"softmax\""));
+  const Ended o = run_program(
+      {"run", folder / "s.json", "--out", folder / "r", "--threads", "1", "--measure-seconds", "0"},
+      folder);
+  INFO(o.err);
+  REQUIRE(o.code == 0);
+  int runs = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "r/runs")) {
+    const auto result = read_json(entry.path() / "result.json");
+    CHECK(result["speed"]["measured"] == "exclusive");
+    CHECK(result["memory"]["peak_rss_bytes"].is_null());
+    ++runs;
+  }
+  CHECK(runs == 2);
+}
+
 TEST_CASE("data: other files of a folder are left, splits are as readers cut them", "[run]") {
   const Scratch folder("made");
   const auto made = [&](const char* task, const char* out, const char* train, const char* seed) {
@@ -79,6 +98,7 @@ TEST_CASE("data: other files of a folder are left, splits are as readers cut the
       run_program({"data", "check", "listops", "--data", folder / "lists", "--train", "3"}, folder);
   CHECK(counted.code == 2);
   CHECK_THAT(counted.err, ContainsSubstring("a whole data set is read"));
+  CHECK(made("file", "own", "4", "1").code == 2);  // has no numbers of its own
   const Ended shares = made("pathfinder", "pictures", "4", "1");
   CHECK(shares.code == 2);
   CHECK_THAT(shares.err, ContainsSubstring("try --train 8 --val 0 --test 0"));

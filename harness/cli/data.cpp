@@ -53,13 +53,16 @@ std::unique_ptr<tasks::Task> make_task_of_data(const DataArguments& a) {
 }
 
 // Pictures that a task divides itself: the three numbers must be what comes of their sum.
-void require_shares(const tasks::TaskInfo& info, const std::array<std::int64_t, 3>& counts) {
-  const auto& whole = info.source.counts;
-  const std::int64_t asked = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
-  const std::int64_t all = std::accumulate(whole.begin(), whole.end(), std::int64_t{0});
-  std::array<std::int64_t, 3> made{0, whole[1] * asked / all, whole[2] * asked / all};
-  made[0] = asked - made[1] - made[2];
-  if (!info.splits_from_one_set || counts == made) return;
+void require_shares(const tasks::TaskInfo& info, const tasks::OpenOptions& options) {
+  if (!info.splits_from_one_set) return;
+  const auto counts = tasks::wanted_counts(options, info.source.counts);
+  const auto sum = [](const std::array<std::int64_t, 3>& of) {
+    return std::accumulate(of.begin(), of.end(), std::int64_t{0});
+  };
+  std::array<std::int64_t, 3> made = info.source.counts;
+  for (std::int64_t& share : made) share = share * sum(counts) / sum(info.source.counts);
+  made[0] = sum(counts) - made[1] - made[2];
+  if (counts == made) return;
   fail(ErrorKind::usage,
        "{}: its splits are shares of one set; got --train {} --val {} --test {}; try --train {} "
        "--val {} --test {}",
@@ -68,11 +71,7 @@ void require_shares(const tasks::TaskInfo& info, const std::array<std::int64_t, 
 
 int make(const DataArguments& a) {
   const auto task = make_task(a);
-  std::array<std::int64_t, 3> counts = a.counts;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i] < 0) counts[i] = task->info().source.counts[i];
-  }
-  require_shares(task->info(), counts);
+  require_shares(task->info(), open_options(a));
   const json card = task->make(open_options(a), a.out);
   if (a.json) {
     fmt::print("{}\n", json_text(card, 2));

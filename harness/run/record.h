@@ -22,6 +22,7 @@ struct RecordInputs {
   const RunState& state;
   const Workers& workers;
   bool shared;
+  bool own_process;
 };
 [[nodiscard]] results::Record make_record(const RecordInputs& in, results::Status status,
                                           const std::string& failure);

@@ -429,7 +429,7 @@ std::vector<tasks::Shortcut> Run::fit_shortcuts() {
 // From where the run is to its end, or until it is stopped.
 results::Record Run::train() {
   const RecordInputs inputs{spec_,  *training_->task, training_->data, *training_->model,
-                            state_, workers_,         options_.shared};
+                            state_, workers_,         options_.shared, options_.own_process};
   try {
     train_steps();
     if (state_.step == spec_.train.steps || out_of_patience()) {

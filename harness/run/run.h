@@ -45,6 +45,7 @@ struct RunOptions {
   std::function<void(const InitUsed&)> on_init;
   const std::atomic<bool>* stop = nullptr;  // set: checkpoint and end as `interrupted`
   bool shared = false;                      // other runs go on beside this one
+  bool own_process = true;  // which trains no other run: its resident memory is this one's
   // Speed and memory for the record, measured apart; null: what the run measures of itself.
   const Measurement* measurement = nullptr;
   const results::SearchPart* search = nullptr;  // that chose the settings, for the record

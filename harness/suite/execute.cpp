@@ -276,8 +276,8 @@ class SuiteExecution {
         jobs.push_back({costs_[i].memory, seconds, [this, i] { train(i); }});
       }
       if (jobs.empty()) return;
-      // Resident memory is a process's: that of a run only where it trains no other.
-      shared_ = options_.part == SuitePart::training || jobs.size() > 1 || !first;
+      shared_ = options_.part == SuitePart::training || (threads_ > 1 && jobs.size() > 1);
+      own_process_ = options_.part != SuitePart::training && jobs.size() == 1 && first;
       if (first) notify([&] { observer_.on_phase(kAccuracyPhase); });
       const Usage usage = run_jobs(std::move(jobs), {threads_, memory_, options_.stop});
       if (first) notify([&] { observer_.on_usage(usage); });
@@ -332,6 +332,7 @@ class SuiteExecution {
     own.checkpoint_seconds = options_.checkpoint_seconds;
     own.stop = options_.stop;
     own.shared = shared_;
+    own.own_process = own_process_;
     own.measurement = measurements_[run] ? &*measurements_[run] : nullptr;
     own.search = suite_.runs[run].search ? &*suite_.runs[run].search : nullptr;
     own.progress = [this, run](const Progress& p) { tell(run, p); };
@@ -357,6 +358,7 @@ class SuiteExecution {
   std::vector<Estimate> costs_;
   std::vector<std::optional<Measurement>> measurements_;
   bool shared_ = false;  // runs go on beside each other
+  bool own_process_ = false;  // one run alone is trained
   std::mutex mutex_;
   SuiteOutcome outcome_;
 };
