@@ -58,9 +58,7 @@ Registry<Entry>& registry() {
 
 std::unique_ptr<Attention> create(std::string_view name, const nlohmann::json& options) {
   auto attention = registry().at(name).create();
-  OptionTable table;
-  attention->options(table);
-  table.assign(options, "attention/" + registry().canonical(name));
+  table_of(*attention).assign(options, "attention/" + registry().canonical(name));
   return attention;
 }
 

@@ -253,9 +253,7 @@ class Checks {
 
   void lengths(Faults& faults) const {
     const auto task = settled(options_);
-    OptionTable table;
-    task->options(table);
-    json longer = table.values();
+    json longer = table_of(*task).values();
     for (const std::string& option : task->info().length_axis) {
       const auto value = longer.find(option);
       if (value == longer.end() || !value->is_number_integer()) {

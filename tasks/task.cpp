@@ -63,9 +63,7 @@ Registry<TaskEntry>& task_registry() {
 
 std::unique_ptr<Task> create_task(std::string_view name, const json& options) {
   auto task = task_registry().at(name).create();
-  OptionTable table;
-  task->options(table);
-  table.assign(options, "tasks/" + task_registry().canonical(name));
+  table_of(*task).assign(options, "tasks/" + task_registry().canonical(name));
   task->check_options();
   return task;
 }

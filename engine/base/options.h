@@ -64,4 +64,12 @@ class OptionTable {
   std::vector<Entry> entries_;
 };
 
+// The options of what has some: a configuration, a task, a variant. They refer to it.
+template <class Holder>
+[[nodiscard]] OptionTable table_of(Holder& holder) {
+  OptionTable table;
+  holder.options(table);
+  return table;
+}
+
 }  // namespace lra

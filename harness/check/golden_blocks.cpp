@@ -246,9 +246,8 @@ models::TrainConfig schedule_config(const GoldenCase& c, const char* kind) {
   config.steps = static_cast<std::int64_t>(
       number(c, c.hyper.contains("steps_per_cycle") ? "steps_per_cycle" : "total_steps"));
   // Names that the schedules do not know are refused as they are in a preset.
-  OptionTable table;
-  config.options(table);
-  table.assign({{"schedule", schedule == "constant_warmup" ? "constant" : schedule}}, "golden");
+  table_of(config).assign({{"schedule", schedule == "constant_warmup" ? "constant" : schedule}},
+                          "golden");
   return config;
 }
 

@@ -131,9 +131,7 @@ void require_known_inputs(const GoldenCase& c, const Places& places,
 }
 
 void assign(models::ModelConfig& config, const json& values) {
-  OptionTable table;
-  config.options(table);
-  table.assign(values, "golden");
+  table_of(config).assign(values, "golden");
 }
 
 std::int64_t length_of(const GoldenCase& c, std::int64_t b, std::int64_t N) {

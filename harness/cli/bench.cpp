@@ -80,9 +80,7 @@ BenchOptions make_options(const BenchArguments& a, const std::string& attention)
   }
   BenchOptions o = bench_options(resolve(request));
   set_preset(o, a.preset, a.task);
-  OptionTable table;
-  o.model.options(table);
-  table.assign(model, "--set model");
+  table_of(o.model).assign(model, "--set model");
   o.mode = a.mode;
   o.batch = a.batch;
   o.lengths = a.sequences;
@@ -167,8 +165,7 @@ bool report_growth(const results::BenchRecord& record, void (*out)(std::string_v
   return time->kept && memory->kept;
 }
 
-results::BenchRecord bench_attention(const BenchArguments& a, const std::string& name) {
-  const BenchOptions options = make_options(a, name);
+results::BenchRecord bench_attention(const BenchArguments& a, const BenchOptions& options) {
   results::BenchRecord record = bench_record(options);
   const int threads = a.threads > 0 ? a.threads : engine::machine().cores;
   for (const std::int64_t n : a.lengths) {
@@ -177,10 +174,7 @@ results::BenchRecord bench_attention(const BenchArguments& a, const std::string&
     if (a.json) continue;
     print_point(options.attention, result);
     if (a.profile) print_profile(result, threads);
-    if (!result.point.on_cores.empty()) {
-      const double mean = record.mean_tokens.value_or(static_cast<double>(n));
-      print_cores(result.point, static_cast<double>(a.batch) * mean);
-    }
+    if (!result.point.on_cores.empty()) print_cores(result.point, step_tokens(record, n));
     std::fflush(stdout);
   }
   return record;
@@ -204,7 +198,9 @@ int bench(BenchArguments a) {
     fail(ErrorKind::usage, "bench: --cores is for training; got --mode {}", a.mode);
   }
   // What is wrong is said before anything is measured.
-  for (const auto& name : a.attentions) static_cast<void>(make_options(a, name));
+  std::vector<BenchOptions> variants;
+  variants.reserve(a.attentions.size());
+  for (const auto& name : a.attentions) variants.push_back(make_options(a, name));
   if (!a.out.empty()) AtomicFile(std::filesystem::path(a.out) / "bench.json");
   if (!a.json) {
     if (!a.sequences.empty()) {
@@ -217,8 +213,8 @@ int bench(BenchArguments a) {
   }
   nlohmann::json all = nlohmann::json::array();
   std::vector<std::string> broken;
-  for (const auto& name : a.attentions) {
-    const results::BenchRecord record = bench_attention(a, name);
+  for (const BenchOptions& options : variants) {
+    const results::BenchRecord record = bench_attention(a, options);
     const bool kept = report_growth(record, a.json ? write_note : write_out);
     if (a.check_growth && !kept) broken.push_back(record.attention.name);
     all.push_back(results::to_json(record));

@@ -83,32 +83,23 @@ json list_attention() {
   return all;
 }
 
-// What a preset sets for its tasks, task by task.
-json preset_values(const std::string& name) {
-  json all = json::object();
-  const auto values_of = [](auto config) {
-    OptionTable table;
-    config.options(table);
-    return table.values();
-  };
-  const json tasks = models::preset_file(name).at("tasks");
-  for (const auto& [task, part] : tasks.items()) {
-    const models::Preset preset = models::load_preset(name, task);
-    all[task] = {{"model", values_of(preset.model)}, {"train", values_of(preset.train)}};
-  }
-  return all;
-}
-
+// With what each sets for its tasks, task by task.
 json list_presets() {
   json all = json::array();
   for (const auto& name : models::preset_names()) {
     const json file = models::preset_file(name);
     json tasks = json::array();
-    for (const auto& [task, part] : file.at("tasks").items()) tasks.push_back(task);
+    json values = json::object();
+    for (const auto& [task, part] : file.at("tasks").items()) {
+      models::Preset preset = models::load_preset(name, task);
+      tasks.push_back(task);
+      values[task] = {{"model", table_of(preset.model).values()},
+                      {"train", table_of(preset.train).values()}};
+    }
     all.push_back({{"name", name},
                    {"description", file.value("description", "")},
-                   {"tasks", tasks},
-                   {"values", preset_values(name)}});
+                   {"tasks", std::move(tasks)},
+                   {"values", std::move(values)}});
   }
   return all;
 }
@@ -329,6 +320,9 @@ void add_list(CLI::App& app, Action& action) {
       "list",
       "list tasks, attention variants, presets, protocols, suites, published tables, metrics and "
       "settings, with their options");
+  std::vector<std::string> words;
+  words.reserve(lists().size());
+  for (const auto& [name, make] : lists()) words.push_back(name);
   auto what = std::make_shared<std::string>();
   auto names = std::make_shared<std::vector<std::string>>();
   auto as_json = std::make_shared<bool>(false);
@@ -338,8 +332,7 @@ void add_list(CLI::App& app, Action& action) {
           "WHAT", *what,
           "tasks, attention, presets, protocols, suites, published, metrics or settings (default: "
           "all)")
-      ->check(one_of({"tasks", "attention", "presets", "protocols", "suites", "published",
-                      "metrics", "settings"}));
+      ->check(one_of(words));
   command->add_option("NAME", *names, "entries to list, in this order (default: all)");
   command->add_option("--format", *format, "text, json or md (a Markdown table)")
       ->check(one_of({"text", "json", "md"}));

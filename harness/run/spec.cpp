@@ -75,9 +75,7 @@ Settings parse_settings(const std::vector<std::string>& settings) {
 
 template <class Config>
 json values_of(Config config) {
-  OptionTable table;
-  config.options(table);
-  return table.values();
+  return table_of(config).values();
 }
 
 // "train.steps: 300 instead of 5000" for each value that differs.
@@ -92,9 +90,7 @@ void add_deviations(const std::string& part, const json& preset, const json& cho
 
 template <class Config>
 void assign(Config& config, const json& values, const std::string& where) {
-  OptionTable table;
-  config.options(table);
-  table.assign(values, where);
+  table_of(config).assign(values, where);
 }
 
 // Seed, counts and place of the data.
@@ -154,9 +150,7 @@ tasks::TaskInfo settle(RunSpec& spec, const json& options) {
     fail(ErrorKind::usage,
          "--task {}: no data; give --data PATH, or the setting data.path in a suite", spec.task);
   }
-  OptionTable table;
-  task->options(table);
-  spec.task_options = table.values();
+  spec.task_options = table_of(*task).values();
   return info;
 }
 
@@ -173,15 +167,10 @@ json describe_settings() {
       all.push_back(std::move(option));
     }
   };
-  const auto of = [](auto& config) {
-    OptionTable table;
-    config.options(table);
-    return table;
-  };
-  add("model.", of(spec.model));
-  add("train.", of(spec.train));
+  add("model.", table_of(spec.model));
+  add("train.", table_of(spec.train));
   add("data.", data_table(spec, place));
-  add("diagnostics.", of(spec.diagnostics));
+  add("diagnostics.", table_of(spec.diagnostics));
   add("log.", log_table(spec));
   add("", run_table(spec, evaluate));
   for (json& option : all) {  // what depends on the run has no default
@@ -194,9 +183,7 @@ json describe_settings() {
 
 json task_values(const std::string& task, const json& options) {
   const auto instance = tasks::create_task(task, options);
-  OptionTable table;
-  instance->options(table);
-  return table.values();
+  return table_of(*instance).values();
 }
 
 std::int64_t lanes_of(const RunSpec& spec) { return spec.lanes > 0 ? spec.lanes : kFormerLanes; }

@@ -86,7 +86,7 @@ std::vector<Named> expand(std::vector<Named> attentions) {
 
 // A preset or protocol that is a file (.json) is beside the suite's.
 std::string placed_file(const std::string& name, const std::filesystem::path& folder) {
-  return name.ends_with(kExtension) ? (folder / name).string() : name;
+  return name.ends_with(kExtension) ? (folder / name).lexically_normal().string() : name;
 }
 
 Request make_request(const json& file, const std::string& task, const Named& attention,
@@ -247,9 +247,9 @@ json with_absolute_paths(json file, const std::string& name) {
   };
   place(file);
   for (const char* member : {"preset", "protocol"}) {
-    if (!file.contains(member) || !file[member].is_string()) continue;
-    const std::string given = file[member];
-    if (given.ends_with(kExtension)) file[member] = (folder / given).lexically_normal().string();
+    if (file.contains(member) && file[member].is_string()) {
+      file[member] = placed_file(file[member], folder);
+    }
   }
   for (const char* list : {"tasks", "attentions"}) {
     if (!file.contains(list)) continue;

@@ -123,12 +123,6 @@ Search::Search(json file, std::string name, std::vector<std::string> settings,
   file_.erase("tuned");
   suite_ = make_suite(file_, name_, settings_, options_.data);
   if (suite_.runs.empty()) fail(ErrorKind::config, "suite {}: got no tasks to search on", name_);
-  // A trial evaluates validation alone, and is refused where that is the test split.
-  for (const SuiteRun& run : suite_.runs) {
-    Request trial = run.request;
-    trial.settings.emplace_back("evaluate=validation");
-    static_cast<void>(make_run(std::move(trial), run.spec.seed));
-  }
   const Grid grid = grid_of(file_, "suite " + name_);
   file_["tune"] = grid;
   file_["name"] = suite_.name + "-tuned";
@@ -152,6 +146,8 @@ Search::Search(json file, std::string name, std::vector<std::string> settings,
     for (const json& drawn : draw_trials(grid, run.spec.task, options_)) {
       pair.trials.push_back({true, {{drawn.dump()}, 0, {}, {}}});
     }
+    // A trial that cannot be, as one whose validation is the test split, is refused here.
+    if (!pair.trials.empty()) static_cast<void>(trial_run(pair, 0, 0));
     pairs_.push_back(std::move(pair));
   }
 }

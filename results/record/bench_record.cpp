@@ -69,6 +69,10 @@ const JsonSchema& bench_schema() {
 
 }  // namespace
 
+double step_tokens(const BenchRecord& record, std::int64_t n) {
+  return static_cast<double>(record.batch) * record.mean_tokens.value_or(static_cast<double>(n));
+}
+
 json to_json(const BenchRecord& record) {
   json result = to_fields(record);
   const auto faults = bench_schema().check(result);

@@ -58,6 +58,9 @@ struct BenchRecord {
   std::filesystem::path file;  // where it was read from; not part of the JSON
 };
 
+// Tokens of a step at length n.
+[[nodiscard]] double step_tokens(const BenchRecord& record, std::int64_t n);
+
 // As for a Record: schema-checked both ways.
 [[nodiscard]] nlohmann::json to_json(const BenchRecord& record);
 [[nodiscard]] BenchRecord bench_from_json(const nlohmann::json& value, std::string_view where);

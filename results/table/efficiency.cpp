@@ -146,9 +146,8 @@ std::string cores_table(const ScalingGroup& group, std::int64_t n) {
                   heads, benches_of(group), [&](const BenchRecord& bench, std::size_t c) {
                     const CoresPoint* point = at(bench, cores[c]);
                     if (point == nullptr) return std::string("—");
-                    const double tokens = static_cast<double>(bench.batch) *
-                                          bench.mean_tokens.value_or(static_cast<double>(n));
-                    std::string text = fmt::format("{:.0f}", 1e3 * tokens / point->step_ms);
+                    std::string text =
+                        fmt::format("{:.0f}", 1e3 * step_tokens(bench, n) / point->step_ms);
                     if (const CoresPoint* one = at(bench, 1)) {
                       text += fmt::format(" ({:.0f} %)", 100 * one->step_ms / point->step_ms /
                                                              static_cast<double>(cores[c]));

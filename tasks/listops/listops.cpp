@@ -258,11 +258,12 @@ Reading ListOps::read_files(const Source& source, ExampleSink& sink) const {
 
 json ListOps::make(const OpenOptions& options, const fs::path& out) const {
   const listops::Plan made = plan(options);
-  const fs::path card_file = out / kCardName;
-  if (has_tsv(out) &&
-      !(is_file(card_file) && read_json(card_file).value("plan", json()) == plan_json(made))) {
-    fail(ErrorKind::usage, "{}: holds other ListOps data; choose another folder or remove them",
-         out.string());
+  if (has_tsv(out)) {
+    const json before = read_card(out, info().name);
+    if (before.is_null() || before["plan"] != plan_json(made)) {
+      fail(ErrorKind::usage, "{}: holds other ListOps data; choose another folder or remove them",
+           out.string());
+    }
   }
   std::array<std::unique_ptr<AtomicFile>, 3> files;
   for (const Split split : kSplits) {
