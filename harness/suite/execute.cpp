@@ -357,7 +357,7 @@ class SuiteExecution {
   std::vector<FoundData> data_;  // by run
   std::vector<Estimate> costs_;
   std::vector<std::optional<Measurement>> measurements_;
-  bool shared_ = false;  // runs go on beside each other
+  bool shared_ = false;       // runs go on beside each other
   bool own_process_ = false;  // one run alone is trained
   std::mutex mutex_;
   SuiteOutcome outcome_;
