@@ -1,5 +1,5 @@
 """Runs the examples of tools/python/README.md, in order: Python blocks in one namespace, shell blocks
-with the installed program in front of the PATH."""
+with the built program in front of the PATH and the package installed in ~/.local."""
 
 import os
 import re
@@ -23,7 +23,7 @@ def blocks():
 class ReadmeTest(Scratch):
     def test_its_examples_run(self):
         build = os.path.dirname(os.path.dirname(os.path.abspath(PROGRAM)))
-        prefix = os.path.join(self.folder, "prefix")
+        prefix = os.path.join(self.folder, ".local")  # ~/.local of the examples
         if not os.path.exists(os.path.join(build, "CMakeCache.txt")):
             self.skipTest("no build tree; the examples need one to install")
         subprocess.run(["cmake", "--install", build, "--prefix", prefix, "--component", "lra"],
@@ -33,8 +33,8 @@ class ReadmeTest(Scratch):
         before = os.getcwd()
         os.chdir(work)
         self.addCleanup(os.chdir, before)
-        environment = {**os.environ, "CMAKE_PREFIX_PATH": prefix,
-                       "PATH": os.path.join(prefix, "bin") + os.pathsep + os.environ["PATH"]}
+        environment = {**os.environ, "HOME": self.folder,
+                       "PATH": os.path.dirname(PROGRAM) + os.pathsep + os.environ["PATH"]}
         names = {"__name__": "readme"}
         kinds = []
         for kind, code, line in blocks():
