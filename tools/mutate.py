@@ -117,22 +117,39 @@ def run(command, timeout=None):
             process.wait()
 
 
-def build(programs):
+def build(*programs):
     return run(["cmake", "--build", "build/dev", "--target", *programs])
 
 
-def first_failure(places, programs, limits, source=None):
-    """The program and test that fails first; nothing if all pass. The tests beside `source` run before all."""
-    beside = f"[#{pathlib.Path(source).stem}_test]{TESTS_RUN}" if source else None
-    for tests, program in [(t, p) for t in (beside, TESTS_RUN) if t for p in programs]:
-        code, output = run([str(places[program]), tests, "--abort", "-#"], limits.get(program))
-        if tests == beside and re.search(r"^No test", output, re.M):
-            continue
-        if code is None:
-            return f"{program}: takes too long"
-        if code != 0:
-            title = re.search(r"^-{20,}\n(.+)\n", output, re.M)
-            return f"{program}: {title.group(1) if title else f'exit {code}'}"
+def place_of(program):
+    return next(p for p in (TREE / "build/dev").rglob(program) if p.is_file())
+
+
+def failure(program, tests, limit=None):
+    """The test of the program that fails first; nothing if all pass."""
+    code, output = run([str(place_of(program)), tests, "--abort", "-#"], limit)
+    if code is None:
+        return f"{program}: takes too long"
+    if code != 0:
+        title = re.search(r"^-{20,}\n(.+)\n", output, re.M)
+        return f"{program}: {title.group(1) if title else f'exit {code}'}"
+    return ""
+
+
+class DoesNotCompile(Exception):
+    pass
+
+
+def seen_by(source, programs, limits, files):
+    """What sees the mutation of `source`: first the tests beside it, then all; each program is linked when its turn comes."""
+    tag = f"[#{pathlib.Path(source).stem}_test]"
+    turns = [(p, tag + TESTS_RUN) for p in programs if tag in files[p]] + [(p, TESTS_RUN) for p in programs]
+    for program, tests in turns:
+        if build(program)[0] != 0:
+            raise DoesNotCompile
+        failed = failure(program, tests, limits[program])
+        if failed:
+            return failed
     return ""
 
 
@@ -161,14 +178,14 @@ def main():
     launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
     code, output = run(["cmake", "--preset", "dev", "-DLRA_WERROR=OFF", *launcher])
     if code == 0:
-        code, output = build(programs)
+        code, output = build(*programs)
     if code != 0:
         sys.exit(f"mutate: the tree itself does not build\n{output}")
-    places, limits = {}, {}
+    limits, files = {}, {}
     for program in programs:
-        places[program] = next(p for p in (TREE / "build/dev").rglob(program) if p.is_file())
+        files[program] = run([str(place_of(program)), "--list-tags", "-#"])[1]
         started = time.monotonic()
-        failed = first_failure(places, [program], limits)
+        failed = failure(program, TESTS_RUN)
         limits[program] = 60 + 4 * (time.monotonic() - started)
         if failed:
             sys.exit(f"mutate: fails without a mutation: {failed}")
@@ -187,10 +204,9 @@ def main():
         lines[m["line"] - 1] = m.pop("text") + "\n"
         try:
             path.write_text("".join(lines))
-            code, _ = build(programs)
-            if code != 0:
-                continue
-            m["seen by"] = first_failure(places, programs, limits, m["file"])
+            m["seen by"] = seen_by(m["file"], programs, limits, files)
+        except DoesNotCompile:
+            continue
         finally:
             path.write_text(original)
         tried += 1
