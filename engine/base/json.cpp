@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cctype>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <set>
+#include <vector>
 
 #include "engine/base/file.h"
 #include "engine/base/text.h"
@@ -28,6 +29,27 @@ std::size_t too_deep(std::string_view text) {
       if (++depth > kMaxJsonDepth) return i;
     } else if (c == ']' || c == '}') {
       --depth;
+    }
+  }
+  return std::string_view::npos;
+}
+
+// Where valid JSON text names a member of an object again, of which the parser would keep the last;
+// npos: nowhere. Keys are compared as they are written.
+std::size_t repeated_key(std::string_view text) {
+  std::vector<std::set<std::string_view>> keys;  // of the objects and arrays that are open
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '[' || c == '{') {
+      keys.emplace_back();
+    } else if (c == ']' || c == '}') {
+      keys.pop_back();
+    } else if (c == '"') {
+      const std::size_t start = i++;
+      for (; text[i] != '"'; ++i) i += text[i] == '\\' ? 1 : 0;
+      const std::size_t next = text.find_first_not_of(" \t\r\n", i + 1);
+      const bool key = next != std::string_view::npos && text[next] == ':';
+      if (key && !keys.back().insert(text.substr(start, i - start)).second) return start;
     }
   }
   return std::string_view::npos;
@@ -102,7 +124,15 @@ json parse_json(std::string_view text, const std::string& where, ErrorKind kind)
     fail_at(text, at, where, kind, "not valid JSON");  // to the parser it would be the end
   }
   json value = json::parse(text, nullptr, false);
-  if (!value.is_discarded()) return value;
+  if (!value.is_discarded()) {
+    if (const std::size_t at = repeated_key(text); at != std::string_view::npos) {
+      const std::string_view key = text.substr(at + 1);
+      fail_at(
+          text, at, where, kind,
+          fmt::format("{} stands twice in one object", shortened(key.substr(0, key.find('"')))));
+    }
+    return value;
+  }
   Locator stop;
   json::sax_parse(text, &stop);
   const std::size_t at = std::min(stop.position == 0 ? 0 : stop.position - 1, text.size());

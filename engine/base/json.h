@@ -2,7 +2,7 @@
 // The one reader of JSON text, for files that anybody may have written or damaged, and the one
 // writer. What a reader refuses is an error with file, line and column, never a crash: nesting
 // beyond kMaxJsonDepth (later passes over the value are recursive), numbers beyond the range of a
-// double, invalid UTF-8, truncation, NaN and Infinity.
+// double, a member that stands twice in its object, invalid UTF-8, truncation, NaN and Infinity.
 
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>

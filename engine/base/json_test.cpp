@@ -44,6 +44,20 @@ TEST_CASE("json: what is refused is named with line and column", "[unit]") {
   }
 }
 
+TEST_CASE("json: a member stands once in its object", "[unit]") {
+  const auto refused = [](const std::string& text, const std::string& message) {
+    INFO(text);
+    CHECK_THROWS_WITH(parsed(text), ContainsSubstring(message));
+  };
+  refused("{\"a\": 1,\n \"b\": 2, \"a\": 1}", "f.json:2:10: a stands twice in one object");
+  refused("[{\"x\": {\"y\" : [], \"y\"\n: {}}}]", "f.json:1:19: y stands twice");
+  refused("{\"a\\\"b\": 1, \"a\\\"b\": 2}", "stands twice");
+  CHECK(parsed("{\"a\": {\"a\": [\"a\", \"a\", {\"a\": 1}, {\"a\": \"a\"}]}, \"b\": {\"a\": 1}}")
+            .size() == 2);
+  CHECK(parsed("[\"a\\\"\", \"a\\\\\", {\"a\\\\\": 1, \"a\": \"{\", \"a\\\"\": \"}\"}]").size() ==
+        3);
+}
+
 TEST_CASE("json: nesting has a limit, brackets in texts do not count", "[unit]") {
   const auto nested = [](std::size_t depth, const std::string& open, const std::string& close) {
     std::string text;
