@@ -109,18 +109,18 @@ const Machine& machine() {
   return instance;
 }
 
-std::string resolve_precision(const std::string& precision) {
-  if (precision == "auto") return machine().native_bf16 ? "bf16" : "f32";
-  if (precision == "f32") return precision;
-  if (precision != "bf16") {
+Precision resolve_precision(std::string_view word) {
+  if (word == "auto") return machine().native_bf16 ? Precision::bf16 : Precision::f32;
+  const auto precision = enum_of<Precision>(word);
+  if (!precision) {
     throw Error(ErrorKind::usage,
-                unknown_name_message("precision", precision, {"auto", "f32", "bf16"}));
+                unknown_name_message("precision", std::string(word), {"auto", "f32", "bf16"}));
   }
-  if (!machine().avx512) {
+  if (precision == Precision::bf16 && !machine().avx512) {
     fail(ErrorKind::usage, "precision bf16 needs AVX-512, and this machine has {}; use f32 or auto",
          machine().isa);
   }
-  return precision;
+  return *precision;
 }
 
 WorkerScope::WorkerScope(std::shared_ptr<MemoryMeter> meter)

@@ -3,8 +3,11 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
+#include "engine/base/precision.h"
 #include "engine/tensor/memory.h"
+#include "engine/tensor/tensor.h"
 
 namespace lra::engine {
 
@@ -20,9 +23,12 @@ struct Machine {
 // engine/base/resources.h).
 [[nodiscard]] const Machine& machine();
 
-// "f32" or "bf16" for "auto" (bf16 where the machine has it natively), "f32" or "bf16". Throws
+// The precision of a word: "f32", "bf16" or "auto" (bf16 where the machine has it natively). Throws
 // Error(usage) for another word, and for bf16 where oneDNN cannot compute in it.
-[[nodiscard]] std::string resolve_precision(const std::string& precision);
+[[nodiscard]] Precision resolve_precision(std::string_view word);
+[[nodiscard]] constexpr DType dtype_of(Precision precision) {
+  return precision == Precision::bf16 ? DType::bf16 : DType::f32;
+}
 
 // Prepares the calling thread for a piece of a run while it lives: oneDNN runs single-threaded in
 // it, denormals are flushed to zero, allocations are counted on the meter.

@@ -592,7 +592,7 @@ TEST_CASE("run: several runs at once give the bits of one after the other, measu
   check_same_runs(folder / "1", folder / "3", 4);
   for (const auto& entry : fs::directory_iterator(folder.path() / "3" / "runs")) {
     const auto record = lra::results::from_json(lra::read_json(entry.path() / "result.json"), "");
-    CHECK(record.speed.measured == "exclusive");
+    CHECK(record.speed.measured == lra::results::Timing::exclusive);
     REQUIRE(record.speed.train_step_ms);
     CHECK(record.speed.train_step_ms->count % 3 == 0);
     CHECK(record.speed.infer_batch_ms);
@@ -614,7 +614,7 @@ TEST_CASE("run: unmeasured runs beside each other say that they shared the machi
               .code == 0);
   for (const auto& entry : fs::directory_iterator(folder.path() / "r" / "runs")) {
     const auto record = lra::results::from_json(lra::read_json(entry.path() / "result.json"), "");
-    CHECK(record.speed.measured == "shared");
+    CHECK(record.speed.measured == lra::results::Timing::shared);
     CHECK_FALSE(record.memory.peak_rss_bytes);
   }
 }

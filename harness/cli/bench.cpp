@@ -81,7 +81,7 @@ BenchOptions make_options(const BenchArguments& a, const std::string& attention)
   BenchOptions o = bench_options(resolve(request));
   set_preset(o, a.preset, a.task);
   table_of(o.model).assign(model, "--set model");
-  o.mode = a.mode;
+  o.mode = enum_of<results::BenchMode>(a.mode).value();
   o.batch = a.batch;
   o.lengths = a.sequences;
   o.lanes = a.lanes;
@@ -112,8 +112,8 @@ void print_profile(const BenchResult& r, int threads) {
 
 void print_point(const std::string& attention, const BenchResult& r) {
   const auto& p = r.point;
-  if (p.status != "completed") {
-    say("{:<20} {:>6}  {}\n", attention, p.n, p.status);
+  if (p.status != results::PointStatus::completed) {
+    say("{:<20} {:>6}  {}\n", attention, p.n, name_of(p.status));
     return;
   }
   say("{:<20} {:>6} {:>11.0f} {:>9.3f} {:>9.1f} [{:.1f}, {:.1f}] {:>9.1f} {:>9.1f} "
@@ -147,7 +147,7 @@ bool report_growth(const results::BenchRecord& record, void (*out)(std::string_v
   std::vector<double> seconds;
   std::vector<double> bytes;
   for (const auto& p : record.points) {
-    if (p.status != "completed") continue;
+    if (p.status != results::PointStatus::completed) continue;
     n.push_back(static_cast<double>(p.n));
     seconds.push_back(p.step_ms->median);
     bytes.push_back(static_cast<double>(*p.peak_tensor_bytes));
@@ -220,7 +220,7 @@ int bench(BenchArguments a) {
     all.push_back(results::to_json(record));
     if (!a.out.empty()) {
       write_json(std::filesystem::path(a.out) /
-                     fmt::format("bench-{}-{}.json", record.attention.name, record.mode),
+                     fmt::format("bench-{}-{}.json", record.attention.name, name_of(record.mode)),
                  all.back());
     }
   }

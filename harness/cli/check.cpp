@@ -22,8 +22,7 @@ namespace {
 int golden(const std::vector<std::string>& paths, const std::string& precision) {
   const engine::WorkerScope worker;
   GoldenOptions options;
-  options.precision =
-      engine::resolve_precision(precision) == "bf16" ? engine::DType::bf16 : engine::DType::f32;
+  options.precision = engine::dtype_of(engine::resolve_precision(precision));
   options.on_case = [](const GoldenResult& result) { say("{}\n", golden_line(result)); };
   options.on_error = [](const GoldenReport::FileError& error) { say("ERROR {}\n", error.message); };
   const GoldenReport report = check_golden({paths.begin(), paths.end()}, options);

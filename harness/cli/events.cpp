@@ -93,9 +93,9 @@ void EventStream::measured(const std::string& run, const Measurement& m) {
 void EventStream::bench(const results::BenchRecord& record, const results::BenchPoint& point) {
   json event{{"event", "bench"},
              {"attention", record.attention.name},
-             {"mode", record.mode},
+             {"mode", name_of(record.mode)},
              {"n", point.n},
-             {"status", point.status}};
+             {"status", name_of(point.status)}};
   if (point.steps_per_second) event["steps_per_second"] = *point.steps_per_second;
   if (point.peak_tensor_bytes) event["peak_tensor_bytes"] = *point.peak_tensor_bytes;
   write(std::move(event));

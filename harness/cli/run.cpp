@@ -90,7 +90,7 @@ void print_runs(const Suite& suite, const std::vector<FoundData>& found, const s
     const RunSpec& spec = suite.runs[i].spec;
     say("  {:<48} {}{} steps of {}, {}: ", suite.runs[i].name,
         runs > 1 ? fmt::format("{} seeds, ", runs) : "", spec.train.steps, spec.train.batch_size,
-        spec.precision);
+        name_of(spec.precision));
     std::fflush(stdout);
     const ExampleCounts counts = found[i].used ? found[i].used->counts : spec.counts;
     print_cost(estimator.of(spec, counts), runs, threads, total);
@@ -98,12 +98,12 @@ void print_runs(const Suite& suite, const std::vector<FoundData>& found, const s
 }
 
 void print_bench(const SuiteBench& bench, int threads, Total& total) {
-  for (const std::string& mode : bench.modes) {
+  for (const results::BenchMode mode : bench.modes) {
     for (BenchOptions options : bench.variants) {
       options.mode = mode;
       options.threads = threads;
       say("  {:<48} {} lengths, batch {}, {}: ", options.attention + " " + mode,
-          bench.lengths.size(), options.batch, options.precision);
+          bench.lengths.size(), options.batch, name_of(options.precision));
       std::fflush(stdout);
       print_cost(estimate_bench(options, bench.lengths), 1, threads, total);
     }

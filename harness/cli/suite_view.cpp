@@ -174,9 +174,10 @@ void SuiteView::on_measured(std::size_t run, const Measurement& measurement) {
 void SuiteView::on_bench(const results::BenchRecord& record, const results::BenchPoint& point) {
   events_.bench(record, point);
   clear();
-  const std::string what = fmt::format("{} {} n {}", record.attention.name, record.mode, point.n);
-  if (point.status != "completed") {
-    note("{:<40} {}\n", what, point.status);
+  const std::string what =
+      fmt::format("{} {} n {}", record.attention.name, name_of(record.mode), point.n);
+  if (point.status != results::PointStatus::completed) {
+    note("{:<40} {}\n", what, name_of(point.status));
     return;
   }
   note("{:<40} {:.3f} steps/s  {:.1f} MB\n", what, *point.steps_per_second,

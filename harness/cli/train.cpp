@@ -29,7 +29,7 @@ std::string percent(const results::Real& share) {
 
 void print_summary(const results::Record& r, const std::string& folder) {
   say("{} on {} ({}, seed {}, {}): {}\n", r.attention.label, r.task.title, r.preset, r.seed,
-      r.precision, name_of(r.status));
+      name_of(r.precision), name_of(r.status));
   if (r.failure) say("  {}\n", *r.failure);
   if (!r.training.stopped.empty()) {
     say("  stopped   at step {} of {}: {}\n", r.training.steps_done.value_or(0),

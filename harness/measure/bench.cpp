@@ -132,7 +132,7 @@ class Bench {
   // Seconds of one step; adds its operations to `flops`.
   double step(std::int64_t* flops) {
     const auto start = Clock::now();
-    if (options_.mode == "train") {
+    if (options_.mode == results::BenchMode::train) {
       BatchResult result = workers_.train(model_, batch_.examples, batch_.ids, steps_, 0, lanes_);
       *flops = result.flops;
       const auto computed = Clock::now();
@@ -156,7 +156,8 @@ class Bench {
     const std::int64_t parameters = model_.parameter_count();
     const std::int64_t fixed = 4 * parameters * (lanes_.empty() ? 1 : 3 + lanes);
     const std::int64_t sequence = (workers_.meter()->peak_bytes() - fixed) / workers_.threads();
-    return step_traffic(options_.mode == "train", parameters, lanes, options_.batch, sequence);
+    return step_traffic(options_.mode == results::BenchMode::train, parameters, lanes,
+                        options_.batch, sequence);
   }
 
   // The last `count` steps of training on each of so many cores.
@@ -185,13 +186,13 @@ class Bench {
     p.flops_per_token = static_cast<double>(flops) / tokens;
     p.peak_tensor_bytes = workers_.meter()->peak_bytes();
     p.peak_rss_bytes = static_cast<std::int64_t>(engine::peak_rss_bytes());
-    if (options_.mode == "train") p.on_cores = on_cores(times.size());
+    if (options_.mode == results::BenchMode::train) p.on_cores = on_cores(times.size());
   }
 
  private:
   void prepare(std::int64_t n) {
-    model_.initialise(0, options_.precision == "bf16" ? engine::DType::bf16 : engine::DType::f32);
-    if (options_.mode != "train") return;
+    model_.initialise(0, engine::dtype_of(options_.precision));
+    if (options_.mode != results::BenchMode::train) return;
     optimizer_ = models::make_optimizer_state(model_.parameters());
     const auto count = lane_count(lanes_of(options_, n), model_.parameter_count());
     for (std::int64_t i = 0; i < count; ++i) {
@@ -370,12 +371,12 @@ BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n,
   });
   BenchResult failed;
   failed.point.n = n;
-  failed.point.status = "out-of-memory";
+  failed.point.status = results::PointStatus::out_of_memory;
   const auto answer = child.channel().receive(stop);
   if (stop != nullptr && stop->load()) throw Interrupted();
   const bool out_of_memory = child.ran_out_of_memory();
   if (!answer) {
-    if (!out_of_memory) failed.point.status = "failed";
+    if (!out_of_memory) failed.point.status = results::PointStatus::failed;
     failed.known = out_of_memory;
     return failed;
   }
@@ -400,7 +401,8 @@ std::vector<BenchResult> bench_side_by_side(const std::vector<BenchOptions>& var
     if (!subject.result && subject.failure.empty()) return {};
     BenchResult result;
     result.point.n = n;
-    result.point.status = subject.out_of_memory ? "out-of-memory" : "failed";
+    result.point.status =
+        subject.out_of_memory ? results::PointStatus::out_of_memory : results::PointStatus::failed;
     result.known = !subject.broke_off;
     results.push_back(subject.result ? result_of(*subject.result) : result);
   }
@@ -417,7 +419,7 @@ results::BenchRecord bench_record(const BenchOptions& options) {
   record.mode = options.mode;
   record.batch = options.batch;
   if (!options.lengths.empty()) record.mean_tokens = mean_of(lengths_of(options, 0));
-  record.measured = "exclusive";
+  record.measured = results::Timing::exclusive;
   record.started = utc_now();
   record.environment =
       environment(options.threads > 0 ? options.threads : engine::machine().cores, 1);

@@ -21,8 +21,8 @@ struct BenchOptions {
   nlohmann::json attention_options = nlohmann::json::object();
   models::ModelConfig model;  // dropout as given; the preset's for `preset`
   std::string preset = "small";
-  std::string mode = "train";  // or "infer"
-  std::string precision = "f32";
+  results::BenchMode mode = results::BenchMode::train;
+  Precision precision = Precision::f32;
   std::int64_t batch = 32;
   std::vector<std::int64_t> lengths;  // of the batch's sequences, in turn; empty: n each
   std::int64_t lanes = 0;             // gradient lanes that training asks for; 0: by batch and n

@@ -89,10 +89,10 @@ RunSpec as_begun(RunSpec spec, const fs::path& folder) {
     return spec;  // nothing to adopt, or another run
   }
   try {
-    static_cast<void>(engine::resolve_precision(begun.precision));
+    static_cast<void>(engine::resolve_precision(name_of(begun.precision)));
   } catch (const Error& error) {
-    fail(ErrorKind::config, "{}: begun with precision {}; {}", folder.string(), begun.precision,
-         error.what());
+    fail(ErrorKind::config, "{}: begun with precision {}; {}", folder.string(),
+         name_of(begun.precision), error.what());
   }
   return begun;
 }
@@ -102,7 +102,7 @@ fs::path begun_folder(RunSpec& spec, const fs::path& base,
   fs::path own = base / name(spec);
   if (!spec.precision_auto || is_there(own / "spec.json")) return own;
   RunSpec other = spec;
-  other.precision = spec.precision == "f32" ? "bf16" : "f32";
+  other.precision = spec.precision == Precision::f32 ? Precision::bf16 : Precision::f32;
   fs::path begun = base / name(other);
   if (!is_there(begun / "spec.json")) return own;
   spec = as_begun(std::move(spec), begun);

@@ -78,7 +78,7 @@ void Measurement::fill(results::Record& record) const {
   speed.infer_tokens_per_second = infer.per_second(infer.tokens);
   speed.train_step_ms = train.quantiles();
   speed.infer_batch_ms = infer.quantiles();
-  speed.measured = "exclusive";
+  speed.measured = results::Timing::exclusive;
   if (infer.tokens > 0) {
     record.cost.infer_flops_per_token =
         static_cast<double>(infer.flops) / static_cast<double>(infer.tokens);

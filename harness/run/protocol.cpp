@@ -52,12 +52,14 @@ void add_part(const json& part, const std::string& where, Protocol& protocol) {
   }
   if (part.contains("evaluation")) {
     require_keys(part["evaluation"], {"drop_last"}, where + ".evaluation");
-    protocol.drop_last = part["evaluation"].value("drop_last", protocol.drop_last);
-    if (protocol.drop_last != "none" && protocol.drop_last != "test" &&
-        protocol.drop_last != "val_test") {
+    const std::string word =
+        part["evaluation"].value("drop_last", std::string(name_of(protocol.drop_last)));
+    const auto drop_last = enum_of<DropLast>(word);
+    if (!drop_last) {
       fail(ErrorKind::data, "{}.evaluation: drop_last; got {}, expected none, test or val_test",
-           where, protocol.drop_last);
+           where, word);
     }
+    protocol.drop_last = *drop_last;
   }
   for (const auto& remark : part.value("remarks", json::array())) {
     protocol.remarks.push_back(remark.get<std::string>());
@@ -106,7 +108,7 @@ std::vector<std::string> deviations_from(const Protocol& exact, const Protocol& 
   }
   if (protocol.drop_last != exact.drop_last) {
     result.push_back(fmt::format("evaluation.drop_last: \"{}\" instead of \"{}\"",
-                                 protocol.drop_last, exact.drop_last));
+                                 name_of(protocol.drop_last), name_of(exact.drop_last)));
   }
   return result;
 }
@@ -148,7 +150,7 @@ json apply_protocol(const Protocol& protocol, std::string_view section, const js
   return result;
 }
 
-void require_whole_batch(const std::string& drop_last, tasks::Split split, std::int64_t examples,
+void require_whole_batch(DropLast drop_last, tasks::Split split, std::int64_t examples,
                          std::int64_t batch_size) {
   if (split == tasks::Split::train || examples == 0) return;
   if (evaluated_examples(drop_last, split == tasks::Split::test, examples, batch_size) > 0) return;
@@ -158,9 +160,9 @@ void require_whole_batch(const std::string& drop_last, tasks::Split split, std::
        tasks::split_name(split), examples, batch_size, tasks::split_name(split));
 }
 
-std::int64_t evaluated_examples(const std::string& drop_last, bool test, std::int64_t examples,
+std::int64_t evaluated_examples(DropLast drop_last, bool test, std::int64_t examples,
                                 std::int64_t batch_size) {
-  const bool drop = drop_last == "val_test" || (test && drop_last == "test");
+  const bool drop = drop_last == DropLast::val_test || (test && drop_last == DropLast::test);
   return drop ? examples / batch_size * batch_size : examples;
 }
 

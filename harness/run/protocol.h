@@ -9,9 +9,14 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/enum_text.h"
 #include "tasks/task.h"
 
 namespace lra::harness {
+
+// The splits of which an evaluation leaves out the incomplete last batch.
+enum class DropLast { none, test, val_test };
+constexpr auto texts(DropLast) { return enum_texts("none", "test", "val_test"); }
 
 // What a protocol says about one task. The values go over a preset's: task, model and train are
 // named options of these; what a protocol does not name stays the preset's.
@@ -24,8 +29,7 @@ struct Protocol {
   nlohmann::json train = nlohmann::json::object();
   // {"model.pooling": {"mean_all": "mean"}}: a preset's value to be replaced by another.
   nlohmann::json replace = nlohmann::json::object();
-  // Which incomplete last batches an evaluation leaves out: none, test or val_test.
-  std::string drop_last = "none";
+  DropLast drop_last = DropLast::none;
   // "task.validation: \"test\" instead of \"hash\"" for each value that is not the exact
   // protocol's; those that the exact protocol leaves to the preset end in "instead of the
   // preset's".
@@ -51,12 +55,12 @@ struct Protocol {
 
 // Throws Error(config) if `drop_last` drops the incomplete batches of a split's evaluation and the
 // split does not fill one: nothing of it would be evaluated. An empty split is accepted.
-void require_whole_batch(const std::string& drop_last, tasks::Split split, std::int64_t examples,
+void require_whole_batch(DropLast drop_last, tasks::Split split, std::int64_t examples,
                          std::int64_t batch_size);
 
 // How many of `examples` a split's evaluation has under `drop_last`: all, or as many as fill
 // whole batches.
-[[nodiscard]] std::int64_t evaluated_examples(const std::string& drop_last, bool test,
-                                              std::int64_t examples, std::int64_t batch_size);
+[[nodiscard]] std::int64_t evaluated_examples(DropLast drop_last, bool test, std::int64_t examples,
+                                              std::int64_t batch_size);
 
 }  // namespace lra::harness

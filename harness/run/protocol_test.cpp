@@ -117,13 +117,13 @@ TEST_CASE("protocols: a file's dropped batches are part of the run", "[unit]") {
   const std::string drop = R"(, "common": {"evaluation": {"drop_last": "test"}})";
   const auto dropping = resolved("mine.json", drop);
   CHECK(dropping.protocol == "mine");  // the file's stem
-  CHECK(lra::harness::drop_last_of(dropping) == "test");
+  CHECK(lra::harness::drop_last_of(dropping) == DropLast::test);
   const auto back =
       lra::harness::spec_from_json(lra::harness::to_json(dropping), "the run's own text");
-  CHECK(lra::harness::drop_last_of(back) == "test");
+  CHECK(lra::harness::drop_last_of(back) == DropLast::test);
   CHECK(lra::harness::spec_digest(back) == lra::harness::spec_digest(dropping));
   const auto whole = resolved("mine.json", "");
-  CHECK(lra::harness::drop_last_of(whole) == "none");
+  CHECK(lra::harness::drop_last_of(whole) == DropLast::none);
   CHECK(lra::harness::spec_digest(whole) != lra::harness::spec_digest(dropping));
   CHECK(resolved("other.json", R"(, "name": "mine")" + drop).protocol == "mine");
 }

@@ -106,7 +106,7 @@ void fill_speed(Record& record, const RecordInputs& in) {
     speed.train_step_ms = quantiles_of({in.state.step_ms.begin(), in.state.step_ms.end()});
   }
   if (t.rows > 0) speed.padding_share = 1 - tokens / static_cast<double>(t.rows);
-  speed.measured = in.shared ? "shared" : "exclusive";
+  speed.measured = in.shared ? results::Timing::shared : results::Timing::exclusive;
   record.cost.train_flops_per_token = ratio(static_cast<double>(t.flops), tokens);
 }
 

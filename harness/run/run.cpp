@@ -110,7 +110,7 @@ class Run {
   const RunSpec& spec_;
   const RunOptions& options_;
   Workers& workers_;
-  const std::string drop_last_;
+  const DropLast drop_last_;
   RunState state_;
   diagnose::Settings diagnosis_settings_;
   StepSums logged_;  // the window of the last line of metrics

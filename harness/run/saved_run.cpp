@@ -42,8 +42,7 @@ std::unique_ptr<models::Model> model_with(const Weights& weights, const RunSpec&
     }
   }
   workers.execute([&] {
-    model->initialise(static_cast<std::uint64_t>(spec.seed),
-                      spec.precision == "bf16" ? engine::DType::bf16 : engine::DType::f32);
+    model->initialise(static_cast<std::uint64_t>(spec.seed), engine::dtype_of(spec.precision));
     for (const auto& entry : parameters.entries()) {
       const engine::Tensor to = parameters.tensor(entry);
       std::memcpy(to.raw(), tensors.at(entry.name).raw(), to.bytes());

@@ -188,9 +188,8 @@ json task_values(const std::string& task, const json& options) {
 
 std::int64_t lanes_of(const RunSpec& spec) { return spec.lanes > 0 ? spec.lanes : kFormerLanes; }
 
-std::string drop_last_of(const RunSpec& spec) {
-  return spec.drop_last.empty() ? load_protocol(spec.protocol, spec.task).drop_last
-                                : spec.drop_last;
+DropLast drop_last_of(const RunSpec& spec) {
+  return spec.drop_last ? *spec.drop_last : load_protocol(spec.protocol, spec.task).drop_last;
 }
 
 std::string task_name(const RunSpec& spec) {
@@ -297,7 +296,7 @@ void describe(V& v, RunSpec& spec) {
   v("attention_options", spec.attention_options);
   v("preset", spec.preset);
   v("protocol", spec.protocol);
-  if (v.has("drop_last", !spec.drop_last.empty())) v("drop_last", spec.drop_last);
+  if (v.has("drop_last", spec.drop_last.has_value())) v("drop_last", spec.drop_last);
   option_group(v, "model", spec.model);
   option_group(v, "train", spec.train);
   v("seed", spec.seed);

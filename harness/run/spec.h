@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "engine/base/precision.h"
 #include "harness/diagnose/settings.h"
+#include "harness/run/protocol.h"
 #include "models/config.h"
 
 namespace lra::harness {
@@ -25,14 +28,14 @@ struct RunSpec {
   std::string preset = "nystromformer";
   std::string protocol = "exact";
   // Of a protocol from a file, what is neither a task's, the model's nor the training's option:
-  // which incomplete last batches its evaluation leaves out. Empty: the built-in protocol's.
-  std::string drop_last;
+  // which incomplete last batches its evaluation leaves out. None: the built-in protocol's.
+  std::optional<DropLast> drop_last;
   models::ModelConfig model;
   models::TrainConfig train;
   std::int64_t seed = 0;
-  std::string precision = "f32";  // resolved: f32 or bf16
-  bool precision_auto = false;    // resolved from "auto"; no part of the digest
-  std::int64_t lanes = 0;         // gradient lanes that it asks for; 0: 8 (see lanes_of)
+  Precision precision = Precision::f32;
+  bool precision_auto = false;  // resolved from "auto"; no part of the digest
+  std::int64_t lanes = 0;       // gradient lanes that it asks for; 0: 8 (see lanes_of)
   // A trial of a search: evaluated on validation alone, neither on test nor on train.
   bool validation_only = false;
   diagnose::Settings diagnostics;       // no part of the digest: they change no other number
@@ -52,7 +55,7 @@ struct Request {
   std::string preset = "nystromformer";
   std::string protocol = "exact";
   std::int64_t seed = 0;
-  std::string precision = "auto";
+  std::string precision = "auto";     // or the name of a Precision
   std::vector<std::string> settings;  // KEY=VALUE with KEY one of model.*, train.*, task.*,
                                       // attention.*, data.{seed,train,val,test,path},
                                       // diagnostics.*, log.*, lanes, init, evaluate
@@ -75,7 +78,7 @@ struct Request {
 [[nodiscard]] std::int64_t lanes_of(const RunSpec& spec);
 
 // Which incomplete last batches an evaluation leaves out: none, test or val_test.
-[[nodiscard]] std::string drop_last_of(const RunSpec& spec);
+[[nodiscard]] DropLast drop_last_of(const RunSpec& spec);
 
 // The task's name, or that of a data set of the user's: what folders and tables call it.
 [[nodiscard]] std::string task_name(const RunSpec& spec);

@@ -33,8 +33,7 @@ Training::Training(const RunSpec& spec, tasks::TaskData opened, Workers& workers
     fail(ErrorKind::data, "{}: the training split is empty", spec.task);
   }
   workers_.execute([&] {
-    model->initialise(static_cast<std::uint64_t>(spec.seed),
-                      spec.precision == "bf16" ? engine::DType::bf16 : engine::DType::f32);
+    model->initialise(static_cast<std::uint64_t>(spec.seed), engine::dtype_of(spec.precision));
     optimizer = models::make_optimizer_state(model->parameters());
     const auto count = lane_count(lanes_of(spec), model->parameter_count());
     for (std::int64_t i = 0; i < count; ++i) {

@@ -38,16 +38,16 @@ bool same_conditions(const BenchRecord& a, const BenchRecord& b) {
 }
 
 std::filesystem::path file_of(const SuiteBench& bench, const BenchOptions& variant,
-                              const std::string& mode, const std::filesystem::path& out) {
+                              results::BenchMode mode, const std::filesystem::path& out) {
   const auto same_name = std::count_if(
       bench.variants.begin(), bench.variants.end(),
       [&](const BenchOptions& other) { return other.attention == variant.attention; });
   const std::string suffix =
       same_name > 1 ? "-" + sha256_hex(variant.attention_options.dump()).substr(0, 6) : "";
-  return out / fmt::format("bench-{}-{}{}.json", variant.attention, mode, suffix);
+  return out / fmt::format("bench-{}-{}{}.json", variant.attention, name_of(mode), suffix);
 }
 
-Entry make_entry(const SuiteBench& bench, const BenchOptions& variant, const std::string& mode,
+Entry make_entry(const SuiteBench& bench, const BenchOptions& variant, results::BenchMode mode,
                  const SuiteOptions& options) {
   Entry entry{variant, {}, {}};
   entry.options.mode = mode;
@@ -71,7 +71,7 @@ std::vector<BenchRecord> run_suite_bench(const Suite& suite, const SuiteOptions&
   const auto lock = lock_measurements(options, observer);
   if (lock == nullptr) return records;
   notify([&] { observer.on_phase(kBenchPhase); });
-  for (const std::string& mode : suite.bench->modes) {
+  for (const results::BenchMode mode : suite.bench->modes) {
     std::vector<Entry> entries;
     for (const BenchOptions& variant : suite.bench->variants) {
       entries.push_back(make_entry(*suite.bench, variant, mode, options));
@@ -101,7 +101,7 @@ std::vector<BenchRecord> run_suite_bench(const Suite& suite, const SuiteOptions&
 
 std::vector<BenchRecord> saved_benches(const Suite& suite, const std::filesystem::path& out) {
   std::vector<BenchRecord> records;
-  for (const std::string& mode : suite.bench->modes) {
+  for (const results::BenchMode mode : suite.bench->modes) {
     for (const BenchOptions& variant : suite.bench->variants) {
       const auto file = file_of(*suite.bench, variant, mode, out);
       if (is_there(file)) {

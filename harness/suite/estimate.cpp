@@ -50,21 +50,21 @@ BenchResult try_out(BenchOptions options, std::int64_t n, const std::atomic<bool
   return bench_point_isolated(options, n, stop);
 }
 
-std::int64_t fixed_bytes(std::int64_t parameters, std::int64_t copies,
-                         const std::string& precision) {
-  return parameters * (4 * copies + (precision == "bf16" ? 2 : 0));
+std::int64_t fixed_bytes(std::int64_t parameters, std::int64_t copies, Precision precision) {
+  return parameters * (4 * copies + (precision == Precision::bf16 ? 2 : 0));
 }
 
 // Of a bench, in training with the gradients of each lane.
 std::int64_t fixed_bytes(std::int64_t parameters, const BenchOptions& options, std::int64_t n) {
-  const std::int64_t copies =
-      options.mode == "train" ? kCopies + lane_count(lanes_of(options, n), parameters) : 1;
+  const std::int64_t copies = options.mode == results::BenchMode::train
+                                  ? kCopies + lane_count(lanes_of(options, n), parameters)
+                                  : 1;
   return fixed_bytes(parameters, copies, options.precision);
 }
 
 Estimate unknown(const BenchResult& trial) {
   Estimate result;
-  result.failure = trial.point.status == "out-of-memory"
+  result.failure = trial.point.status == results::PointStatus::out_of_memory
                        ? "memory: a trial step took more than there is"
                        : "estimate: the process of the trial step was killed; try again";
   return result;
@@ -143,7 +143,7 @@ Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
   o.lanes = lanes_of(spec);
   o.threads = threads_;
   const BenchResult trial = try_out(o, n, stop_);
-  if (trial.point.status != "completed") return unknown(trial);
+  if (trial.point.status != results::PointStatus::completed) return unknown(trial);
   const auto seconds_at = [](const BenchResult& result) {  // of a sequence
     return static_cast<double>(result.point.n) / *result.point.tokens_per_second;
   };
@@ -162,7 +162,7 @@ Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
   if (positions == models::Positions::sinusoidal_2d) positions = models::Positions::sinusoidal;
   if (positions == models::Positions::rotary_2d) positions = models::Positions::rotary;
   const BenchResult middle = shorter ? try_out(o, mean, stop_) : trial;
-  if (middle.point.status != "completed") return unknown(middle);
+  if (middle.point.status != results::PointStatus::completed) return unknown(middle);
   const TimeCurve curve(static_cast<double>(middle.point.n), seconds_at(middle),
                         static_cast<double>(n), seconds_at(trial));
   double example = 0;  // seconds
@@ -208,7 +208,7 @@ Estimate estimate_bench(const BenchOptions& options, std::vector<std::int64_t> l
   for (const std::int64_t n : lengths) {
     if (tried == 0 || n <= kLongestTrial) {
       const BenchResult trial = try_out(options, n, stop);
-      if (trial.point.status != "completed") return unknown(trial);
+      if (trial.point.status != results::PointStatus::completed) return unknown(trial);
       tried = n;
       step = static_cast<double>(options.batch * n) / *trial.point.tokens_per_second;
       activations = static_cast<double>(std::max<std::int64_t>(

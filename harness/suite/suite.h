@@ -26,7 +26,7 @@ struct SuiteRun {
 
 struct SuiteBench {
   std::vector<BenchOptions> variants;  // their `mode` and `threads` are left open
-  std::vector<std::string> modes;
+  std::vector<results::BenchMode> modes;
   std::vector<std::int64_t> lengths;
 };
 

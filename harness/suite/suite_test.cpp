@@ -85,7 +85,8 @@ TEST_CASE("suite: efficiency has the lengths of both papers, softmax among the v
     CHECK(std::count(bench->lengths.begin(), bench->lengths.end(), n) == 1);
   }
   CHECK(bench->lengths.back() > 5120);
-  CHECK(bench->modes == std::vector<std::string>{"train", "infer"});
+  CHECK(bench->modes ==
+        std::vector{lra::results::BenchMode::train, lra::results::BenchMode::infer});
   CHECK(std::count_if(bench->variants.begin(), bench->variants.end(),
                       [](const auto& v) { return v.attention == "softmax"; }) == 1);
   CHECK(bench->variants.front().model.layers == 4);

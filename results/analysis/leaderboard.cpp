@@ -289,13 +289,13 @@ void collect_shared(const Pointers& order, const Columns& columns, Leaderboard& 
 }
 
 void summarize_metrics(const Pointers& completed, Cell& cell) {
-  const auto exclusive = [](const Record* run) { return run->speed.measured == "exclusive"; };
+  const auto exclusive = [](const Record* run) { return run->speed.measured == Timing::exclusive; };
   const auto timed = [](const Record* run) { return run->speed.measured.has_value(); };
   const bool any_exclusive = std::any_of(completed.begin(), completed.end(), exclusive);
   if (any_exclusive) {
-    cell.measured = "exclusive";
+    cell.measured = Timing::exclusive;
   } else if (std::any_of(completed.begin(), completed.end(), timed)) {
-    cell.measured = "shared";
+    cell.measured = Timing::shared;
   }
   for (const auto& metric : metrics()) {
     std::vector<double> values;

@@ -65,8 +65,8 @@ struct Cell {
   // Metric name -> summary over completed runs, in recorded units. Timings are taken from
   // exclusively measured runs where there is one.
   std::map<std::string, Summary> metrics;
-  std::string measured;              // how the timings were taken: "exclusive", "shared" or empty
-  std::optional<Interval> wilson95;  // of a single run's test accuracy
+  std::optional<Timing> measured;           // how the timings were taken; none: not measured
+  std::optional<Interval> wilson95;         // of a single run's test accuracy
   std::map<std::string, double> agreement;  // baseline name -> mean agreement
   std::vector<std::string> verdicts;
   std::vector<std::string> searches;  // describe() of the searches behind its settings
@@ -93,7 +93,7 @@ struct Entry {
   std::string protocol;
   // "train.steps=300": changed settings that tell its runs from others of the same attention.
   std::vector<std::string> settings;
-  std::string precision;
+  Precision precision = Precision::f32;
   Environment environment;            // of its first run; all share machine_of()
   std::map<std::size_t, Cell> cells;  // by index into Leaderboard::columns
 };

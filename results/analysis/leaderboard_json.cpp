@@ -75,7 +75,7 @@ json cell_json(const Cell& cell, const BoardColumn& column, const std::string& m
               {"verdicts", cell.verdicts},
               {"versus", versus_json(cell.versus)}};
   if (!cell.searches.empty()) out["searches"] = cell.searches;
-  if (timings) out["measured"] = cell.measured.empty() ? json(nullptr) : json(cell.measured);
+  if (timings) out["measured"] = cell.measured ? json(name_of(*cell.measured)) : json(nullptr);
   return out;
 }
 
@@ -100,7 +100,7 @@ json entry_json(const Leaderboard& board, const Entry& entry, bool timings) {
           {"preset", entry.preset},
           {"protocol", entry.protocol},
           {"settings", entry.settings},
-          {"precision", entry.precision},
+          {"precision", name_of(entry.precision)},
           {"machine", machine},
           {"cells", std::move(cells)},
           {"average_five_tasks", average_json(board.average(entry, 5))},

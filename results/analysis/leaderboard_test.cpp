@@ -121,7 +121,7 @@ TEST_CASE("leaderboard: without timings only reproducible numbers remain", "[uni
   const auto before = results::to_json(build_leaderboard(records), false).dump();
   for (auto& record : records) {
     record.speed.train_steps_per_second = 3.5;
-    record.speed.measured = "shared";
+    record.speed.measured = lra::results::Timing::shared;
     record.memory.peak_rss_bytes = 1;
     record.time.seconds = 7;
   }
@@ -160,7 +160,7 @@ TEST_CASE("leaderboard: what is not comparable is never merged", "[unit]") {
     return build_leaderboard(records);
   };
   CHECK(split([](Record&) {}).entries.size() == 1);
-  CHECK(split([](Record& r) { r.precision = "bf16"; }).entries.size() == 2);
+  CHECK(split([](Record& r) { r.precision = lra::Precision::bf16; }).entries.size() == 2);
   CHECK(split([](Record& r) { r.environment.cpu = "Other"; }).entries.size() == 2);
   CHECK(split([](Record& r) { r.environment.threads = 1; }).entries.size() == 2);
   CHECK(split([](Record& r) { r.protocol = "google"; }).entries.size() == 2);
@@ -201,15 +201,15 @@ TEST_CASE("leaderboard: a run without data goes with the others of its task", "[
 
 TEST_CASE("leaderboard: timings come from exclusive measurements where there are any", "[unit]") {
   auto records = three_seeds();
-  records[0].speed.measured = "shared";
+  records[0].speed.measured = lra::results::Timing::shared;
   records[0].speed.train_steps_per_second = 1;
   const auto mixed = build_leaderboard(records);
-  CHECK(only_cell(mixed, 1).measured == "exclusive");
+  CHECK(only_cell(mixed, 1).measured == lra::results::Timing::exclusive);
   CHECK(only_cell(mixed, 1).metric("train_steps_per_second")->n == 2);
   CHECK(only_cell(mixed, 1).metric("train_steps_per_second")->mean == 8);
   CHECK(only_cell(mixed, 1).metric("accuracy")->n == 3);
-  for (auto& record : records) record.speed.measured = "shared";
-  CHECK(only_cell(build_leaderboard(records), 1).measured == "shared");
+  for (auto& record : records) record.speed.measured = lra::results::Timing::shared;
+  CHECK(only_cell(build_leaderboard(records), 1).measured == lra::results::Timing::shared);
 }
 
 TEST_CASE("leaderboard: averages only where every task has a number", "[unit]") {

@@ -98,7 +98,7 @@ std::string batch_text(const ScalingGroup& group) {
 
 std::vector<ScalingGroup> scaling_groups(const std::vector<BenchRecord>& benches) {
   const auto conditions = [](const BenchRecord& b) {
-    return std::tuple(b.mode == "train" ? 0 : 1, b.preset, b.precision, b.batch, b.mean_tokens,
+    return std::tuple(b.mode, b.preset, b.precision, b.batch, b.mean_tokens,
                       machine_of(b.environment));
   };
   std::map<decltype(conditions(benches.front())), std::vector<const BenchRecord*>> sorted;

@@ -33,7 +33,9 @@ struct ScalingLine {
 // Benches that may be drawn into one picture: same mode, preset, precision, batch, lengths of its
 // sequences and machine.
 struct ScalingGroup {
-  std::string mode, preset, precision, machine;
+  BenchMode mode = BenchMode::train;
+  Precision precision = Precision::f32;
+  std::string preset, machine;
   std::int64_t batch = 1;
   Real mean_tokens;                       // as in the records
   std::vector<ScalingLine> lines;         // by attention and options

@@ -51,14 +51,14 @@ TEST_CASE("scaling: the efficiency length in every case", "[unit]") {
 TEST_CASE("scaling: only equal conditions share a picture, the fastest softmax is the baseline",
           "[unit]") {
   std::vector<BenchRecord> benches{sample_bench("softmax", 2, 50), sample_bench("softmax", 2, 30),
-                                   sample_bench("softmax", 2, 20, "infer"),
+                                   sample_bench("softmax", 2, 20, lra::results::BenchMode::infer),
                                    sample_bench("linear", 1, 40)};
   benches[1].attention.options = {R"({"tiled":true})"};
-  benches[3].precision = "bf16";
+  benches[3].precision = lra::Precision::bf16;
   const auto groups = results::scaling_groups(benches);
   REQUIRE(groups.size() == 3);
-  CHECK(groups[0].precision == "bf16");
+  CHECK(groups[0].precision == lra::Precision::bf16);
   CHECK(groups[0].baseline == nullptr);
   CHECK(groups[1].baseline == &benches[1]);
-  CHECK(groups[2].mode == "infer");
+  CHECK(groups[2].mode == lra::results::BenchMode::infer);
 }

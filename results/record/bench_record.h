@@ -28,9 +28,14 @@ struct CoresPoint {
   double step_ms = 0;
 };
 
+enum class BenchMode { train, infer };
+constexpr auto texts(BenchMode) { return enum_texts("train", "infer"); }
+enum class PointStatus { completed, out_of_memory, failed };
+constexpr auto texts(PointStatus) { return enum_texts("completed", "out-of-memory", "failed"); }
+
 struct BenchPoint {
-  std::int64_t n = 0;                // sequence length
-  std::string status = "completed";  // "out-of-memory", "failed"
+  std::int64_t n = 0;  // sequence length
+  PointStatus status = PointStatus::completed;
   std::optional<StepQuantiles> step_ms;
   Real steps_per_second;
   Real tokens_per_second;
@@ -45,13 +50,13 @@ struct BenchPoint {
 struct BenchRecord {
   AttentionPart attention;
   std::string preset;
-  std::string precision;
-  std::string mode;  // "train" or "infer"
+  Precision precision = Precision::f32;
+  BenchMode mode = BenchMode::train;
   std::int64_t batch = 1;
   Real mean_tokens;  // a sequence, where the batch has several lengths up to n; none: n
   Count parameters;
-  std::string measured;  // "exclusive" or "shared"
-  std::string started;   // UTC
+  Timing measured = Timing::exclusive;
+  std::string started;  // UTC
   Environment environment;
   std::vector<BenchPoint> points;
 

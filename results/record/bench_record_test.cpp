@@ -38,8 +38,12 @@ TEST_CASE("bench record: JSON and back, faults named", "[unit]") {
   wrong["points"][0]["n"] = 0;
   CHECK_THROWS_WITH(results::bench_from_json(wrong, "b.json"),
                     ContainsSubstring("b.json: /points/0/n: out of range; got 0"));
-  bench.mode = "both";
-  CHECK_THROWS_WITH(results::to_json(bench), ContainsSubstring("/mode: got \"both\""));
+  wrong = once;
+  wrong["mode"] = "both";
+  CHECK_THROWS_WITH(results::bench_from_json(wrong, "b.json"),
+                    ContainsSubstring("b.json: /mode: got \"both\""));
+  bench.batch = 0;
+  CHECK_THROWS_WITH(results::to_json(bench), ContainsSubstring("/batch: out of range; got 0"));
 }
 
 TEST_CASE("bench record: files and curves are found and read", "[unit]") {

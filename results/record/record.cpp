@@ -424,7 +424,7 @@ std::string setting_of(const Record& record) {
   std::string text = record.preset;
   if (record.protocol != record.preset) text += fmt::format(", protocol {}", record.protocol);
   if (!record.deviations.empty()) text += fmt::format(" [{}]", fmt::join(record.deviations, "; "));
-  return text + ", " + record.precision;
+  return text + fmt::format(", {}", name_of(record.precision));
 }
 
 std::string machine_of(const Environment& environment) {

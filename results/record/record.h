@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/base/origin.h"
+#include "engine/base/precision.h"
 
 namespace lra::results {
 
@@ -25,6 +26,8 @@ enum class Status { completed, diverged, interrupted, failed };
 constexpr auto texts(Status) {
   return enum_texts("completed", "diverged", "interrupted", "failed");
 }
+enum class Timing { exclusive, shared };  // alone on the machine, or while other runs ran
+constexpr auto texts(Timing) { return enum_texts("exclusive", "shared"); }
 enum class Division { apples_to_apples, free_for_all };
 constexpr auto texts(Division) { return enum_texts("apples-to-apples", "free-for-all"); }
 
@@ -175,8 +178,8 @@ struct SpeedPart {
   Real infer_tokens_per_second;  // without padding
   std::optional<Quantiles> train_step_ms;
   std::optional<Quantiles> infer_batch_ms;
-  Real padding_share;                   // padded positions / all computed positions
-  std::optional<std::string> measured;  // "exclusive" or "shared"
+  Real padding_share;  // padded positions / all computed positions
+  std::optional<Timing> measured;
 };
 
 struct MemoryPart {
@@ -233,7 +236,7 @@ struct Record {
   std::string protocol;
   std::vector<std::string> deviations;  // from the protocol, e.g. "steps: 300 instead of 5000"
   std::int64_t seed = 0;
-  std::string precision;  // "f32" or "bf16"
+  Precision precision = Precision::f32;
   Count parameters;
   DivisionPart division;
   TrainingPart training;

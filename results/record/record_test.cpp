@@ -223,8 +223,12 @@ TEST_CASE("record: a NaN is refused when writing, not turned into null", "[unit]
   record.baselines[0].accuracy = std::numeric_limits<double>::infinity();
   CHECK_THROWS_WITH(results::to_json(record), ContainsSubstring("/baselines/accuracy: got inf"));
   record = sample_record();
-  record.precision = "f16";
-  CHECK_THROWS_WITH(results::to_json(record), ContainsSubstring("/precision"));
+  record.parameters = -1;
+  CHECK_THROWS_WITH(results::to_json(record), ContainsSubstring("/parameters"));
+  json wrong = results::to_json(sample_record());
+  wrong["precision"] = "f16";
+  CHECK_THROWS_WITH(results::from_json(wrong, "r.json"),
+                    ContainsSubstring("r.json: /precision"));
 }
 
 TEST_CASE("record: the division follows parameters and deviations", "[unit]") {

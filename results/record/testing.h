@@ -29,7 +29,7 @@ inline Record sample_record(const std::string& task = "listops",
   r.attention.options = {R"({"eps":1e-06})"};
   r.preset = r.protocol = "nystromformer";
   r.seed = seed;
-  r.precision = "f32";
+  r.precision = Precision::f32;
   r.parameters = 200000;
   set_run_id(r, fmt::format("{} {} {}", task, attention, seed));
   judge_division(r, 200000);
@@ -53,7 +53,7 @@ inline Record sample_record(const std::string& task = "listops",
   r.speed.train_step_ms = Quantiles{125, 120, 140, 500};
   r.speed.infer_batch_ms = Quantiles{35, 33, 40, 60};
   r.speed.padding_share = 0.04;
-  r.speed.measured = "exclusive";
+  r.speed.measured = Timing::exclusive;
   r.memory = {80 << 20, 150 << 20};
   r.cost = {1.2e6, 4e5, std::nullopt};
   r.time = {"2026-01-31T12:00:00Z", 625.0, 12.0};
@@ -109,7 +109,7 @@ inline Record failed_record(Record r, Status status, const std::string& reason) 
 
 // Times that grow as n^exponent from `first_ms` at n = 1024, memory likewise.
 inline BenchRecord sample_bench(const std::string& attention, double exponent, double first_ms,
-                                const std::string& mode = "train") {
+                                BenchMode mode = BenchMode::train) {
   const Record run = sample_record("listops", attention);
   BenchRecord bench;
   bench.attention = run.attention;
@@ -118,7 +118,7 @@ inline BenchRecord sample_bench(const std::string& attention, double exponent, d
   bench.mode = mode;
   bench.batch = 32;
   bench.parameters = run.parameters;
-  bench.measured = "exclusive";
+  bench.measured = Timing::exclusive;
   bench.started = run.time.started;
   bench.environment = run.environment;
   for (const std::int64_t n : {1024, 2048, 4096}) {

@@ -44,7 +44,7 @@ json point_json(const BoardColumn& column, const Entry& entry, const std::string
               {"memory", number(shown(cell, "peak_tensor_bytes"))},
               {"standIn", !column.data.comparable() && column.data.origin != Origin::own},
               {"freeForAll", cell.division == Division::free_for_all},
-              {"shared", cell.measured == "shared"}};
+              {"shared", cell.measured == Timing::shared}};
   add_interval(out, cell.interval());
   return out;
 }
@@ -71,7 +71,7 @@ json average_point(const Leaderboard& board, const Entry& entry, const std::stri
     memory = std::max(memory, bytes.value_or(0));
     stand_in = stand_in || !board.columns[column].data.comparable();
     free_for_all = free_for_all || cell.division == Division::free_for_all;
-    shared = shared || cell.measured == "shared";
+    shared = shared || cell.measured == Timing::shared;
   }
   json out = {{"task", "average"},
               {"model", entry.attention.label},
@@ -242,8 +242,8 @@ json scaling_json(const std::vector<BenchRecord>& benches) {
   json groups = json::array();
   std::map<std::string, int> ids;
   for (const auto& group : scaling_groups(benches)) {
-    std::string id =
-        fmt::format("{}-{}-{}-b{}", group.mode, group.preset, group.precision, group.batch);
+    std::string id = fmt::format("{}-{}-{}-b{}", name_of(group.mode), group.preset,
+                                 name_of(group.precision), group.batch);
     if (const int repeats = ids[id]++) id += fmt::format("-{}", repeats + 1);  // another machine
     std::map<std::string, int> uses;
     for (const auto& line : group.lines) ++uses[line.bench->attention.label];
@@ -254,7 +254,7 @@ json scaling_json(const std::vector<BenchRecord>& benches) {
       for (const auto& point : line.bench->points) {
         points.push_back(
             {{"n", point.n},
-             {"status", point.status},
+             {"status", name_of(point.status)},
              {"ms", point.step_ms ? json(point.step_ms->median) : json(nullptr)},
              {"p10", point.step_ms ? json(point.step_ms->p10) : json(nullptr)},
              {"p90", point.step_ms ? json(point.step_ms->p90) : json(nullptr)},
@@ -270,17 +270,18 @@ json scaling_json(const std::vector<BenchRecord>& benches) {
            {"timeExponent", line.time ? json(line.time->exponent) : json(nullptr)},
            {"memoryExponent", line.memory ? json(line.memory->exponent) : json(nullptr)},
            {"efficiencyLength", ahead_text(line.ahead, line.bench == group.baseline)},
-           {"shared", line.bench->measured == "shared"}});
+           {"shared", line.bench->measured == Timing::shared}});
     }
     groups.push_back(
-        {{"mode", group.mode == "train" ? "training" : "inference"},
+        {{"mode", group.mode == BenchMode::train ? "training" : "inference"},
          {"id", id},
          {"preset", group.preset},
-         {"precision", group.precision},
+         {"precision", name_of(group.precision)},
          {"batch", group.batch},
          {"title",
-          fmt::format("{}, preset {}, {}, {}, {}", group.mode == "train" ? "training" : "inference",
-                      group.preset, group.precision, batch_text(group), group.machine)},
+          fmt::format("{}, preset {}, {}, {}, {}",
+                      group.mode == BenchMode::train ? "training" : "inference", group.preset,
+                      name_of(group.precision), batch_text(group), group.machine)},
          {"lines", std::move(lines)}});
   }
   return groups;

@@ -240,7 +240,7 @@ class Builder {
     if (column.kind == Kind::entry_text) {
       out.text = column.name == "preset"      ? entry.preset
                  : column.name == "protocol"  ? entry.protocol
-                 : column.name == "precision" ? entry.precision
+                 : column.name == "precision" ? std::string(name_of(entry.precision))
                                               : machine_of(entry.environment);
       return out;
     }
@@ -251,7 +251,7 @@ class Builder {
     fill(out, cell, column);
     if (board_.columns.size() > 1) out.marks = cell_marks(*column.at, cell, entry);
     if (column.metric != nullptr && column.metric->timing && out.value &&
-        cell.measured == "shared") {
+        cell.measured == Timing::shared) {
       add_mark(out.marks, note("measured while other runs ran beside"));
     }
     if (shows_accuracy(column) && !column.task.empty() && delta_) {
@@ -524,7 +524,7 @@ class Builder {
     for (const auto& entry : board_.entries) {
       presets.insert(entry.preset);
       protocols.insert(entry.protocol);
-      precisions.insert(entry.precision);
+      precisions.emplace(name_of(entry.precision));
     }
     table_.head.push_back(fmt::format("Preset {}; protocol {}; {}. Machine: {}.",
                                       fmt::join(presets, ", "), fmt::join(protocols, ", "),

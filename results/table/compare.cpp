@@ -217,7 +217,8 @@ class Comparer {
   }
 
   void compare_timings(const Group& key, const Record& a, const Record& b) {
-    const bool exclusive = a.speed.measured == "exclusive" && b.speed.measured == "exclusive";
+    const bool exclusive =
+        a.speed.measured == Timing::exclusive && b.speed.measured == Timing::exclusive;
     if (!exclusive && (a.speed.measured || b.speed.measured)) {
       out_.not_compared.push_back(name(key) + ": speed, not measured exclusively in both");
     }

@@ -123,7 +123,7 @@ TEST_CASE("compare: timings need exclusive measurements and ranges apart", "[uni
   CHECK(change_of(compare_results(before, after), "train_step_ms").beyond_noise);
   after[0].memory.peak_tensor_bytes = 85 << 20;
   CHECK(change_of(compare_results(before, after), "peak_tensor_bytes").beyond_noise);
-  after[0].speed.measured = "shared";
+  after[0].speed.measured = lra::results::Timing::shared;
   const auto shared = compare_results(before, after);
   CHECK(shared.changes.size() == 3);  // accuracy and memory
   CHECK_THAT(shared.not_compared.at(0), ContainsSubstring("not measured exclusively"));

@@ -44,7 +44,8 @@ const BenchPoint* point_at(const BenchRecord& bench, std::int64_t n) {
 std::string cell(const Measure& measure, const BenchPoint* point, const BenchPoint* baseline) {
   if (point == nullptr) return "—";
   const Real value = measure.of(*point);
-  if (!value) return point->status == "completed" ? "—" : point->status;
+  if (!value)
+    return point->status == PointStatus::completed ? "—" : std::string(name_of(point->status));
   std::string text = fmt::format("{:.{}f}", *value, measure.decimals);
   const Real base = baseline == nullptr ? std::nullopt : measure.of(*baseline);
   return base && *base > 0 ? text + fmt::format(" ({:.2f}x)", *value / *base) : text;
@@ -177,8 +178,8 @@ std::string render_efficiency(const std::vector<BenchRecord>& benches) {
   std::string text;
   for (const ScalingGroup& group : scaling_groups(benches)) {
     text += fmt::format("{}: preset {}, {}, {}, {}; in brackets: relative to softmax\n\n",
-                        group.mode == "train" ? "Training" : "Inference", group.preset,
-                        group.precision, batch_text(group), group.machine);
+                        group.mode == BenchMode::train ? "Training" : "Inference", group.preset,
+                        name_of(group.precision), batch_text(group), group.machine);
     const auto lengths = lengths_of(group);
     if (lengths.size() == 1) {
       text += table_at(group, *lengths.begin()) + "\n";

@@ -41,7 +41,7 @@ TEST_CASE("efficiency: missing is missing, out of memory is said, neither has a 
   auto& lost = benches[0].points[2];
   lost = {};
   lost.n = 4096;
-  lost.status = "out-of-memory";
+  lost.status = lra::results::PointStatus::out_of_memory;
   benches[1].points.erase(benches[1].points.begin());
   const std::string text = render_efficiency(benches);
   CHECK_THAT(text, ContainsSubstring("| — | 5.000 (1.00x) | 2.500 |"));
@@ -50,7 +50,7 @@ TEST_CASE("efficiency: missing is missing, out of memory is said, neither has a 
 
 TEST_CASE("efficiency: training and inference are tables of their own", "[unit]") {
   const std::string text =
-      render_efficiency({sample_bench("softmax", 2, 50), sample_bench("softmax", 2, 20, "infer")});
+      render_efficiency({sample_bench("softmax", 2, 50), sample_bench("softmax", 2, 20, lra::results::BenchMode::infer)});
   CHECK_THAT(text, ContainsSubstring("Training: preset"));
   CHECK_THAT(text, ContainsSubstring("Inference: preset"));
   CHECK_THAT(text, ContainsSubstring("50.000 (1.00x)"));

@@ -75,7 +75,7 @@ std::vector<std::string> entry_labels(const std::vector<Entry>& entries) {
   for (const auto& entry : entries) {
     presets.insert(entry.preset);
     protocols.insert(entry.protocol);
-    precisions.insert(entry.precision);
+    precisions.emplace(name_of(entry.precision));
     ++machines[machine_of(entry.environment)];
     const json values = json::parse(entry.attention.options.text);
     for (const auto& [key, value] : values.items()) {
@@ -106,7 +106,7 @@ std::vector<std::string> entry_labels(const std::vector<Entry>& entries) {
     if (protocols.size() > 1 && entry.protocol != entry.preset) {
       details[i].push_back("protocol " + entry.protocol);
     }
-    if (precisions.size() > 1) details[i].push_back(entry.precision);
+    if (precisions.size() > 1) details[i].emplace_back(name_of(entry.precision));
     ++uses[label(i)];
   }
   // What is rare is named only where labels would repeat.

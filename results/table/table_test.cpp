@@ -209,7 +209,7 @@ TEST_CASE("table: special characters are escaped in every format", "[unit]") {
 
 TEST_CASE("table: timings taken beside other runs are marked", "[unit]") {
   Record record = sample_record();
-  record.speed.measured = "shared";
+  record.speed.measured = lra::results::Timing::shared;
   TableOptions options;
   options.columns = {"listops", "speed"};
   const auto table = results::build_table({record}, options);
