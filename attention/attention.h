@@ -115,8 +115,9 @@ struct Traits {
                             // the variant brings the norm before it, a gate and the dropout
   bool approximates_softmax = false;
   bool permutation_equivariant = false;  // permuting the tokens permutes the output
-  bool discrete = false;     // sorts, hashes or selects: rounding may change what is computed
-  double amplification = 1;  // of rounding, as by iterated inverses: factor on f32 tolerances
+  bool discrete = false;         // sorts, hashes or selects: rounding may change what is computed
+  bool ill_conditioned = false;  // in bf16, rounding may change the result beyond any tolerance
+  double amplification = 1;      // of rounding, as by iterated inverses: factor on f32 tolerances
   std::vector<std::string> aliases = {};
 };
 

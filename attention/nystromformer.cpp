@@ -129,7 +129,8 @@ class Nystromformer final : public Attention {
 LRA_ATTENTION(nystromformer, Nystromformer,
               {.label = "Nystromformer",
                .cite = "Xiong2021, arXiv 2102.03902",
-               .approximates_softmax = true});
+               .approximates_softmax = true,
+               .ill_conditioned = true});  // an iterated pseudo-inverse
 
 }  // namespace
 }  // namespace lra::attention

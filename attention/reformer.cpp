@@ -132,7 +132,8 @@ LRA_ATTENTION(reformer, Reformer,
                .input = Input::shared_qk,
                .time = Growth::n_log_n,
                .stochastic = true,
-               .discrete = true});
+               .discrete = true,
+               .ill_conditioned = true});  // the bucket of a token
 
 }  // namespace
 }  // namespace lra::attention

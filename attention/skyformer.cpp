@@ -138,7 +138,8 @@ LRA_ATTENTION(skyformer, Skyformer,
               {.label = "Skyformer",
                .cite = "Chen2021, arXiv 2111.00035",
                .stochastic = true,
-               .cross = true});
+               .cross = true,
+               .ill_conditioned = true});  // an iterated inverse
 
 }  // namespace
 }  // namespace lra::attention

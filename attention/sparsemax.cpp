@@ -66,7 +66,8 @@ LRA_ATTENTION(sparsemax, Sparsemax,
                .memory = Growth::linear,
                .causal = true,
                .cross = true,
-               .permutation_equivariant = true});
+               .permutation_equivariant = true,
+               .ill_conditioned = true});  // the support of a row
 
 }  // namespace
 }  // namespace lra::attention

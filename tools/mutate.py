@@ -186,7 +186,7 @@ def main():
         files[program] = run([str(place_of(program)), "--list-tags", "-#"])[1]
         started = time.monotonic()
         failed = failure(program, TESTS_RUN)
-        limits[program] = 60 + 4 * (time.monotonic() - started)
+        limits[program] = 60 + 2 * (time.monotonic() - started)
         if failed:
             sys.exit(f"mutate: fails without a mutation: {failed}")
 

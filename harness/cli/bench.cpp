@@ -65,22 +65,15 @@ BenchOptions make_options(const BenchArguments& a, const std::string& attention)
   Request request;
   request.attention = attention;
   request.task = a.task;
-  request.preset = a.preset == "small" ? "tiny" : a.preset;
+  request.preset = a.preset;
   request.precision = a.precision;
-  nlohmann::json model = nlohmann::json::object();
+  request.settings = a.settings;
   for (const std::string& setting : a.settings) {
-    const std::size_t equals = setting.find('=');
-    if (setting.starts_with("attention.")) {
-      request.settings.push_back(setting);
-    } else if (setting.starts_with("model.") && equals != std::string::npos) {
-      model[setting.substr(6, equals - 6)] = setting.substr(equals + 1);
-    } else {
+    if (!setting.starts_with("attention.") && !setting.starts_with("model.")) {
       fail(ErrorKind::usage, "--set {}: expected model.KEY=VALUE or attention.KEY=VALUE", setting);
     }
   }
   BenchOptions o = bench_options(resolve(request));
-  set_preset(o, a.preset, a.task);
-  table_of(o.model).assign(model, "--set model");
   o.mode = enum_of<results::BenchMode>(a.mode).value();
   o.batch = a.batch;
   o.lengths = a.sequences;
@@ -264,7 +257,7 @@ void add_bench(CLI::App& app, Action& action) {
                    "machine's lanes and update; memory that cores share is not in it")
       ->delimiter(',')
       ->check(CLI::Range(1, 4096));
-  command->add_option("--preset", a->preset, "model size: small, or a preset (lra list presets)")
+  command->add_option("--preset", a->preset, "preset with the model (lra list presets)")
       ->type_name("PRESET")
       ->capture_default_str();
   command->add_option("--task", a->task, "task whose preset model is used")

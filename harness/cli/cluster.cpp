@@ -108,7 +108,7 @@ bool estimate_here(const Suite& suite, const RunArguments& a, const fs::path& ou
   costs.cpu = environment(a.cores, 1).cpu;
   if (suite.bench && !costs.bench_seconds) {
     double seconds = 0;
-    for (const std::string& mode : suite.bench->modes) {
+    for (const results::BenchMode mode : suite.bench->modes) {
       for (BenchOptions variant : suite.bench->variants) {
         if (stop) break;
         variant.mode = mode;

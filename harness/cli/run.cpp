@@ -102,8 +102,9 @@ void print_bench(const SuiteBench& bench, int threads, Total& total) {
     for (BenchOptions options : bench.variants) {
       options.mode = mode;
       options.threads = threads;
-      say("  {:<48} {} lengths, batch {}, {}: ", options.attention + " " + mode,
-          bench.lengths.size(), options.batch, name_of(options.precision));
+      say("  {:<48} {} lengths, batch {}, {}: ",
+          fmt::format("{} {}", options.attention, name_of(mode)), bench.lengths.size(),
+          options.batch, name_of(options.precision));
       std::fflush(stdout);
       print_cost(estimate_bench(options, bench.lengths), 1, threads, total);
     }

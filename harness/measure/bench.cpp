@@ -304,15 +304,6 @@ results::GrowthClaim claim_of(attention::Growth growth) {
   return {};
 }
 
-void set_preset(BenchOptions& options, const std::string& preset, const std::string& task) {
-  options.preset = preset;
-  if (preset == "small") {
-    options.model = models::ModelConfig{};
-    return;
-  }
-  options.model = models::load_preset(preset, task).model;
-}
-
 std::int64_t lanes_of(const BenchOptions& options, std::int64_t n) {
   return options.lanes > 0 ? options.lanes
                            : lanes_for(options.batch, n, options.model, kVocabulary);

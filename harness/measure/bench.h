@@ -75,8 +75,4 @@ void add_point(results::BenchRecord& record, const BenchResult& result);
 // What a variant's traits claim of time or memory.
 [[nodiscard]] results::GrowthClaim claim_of(attention::Growth growth);
 
-// The model and preset name for `--preset`: "small" (2 layers, width 64, 2 heads, feed-forward 128,
-// no dropout) or a preset's model for a task.
-void set_preset(BenchOptions& options, const std::string& preset, const std::string& task);
-
 }  // namespace lra::harness
