@@ -39,14 +39,24 @@ void for_parts(std::int64_t parts, std::int64_t work, const std::function<void(s
 }
 
 void Staircase::Part::wait(std::int64_t j) const {
-  if (part_ == 0) return;
-  const auto& before = stairs_.done_[static_cast<std::size_t>(part_ - 1)];
-  for (std::int64_t steps = before.load(); steps <= j; steps = before.load()) before.wait(steps);
+  for (std::int64_t p = part_ - 1; p >= 0; --p) {
+    const auto& before = stairs_.done_[static_cast<std::size_t>(p)];
+    std::int64_t steps = before.load();
+    for (; steps <= j; steps = before.load()) before.wait(steps);
+    // Its step j came after those of the parts before it; a part that ended earlier says nothing.
+    if (steps < kEnded || steps - kEnded > j) return;
+  }
 }
 
-void Staircase::Part::publish(std::int64_t steps) const {
+void Staircase::Part::done(std::int64_t j) const {
   auto& mine = stairs_.done_[static_cast<std::size_t>(part_)];
-  mine.store(steps);
+  mine.store(j + 1);
+  mine.notify_all();
+}
+
+Staircase::Part::~Part() {
+  auto& mine = stairs_.done_[static_cast<std::size_t>(part_)];
+  mine += kEnded;
   mine.notify_all();
 }
 

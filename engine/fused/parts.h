@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <vector>
 
 namespace lra::engine {
@@ -30,20 +29,20 @@ class Staircase {
     Part(Staircase& stairs, std::int64_t part) : stairs_(stairs), part_(part) {}
     Part(const Part&) = delete;
     Part& operator=(const Part&) = delete;
-    ~Part() { publish(std::numeric_limits<std::int64_t>::max()); }
+    ~Part();
 
-    // Until the part before has done step j.
+    // Until every part before has done step j or ended.
     void wait(std::int64_t j) const;
-    void done(std::int64_t j) const { publish(j + 1); }
+    void done(std::int64_t j) const;
 
    private:
-    void publish(std::int64_t steps) const;
     Staircase& stairs_;
     std::int64_t part_;
   };
 
  private:
-  std::vector<std::atomic<std::int64_t>> done_;  // steps of each part
+  static constexpr std::int64_t kEnded = std::int64_t{1} << 62;
+  std::vector<std::atomic<std::int64_t>> done_;  // steps of each part, with kEnded added at its end
 };
 
 }  // namespace lra::engine
