@@ -123,7 +123,10 @@ TEST_CASE("parts: on a staircase each step sees the parts in order, whatever the
       const Staircase::Part part(stairs, i);
       for (std::int64_t j = 0; j < kSteps - (i % 2); ++j) {  // every other part has a step less
         part.wait(j);
-        std::this_thread::sleep_for(std::chrono::microseconds(100 * ((i + j) % 3)));
+        // The last step of the first part is late: part 1, which has none, must not let part 2
+        // pass.
+        const bool late = i == 0 && j == kSteps - 1;
+        std::this_thread::sleep_for(std::chrono::microseconds(late ? 30000 : 100 * ((i + j) % 3)));
         seen.at(static_cast<std::size_t>(j)).push_back(i);
         part.done(j);
       }
