@@ -65,7 +65,7 @@ TEST_CASE("hostile files: plugins", "[run]") {
     INFO(size);
     scratch.write("p.so", elf.substr(0, size));
     CHECK_THAT(refused(scratch, "--plugin p.so list attention", 3),
-               ContainsSubstring("--plugin p.so: not a shared library, or cut"));
+               ContainsSubstring("--plugin p.so: not a shared library, or truncated"));
   }
   scratch.write("p.so", "");
   CHECK_THAT(refused(scratch, "--plugin p.so list attention", 3), ContainsSubstring("p.so"));

@@ -82,7 +82,7 @@ TEST_CASE("own data: a CSV of five classes becomes a row of a table", "[run]") {
   std::ofstream(csv, std::ios::app) << "\"dddd 151\",topic 3\n";
   const Ended refused = run_program(training(csv, folder / "runs/a"), folder);
   CHECK(refused.code == 3);
-  CHECK_THAT(refused.err, ContainsSubstring("holds a run on other data"));
+  CHECK_THAT(refused.err, ContainsSubstring("contains a run on other data"));
   CHECK(run_program({"evaluate", folder / "runs/a"}, folder).code == 3);
   const Ended none = run_program({"train", "--task", "file", "--attention", "linear"}, folder);
   CHECK(none.code == 2);

@@ -137,7 +137,7 @@ TEST_CASE("shared folder: a second lra train in a run's folder is refused", "[ru
   const Ended refused = run_program(arguments, second);
   INFO(refused.err);
   CHECK(refused.code == 2);
-  CHECK_THAT(refused.err, ContainsSubstring("another process works on this run"));
+  CHECK_THAT(refused.err, ContainsSubstring("another process is working on this run"));
   ::kill(child, SIGKILL);
   wait_for(child, folder);
 }

@@ -70,7 +70,7 @@ GoldenTensor read_tensor(const json& value, const std::string& where) {
   return tensor;
 }
 
-// The tensors of a member; absent and null stand for none.
+// The tensors of a member; absent and null mean none.
 GoldenTensors read_tensors(const json& object, const char* name, const std::string& where) {
   GoldenTensors tensors;
   const auto found = object.find(name);

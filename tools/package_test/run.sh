@@ -109,7 +109,7 @@ build_plugin() {  # NAME, source on stdin
   c++ -std=c++20 -shared -fPIC -I "$scratch/prefix/include/lra" -o "$scratch/lib$1.so" "$scratch/$1.cpp"
 }
 head -c 5000 "$plugin" >"$scratch/libcut.so"
-refuse_plugin "$scratch/libcut.so" "not a shared library, or cut"
+refuse_plugin "$scratch/libcut.so" "not a shared library, or truncated"
 build_plugin throws <<<'static const int ran = (throw 7, 0);'
 refuse_plugin "$scratch/libthrows.so" "its initialiser threw an exception"
 build_plugin lacks <<<'void nowhere(); static const int ran = (nowhere(), 0);'

@@ -54,7 +54,7 @@ def read_safetensors(path):
     content = Path(path).read_bytes()
     size = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
     if len(content) < 8 + size or size == 0:
-        raise ValueError(f"{path}: not a safetensors file, or cut")
+        raise ValueError(f"{path}: not a safetensors file, or truncated")
     header = json.loads(content[8:8 + size])
     metadata = header.pop("__metadata__", {})
     data = content[8 + size:]
