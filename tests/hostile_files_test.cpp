@@ -53,7 +53,7 @@ TEST_CASE("hostile files: suites", "[run]") {
 
   scratch.write("s.json", "{" + base + R"(, "preset": ")" + std::string(100000, 'p') + "\"}");
   CHECK_THAT(refused(scratch, "run s.json --out out", 2), ContainsSubstring("unknown preset 'ppp"));
-  suite("{" + base + ",", "the text is cut");
+  suite("{" + base + ",", "the text is truncated");
   suite("{\"name\": \"\xff\"}", "not UTF-8");
 }
 

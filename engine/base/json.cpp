@@ -129,7 +129,7 @@ json parse_json(std::string_view text, const std::string& where, ErrorKind kind)
       const std::string_view key = text.substr(at + 1);
       fail_at(
           text, at, where, kind,
-          fmt::format("{} stands twice in one object", shortened(key.substr(0, key.find('"')))));
+          fmt::format("{} occurs twice in one object", shortened(key.substr(0, key.find('"')))));
     }
     return value;
   }
