@@ -394,6 +394,5 @@ TEST_CASE("leaderboard: every cell names its runs, data, commit and machine", "[
 TEST_CASE("leaderboard: a run that stands twice is refused", "[unit]") {
   auto records = three_seeds();
   records.push_back(records.front());
-  CHECK_THROWS_WITH(build_leaderboard(records),
-                    ContainsSubstring("is there twice for one machine"));
+  CHECK_THROWS_WITH(build_leaderboard(records), ContainsSubstring("occurs twice for one machine"));
 }

@@ -252,7 +252,7 @@ void check_answers(const Record& record, const Reject& reject) {
   }
 }
 
-// What a schema cannot say.
+// Rules that a schema cannot express.
 void check_consistent(const Record& record, std::string_view where) {
   const auto reject = [&](const char* path, const std::string& what) {
     fail(ErrorKind::data, "{}: {}: {}", where, path, what);
@@ -283,7 +283,7 @@ void check_consistent(const Record& record, std::string_view where) {
   }
   const auto& interval = record.accuracy.test_wilson95;
   const auto& test = record.accuracy.value.test;
-  // The interval holds the estimate up to rounding: at 0 and 1 it ends there.
+  // The interval contains the estimate up to rounding; at 0 and 1 the estimate is its end.
   constexpr double kRounding = 1e-9;
   if (interval && test &&
       (interval->low > *test + kRounding || interval->high < *test - kRounding)) {
@@ -317,7 +317,7 @@ json to_json(const Record& record) {
 }
 
 Record from_json(const json& value, std::string_view where) {
-  // The version first: of another version's file the other rules say nothing.
+  // The version is checked first: the other rules do not apply to files of another version.
   const auto schema = value.is_object() ? value.find("schema") : value.end();
   if (value.is_object() && (schema == value.end() || *schema != kResultSchema)) {
     fail(ErrorKind::data, "{}: /schema: unknown schema version; got {}, expected \"{}\"", where,
