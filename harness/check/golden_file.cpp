@@ -196,7 +196,7 @@ GoldenFile read_golden_file(const std::filesystem::path& path) {
     if (!cases[i].is_object()) fail(ErrorKind::data, "{}: not an object", here);
     file.cases.push_back(read_case(cases[i], here));
     if (!names.insert(file.cases.back().name).second) {
-      fail(ErrorKind::data, "{}: the name '{}' is there twice", here, file.cases.back().name);
+      fail(ErrorKind::data, "{}: the name '{}' occurs twice", here, file.cases.back().name);
     }
   }
   return file;
