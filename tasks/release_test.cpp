@@ -90,7 +90,7 @@ TEST_CASE("release: the inner folder is preferred, an archive without the task i
           static_cast<void>(
               create_task(name, nullptr)->open(options_for(other.path(), other.path() / "cache")));
         }),
-        ContainsSubstring("lra_release.tar: holds no"));
+        ContainsSubstring("lra_release.tar: contains no"));
   }
 }
 

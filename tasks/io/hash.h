@@ -27,7 +27,7 @@ constexpr std::uint64_t mix64(std::uint64_t x) {  // finaliser of SplitMix64 (St
 }
 }  // namespace detail
 
-// The hash of bytes that come in pieces, whatever the pieces are.
+// Incremental hash, independent of how the bytes are divided into pieces.
 class Hasher128 {
  public:
   // `seed` tells apart streams; hash128() takes the number of bytes.

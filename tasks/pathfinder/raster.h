@@ -1,5 +1,5 @@
 #pragma once
-// The few drawing operations of the Pathfinder generator: lines as Pillow's ImageDraw draws them,
+// Drawing operations of the Pathfinder generator: lines as Pillow's ImageDraw draws them,
 // grey-scale dilation by a disc and 8-bit Lanczos resizing as Pillow's, so that a paddle has the
 // same grey values as in the official pictures. Coordinates are (y, x), y down.
 
@@ -66,7 +66,7 @@ class LanczosAxis {
                             const LanczosAxis& columns);
 
 // A part of a picture: rows top .. top + height - 1 and columns left .. left + width - 1 of it,
-// relative to a point that the owner knows.
+// relative to a point defined by the owner.
 struct Patch {
   int top = 0;
   int left = 0;
@@ -77,8 +77,9 @@ struct Patch {
 // (origin_y, origin_x); empty if there are none.
 [[nodiscard]] Patch trimmed(const Raster& raster, int origin_y, int origin_x);
 
-// The part that can differ from 0 of: a disc of value 255 and radius `radius` around cell
-// (centre_y, centre_x) on a square canvas of axis.in() cells a side, resized to axis.out() cells.
+// The part that can differ from 0 of the following picture: a disc of value 255 and radius `radius`
+// around cell (centre_y, centre_x) on a square canvas with sides of axis.in() cells, resized to
+// axis.out() cells.
 [[nodiscard]] Patch resized_disc(const LanczosAxis& axis, int centre_y, int centre_x, int radius);
 
 }  // namespace lra::tasks::pathfinder

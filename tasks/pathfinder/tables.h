@@ -1,8 +1,7 @@
 #pragma once
-// What the Pathfinder generator can know before it draws: the pictures and masks of all paddles
-// that can occur, the directions in which snakes can grow, and where seeds can lie. A paddle
-// depends on its angle only through the cell of the fine canvas where its bar ends, so there are
-// few.
+// Precomputed tables of the Pathfinder generator: the pictures and masks of all possible paddles,
+// the directions in which snakes can grow, and the possible positions of seeds. A paddle depends on
+// its angle only through the cell of the fine canvas where its bar ends, so there are few.
 
 #include <cstddef>
 #include <cstdint>
@@ -49,7 +48,7 @@ struct SeedKernel {
   bool usable = false;
 };
 
-// Everything that depends on a setting and one margin.
+// The tables for a setting and one margin.
 struct MarginTables {
   MarginTables(const Setting& setting, int margin_of_picture);
 

@@ -1,6 +1,6 @@
 // Needle recall over bytes, after Hsieh et al. 2024, "RULER", arXiv 2404.06654, section 3.1, at the
-// level of bytes: a key and its value stand somewhere in a haystack of text, and the sequence ends
-// with the key. Needle `#kk=vv;`, key and value of two letters each, at a uniform place; so do the
+// level of bytes: a key and its value are hidden in a haystack of text, and the sequence ends with
+// the key. Needle `#kk=vv;`, key and value of two letters each, at a uniform place; so do the
 // needles of other keys that distract. The end is `?kk=v`: the labels at its last two positions are
 // the value's letters. Haystack: a second-order Markov chain over letters and blank, whose table is
 // the same for all seeds. Ids: byte + 1.

@@ -56,7 +56,7 @@ std::int32_t checked_label(std::string_view text, const Line& line, const std::s
   return *label;
 }
 
-// Calls take(line) for every line; an Error(data) that it throws becomes a fault.
+// Calls take(line) for every line; its Error(data) becomes a fault.
 template <class Take>
 void for_each_line(std::string_view content, const std::string& file, const FaultHandler& fault,
                    const Take& take, std::int64_t before = 0) {
