@@ -62,7 +62,7 @@ class Longformer final : public Attention {
                            causal_, options);
   }
 
-  // Global queries have projections, and so values, of their own: then W alone says nothing of o.
+  // Global queries have separate projections and values, so W alone does not determine o.
   [[nodiscard]] Weights weights(const PlainInputs& in) const override {
     const std::vector<double>& global = in.draws.at("global").data;
     const bool any = std::any_of(global.begin(), global.end(), [](double g) { return g != 0; });

@@ -18,7 +18,7 @@ class GateLowerBound {
   void options(OptionTable& table);
   // Gamma [layers, features], if it is learned.
   void build(const ParameterBuilder& p, const Dimensions& d, std::int64_t features, float initial);
-  // [features] or [1] f32; undefined where there is none.
+  // [features] or [1] f32; undefined without a bound.
   [[nodiscard]] Value operator()() const;
   [[nodiscard]] double define(const PlainInputs& in, std::int64_t feature) const;
 
