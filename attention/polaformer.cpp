@@ -7,7 +7,8 @@
 // with v1, v2 the first and the second half of a head's features of v; then + a convolution of v
 // (`local`) and times an affine map of the block's input (`gate`). Products of negative features,
 // which a relu throws away, are kept, and a power makes rows sharper. Time O(N 2D Dv), state
-// O(2 D Dv) a head. The convolution has 5 x 5 taps as published (2d); 5 in a sequence (1d) is ours.
+// O(2 D Dv) per head. The convolution has 5 x 5 taps as published (2d); 5 in a sequence (1d) is
+// ours.
 
 #include <algorithm>
 #include <cmath>
