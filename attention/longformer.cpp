@@ -96,7 +96,7 @@ class Longformer final : public Attention {
     const auto contains = [&](std::int64_t j) {
       return std::binary_search(global.begin(), global.end(), j);
     };
-    // One slab holds a window and some global tokens.
+    // One slab contains a window and some global tokens.
     engine::BlockLists lists(kTile, (std::min(w_, n) + kTile + 15) / 16 * 16);
     for (std::int64_t begin = 0; begin < n; begin += kTile) {
       const std::int64_t end = std::min(begin + kTile, n);

@@ -1,4 +1,4 @@
-// What holds for every variant of the registry: a new one is covered by being registered. The
+// Rules for every variant of the registry: a new one is covered by being registered. The
 // checks are those of checks.h, which `lra check variant` runs too.
 
 #include <algorithm>
