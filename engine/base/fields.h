@@ -13,8 +13,8 @@
 //   from_fields(j, point, "point.json");
 //
 // A field may be a number, a text, JSON itself, an enumeration with texts (enum_text.h), a
-// structure with a list of its own, or optionals, vectors and arrays of these. An empty optional is
-// null.
+// structure with its own field list, or optionals, vectors and arrays of these. An empty optional
+// is null.
 
 #include <cmath>
 #include <nlohmann/json.hpp>

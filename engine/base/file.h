@@ -36,7 +36,7 @@ class AtomicFile {
 
 // Parses a JSON file. Throws Error(data) with path, line and column for malformed text.
 [[nodiscard]] nlohmann::json read_json(const std::filesystem::path& path);
-// Parses JSON text; `where` stands in for the path in errors.
+// Parses JSON text; `where` replaces the path in errors.
 [[nodiscard]] nlohmann::json parse_json(std::string_view text, const std::string& where);
 // Pretty-printed, with a final newline, atomically.
 void write_json(const std::filesystem::path& path, const nlohmann::json& value);

@@ -31,7 +31,7 @@ void add_repeated(const Gradient& gradient, const Tensor& dy, int axis);
 // gradient of the tensor that the value is a slice of, else as above.
 [[nodiscard]] Tensor reuse(const Tensor& dy, const Gradient& gradient);
 
-// True where the engine's own loops for activations, norms and divisions are faster than oneDNN's
+// True where the hand-written loops for activations, norms and divisions are faster than oneDNN's
 // primitives: in f32 where there is no AVX-512 (see kernels.h). With AVX-512 or bf16 the primitives
 // are used, and tests compare the loops with them.
 [[nodiscard]] bool own_loops(DType dtype);
