@@ -1,5 +1,5 @@
-// Golden cases of parts of the model, run with the model's own classes. Files hold an affine map
-// as W [out, in]; the model holds [in, out] and the maps of q, k and v side by side.
+// Golden cases of parts of the model, run with the model's own classes. Files store an affine map
+// as W [out, in]; the model stores [in, out] and the maps of q, k and v side by side.
 
 #include <algorithm>
 #include <cmath>

@@ -35,7 +35,7 @@ std::string interface_of(const std::string& file) {
   return std::string(rest.substr(0, rest.find('\0')));
 }
 
-// Whether [offset, offset + size) lies in a file of `total` bytes.
+// Whether [offset, offset + size) is within a file of `total` bytes.
 bool inside(std::uint64_t offset, std::uint64_t size, std::uint64_t total) {
   return offset <= total && size <= total - offset;
 }

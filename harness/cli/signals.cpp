@@ -24,7 +24,7 @@ void write_now(std::string_view text) {
 extern "C" void on_signal(int signal) {
   const int saved = errno;
   if (!stop_requested.exchange(true)) {
-    // At the left edge of a terminal, over a line of progress.
+    // Starts at the left edge of a terminal, over a line of progress.
     if (::isatty(STDERR_FILENO) == 1) write_now("\r\033[K");
     write_now(
         "lra: stopping: running work is kept, the same command continues; Ctrl-C again ends at "

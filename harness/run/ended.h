@@ -31,7 +31,7 @@ namespace lra::harness {
     RunSpec& spec, const std::filesystem::path& base,
     const std::function<std::string(const RunSpec&)>& name);
 
-// Throws Error(config) if the folder holds a run of another specification, with the differences.
+// Throws Error(config) with the differences if the folder contains a run of another specification.
 void require_same_run(const RunSpec& spec, const std::filesystem::path& folder);
 
 // The data of the folder's run; runs of earlier program versions record them in result.json only.

@@ -141,7 +141,7 @@ Matrix distinct_rows(const Setting& x, double signal, std::int64_t marked) {
   return rows;
 }
 
-// How many tokens hold each distinct row.
+// Number of tokens with each distinct row.
 Row row_counts(const Setting& x, std::int64_t marked) {
   Row counts(static_cast<std::size_t>(x.d) - 1, static_cast<double>(x.n / (x.d - 2)));
   counts[static_cast<std::size_t>(marked % (x.d - 2))] -= 1;

@@ -303,7 +303,7 @@ class SuiteExecution {
   // True while another process works on a run.
   [[nodiscard]] bool is_busy(std::size_t run) const { return try_lock_run(folder(run)) == nullptr; }
 
-  // From the measurement: training, and validation every so often.
+  // Seconds from the measurement: training with its periodic validation.
   [[nodiscard]] double seconds_of(std::size_t run) const {
     const RunSpec& spec = suite_.runs[run].spec;
     const Measurement& m = *measurements_[run];
@@ -323,7 +323,7 @@ class SuiteExecution {
          needed / kMega, memory_ / kMega);
   }
 
-  // On a thread of the schedule's arena.
+  // Called on a thread of the schedule's arena.
   void train(std::size_t run) {
     RunOptions own;
     own.folder = folder(run);
