@@ -23,7 +23,7 @@ struct ModelTask {
   std::int64_t pixel_offset = 1;  // a pixel's id less its value, where the input is pixels
 };
 
-// Lengths are rounded up to a bucket: 64 steps an octave from 512 on, multiples of 16 below, so
+// Lengths are rounded up to a bucket: 64 steps per octave from 512 on, multiples of 16 below, so
 // that few distinct shapes are compiled and at most 3 % of the rows (15 below 512) are padding.
 [[nodiscard]] std::int64_t bucket_length(std::int64_t length);
 
