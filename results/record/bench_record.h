@@ -61,7 +61,7 @@ struct BenchRecord {
 // Tokens of a step at length n.
 [[nodiscard]] double step_tokens(const BenchRecord& record, std::int64_t n);
 
-// As for a Record: schema-checked both ways.
+// Conversions as for a Record, schema-checked both ways.
 [[nodiscard]] nlohmann::json to_json(const BenchRecord& record);
 [[nodiscard]] BenchRecord bench_from_json(const nlohmann::json& value, std::string_view where);
 // A single point in the form of a record. Throws nlohmann::json::exception for malformed JSON.

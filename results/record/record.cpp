@@ -338,7 +338,7 @@ Record parse_record(std::string_view text, std::string_view where) {
 json to_json(const SearchPart& search) { return to_fields(search); }
 
 SearchPart search_from_json(const json& value, std::string_view where) {
-  // The definition of the record's schema, as a schema of its own.
+  // A definition of the record's schema, as a separate schema.
   static const JsonSchema schema = [] {
     json all = parse_json(schema_text("result"), "result.schema.json");
     json own = all["properties"]["search"];
