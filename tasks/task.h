@@ -139,7 +139,7 @@ class ExampleSink {
   virtual ~ExampleSink() = default;
   virtual void add(Split split, const Example& example) = 0;
   // A record that could not be read; `message` names file and line or record. Throws Error(data)
-  // unless the sink collects faults, then reading goes on with the next record.
+  // unless the sink collects faults; reading then continues with the next record.
   virtual void fault(const std::string& message);
 };
 

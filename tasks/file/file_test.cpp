@@ -1,4 +1,4 @@
-// Data sets of one's own: each form is read into the examples that were written, faults name file
+// The user's own data sets: each form is read into the examples that were written, faults name file
 // and line, and what the data leave open is settled by them.
 
 #include <algorithm>
@@ -183,7 +183,7 @@ TEST_CASE("file: tables as published, headers by name, and what looks like one",
       read_from(folder, "own.tsv", {{"label_column", "genre"}, {"text_columns", "plot"}});
   CHECK(named->info.class_names == std::vector<std::string>{"a", "b"});
   CHECK(text_of(named->sink[Split::train].at(0).tokens).starts_with("plot"));
-  // Without names every text is a class of its own, or the header an example.
+  // Without names every text is a separate class, or the header an example.
   CHECK_THAT(error_of([&] { read_from(folder, "own.tsv"); }),
              ContainsSubstring("different labels") && ContainsSubstring("task.label_column"));
   std::string unnamed = "genre,plot\n";

@@ -4,8 +4,9 @@
 // the settings of google-research/long-range-arena, re-implemented. The distribution of the
 // pictures is the original's; the random numbers are ours, so single pictures are not.
 //
-// A picture holds two target snakes (chains of short bars, "paddles") of equal length, some shorter
-// distractor snakes, and two discs. Label 1: both discs are at the ends of one target snake.
+// A picture contains two target snakes (chains of short bars, "paddles") of equal length, some
+// shorter distractor snakes, and two discs. Label 1: both discs are at the ends of one target
+// snake.
 
 #include <array>
 #include <cstdint>

@@ -33,7 +33,7 @@ struct Raster {
 };
 
 // Draws a straight bar of value 255 between two cells, both included, clipped at the borders.
-// width 1: Bresenham's line; wider: the quadrilateral whose long sides lie (width - 1) / 2 off the
+// width 1: Bresenham's line; wider: the quadrilateral whose long sides are (width - 1) / 2 off the
 // axis, rounded up on one side and down on the other, filled by scan lines (Pillow 9, Draw.c).
 void draw_line(Raster& raster, int y0, int x0, int y1, int x1, int width);
 
@@ -73,7 +73,7 @@ struct Patch {
   Raster grey{0, 0};
 };
 
-// The smallest patch that holds all cells other than 0, relative to the raster's cell
+// The smallest patch that contains all cells other than 0, relative to the raster's cell
 // (origin_y, origin_x); empty if there are none.
 [[nodiscard]] Patch trimmed(const Raster& raster, int origin_y, int origin_x);
 

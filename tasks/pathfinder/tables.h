@@ -42,7 +42,7 @@ struct SeedKernel {
   std::vector<Point> cells;
   Point low, high;  // bounding box of the cells and the tested cell
   // Whether a seed can have this direction at all. The original dilates its mask by the kernel with
-  // OpenCV, for which a cell whose whole kernel lies outside the picture becomes minus infinity; it
+  // OpenCV, for which a cell whose whole kernel is outside the picture becomes minus infinity; it
   // then takes a negative value anywhere for "no cell is free". So a kernel that leaves the picture
   // wholly at one of the four corners never seeds: seeds grow up and to the left, mostly.
   bool usable = false;

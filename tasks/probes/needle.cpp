@@ -138,7 +138,7 @@ class Needle final : public probes::ProbeTask {
 
   [[nodiscard]] std::int32_t solve(std::span<const Token> tokens,
                                    std::size_t position) const override {
-    // The end is `?kk=v`, so that the key's two letters stand 4 and 3 places before it.
+    // The end is `?kk=v`, so that the key's two letters are 4 and 3 places before it.
     const std::size_t end = tokens.size();
     const std::array<Token, 4> needle{id('#'), tokens[end - 4], tokens[end - 3], id('=')};
     const auto found = std::search(tokens.begin(), tokens.end(), needle.begin(), needle.end());
