@@ -73,7 +73,7 @@ def attend(q, k, v, real=None):
     return torch.softmax(weights, -1) @ v
 
 
-# `real` [B, 1, N, 1] says which tokens are no padding; None: all.
+# `real` [B, 1, N, 1] marks the tokens that are not padding; None: all.
 class Softmax(nn.Module):
     def forward(self, q, k, v, real=None):
         return attend(q, k, v, None if real is None else real.transpose(-1, -2))
@@ -129,7 +129,7 @@ class Performer(nn.Module):
 
 
 class Linformer(nn.Module):
-    """Keys and values as 256 projected rows, one matrix a head for both."""
+    """Keys and values as 256 projected rows, one matrix per head for both."""
 
     def __init__(self):
         super().__init__()
@@ -250,7 +250,7 @@ def pieces(batch):
 
 
 def onnx_session(model, tokens):
-    """What ONNX Runtime makes of the model for tokens of this shape: a function of tokens."""
+    """The model compiled by ONNX Runtime for tokens of this shape: a function of tokens."""
     import onnxruntime
     file = io.BytesIO()
     torch.onnx.export(model, (tokens,), file, dynamo=False, opset_version=17, input_names=["tokens"])
