@@ -123,8 +123,8 @@ class Longformer final : public Attention {
     if (const Value* given = x.find(name)) return *given;
     const auto found = projections_.find(name);
     if (found == projections_.end()) {
-      fail(ErrorKind::config,
-           "attention/longformer: tokens are global but there is no {}; set global=cls", name);
+      fail(ErrorKind::config, "attention/longformer: global tokens without {}; set global=cls",
+           name);
     }
     return engine::split_heads(linear(x.x, found->second.value(), {}), 1, heads_).front();
   }

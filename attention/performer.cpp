@@ -25,7 +25,7 @@ constexpr std::int64_t kNever = 0;
 class Performer final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.choice("kernel", kernel_, {"softmax", "relu"}, "which kernel the features stand for")
+    t.choice("kernel", kernel_, {"softmax", "relu"}, "kernel that the features approximate")
         .choice("projection", projection_, {"orthogonal", "none"}, "none: relu of q and k alone")
         .integer("nb_features", M_, 1, 65536, "M")
         .number("eps", eps_, 0, 1, "added to the softmax kernel's features")

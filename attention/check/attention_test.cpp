@@ -60,7 +60,7 @@ TEST_CASE("attention: padding changes nothing where it is honoured", "[unit]") {
   check_all("padding");
 }
 
-TEST_CASE("attention: what padded rows hold reaches nothing", "[unit]") {
+TEST_CASE("attention: the content of padded rows has no effect", "[unit]") {
   check_all("padded rows");
 }
 

@@ -158,9 +158,9 @@ void check_padded_rows(const std::string& name, Findings& f) {
     if (traits.discrete && options.value("structure", "length") == "tensor") continue;
     ++f.settings;
     f.at_most(output_error(probe, one, probe, other), tolerance_of(name),
-              "output depends on what padding holds, " + options.dump());
+              "output depends on the content of padding, " + options.dump());
     f.at_most(gradient_error(probe, one.gradients, probe, other.gradients), tolerance_of(name),
-              "gradients depend on what padding holds, " + options.dump());
+              "gradients depend on the content of padding, " + options.dump());
     // Rows of padding are exactly 0 in the output and in the gradients of all inputs by tokens.
     const auto padding_is_zero = [&](const Tensor& tensor) {
       const std::vector<float> values = tensor.to_floats();
@@ -388,7 +388,7 @@ const std::vector<VariantCheck>& variant_checks() {
       {"stochastic", "draws at each call where the traits say so", check_stochastic},
       {"causal", "causal outputs do not see what comes later", check_causal},
       {"padding", "padding changes nothing where it is honoured", check_padding},
-      {"padded rows", "what padded rows hold reaches nothing", check_padded_rows},
+      {"padded rows", "the content of padded rows has no effect", check_padded_rows},
       {"large inputs", "large inputs stay finite, forwards and backwards", check_large_inputs},
       {"bf16", "bf16 agrees with f32 on the same values", check_bf16},
       {"threads", "two instances at once give the bits that each gives alone", check_threads},
