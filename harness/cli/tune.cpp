@@ -154,7 +154,7 @@ void add_tune(CLI::App& app, Action& action) {
       "The grid is the suite's \"tune\": {\"train.lr\": [0.0003, 0.001], ...}; without it:\n"
       "train.lr 0.0001, 0.0003, 0.001, 0.003; warmup_share (of the steps) 0.02, 0.1, 0.3;\n"
       "model.embedding_std 0.02, 0.2, 0.7; model.dropout 0, 0.1. Trials are evaluated on\n"
-      "validation alone; the test split is never looked at. The chosen settings are written as\n"
+      "validation alone; the test split is never used. The chosen settings are written as\n"
       "OUT/SUITE-tuned.json for lra run, the trials as OUT/trials.md.\n"
       "Exit codes: 0 done; 1 a trial failed; 2 wrong use or suite; 3 data or files;\n"
       "130 stopped by a signal: the same command continues.");
