@@ -287,8 +287,9 @@ void check_consistent(const Record& record, std::string_view where) {
   constexpr double kRounding = 1e-9;
   if (interval && test &&
       (interval->low > *test + kRounding || interval->high < *test - kRounding)) {
-    reject("/accuracy/test_wilson95", fmt::format("got [{}, {}], expected it to hold {}",
-                                                  interval->low, interval->high, *test));
+    reject("/accuracy/test_wilson95",
+           fmt::format("got [{}, {}], expected an interval that contains {}", interval->low,
+                       interval->high, *test));
   }
   check_answers(record, reject);
   for (const auto* name : {&record.files.curve, &record.files.model, &record.files.spec}) {
