@@ -113,7 +113,7 @@ std::string error_of(const Call& call, ErrorKind kind = ErrorKind::data) {
 inline std::optional<fs::path> official_data(const std::string& name) {
   const char* folder = std::getenv("LRA_TEST_DATA");
   if (folder == nullptr || !fs::exists(fs::path(folder) / name)) {
-    WARN("skipped: no official data (set LRA_TEST_DATA to a folder that holds " << name << ")");
+    WARN("skipped: no official data (set LRA_TEST_DATA to a folder that contains " << name << ")");
     return std::nullopt;
   }
   return fs::path(folder) / name;

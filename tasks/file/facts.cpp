@@ -131,7 +131,7 @@ class Scan {
       if (!facts_.first_fault.empty()) throw Error(ErrorKind::data, facts_.first_fault);
       fail(ErrorKind::data,
            "{}: got {} different example{}, expected more than {} for test and validation; give "
-           "these in files of their own",
+           "these in separate files",
            data_.string(), keys_.size(), keys_.size() == 1 ? "" : "s", tests + vals);
     }
     facts_.test_below = tests > 0 ? keys_[tests] : 0;

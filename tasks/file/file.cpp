@@ -166,7 +166,7 @@ class File final : public Task {
            printable(settings_.name), kLongestName);
     }
     if (task_registry().find(settings_.name) != nullptr) {
-      fail(ErrorKind::config, "tasks/file: name; got '{}', which is a task of its own; try own_{}",
+      fail(ErrorKind::config, "tasks/file: name; got '{}', which is the name of a task; try own_{}",
            settings_.name, settings_.name);
     }
   }

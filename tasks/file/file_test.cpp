@@ -548,7 +548,7 @@ TEST_CASE("file: data check names file and line, and what is no data set is refu
   folder.write("one.csv", table(40, 1, "x"));
   CHECK_THAT(refused("one.csv", nullptr, ErrorKind::data), ContainsSubstring("got one class, '0'"));
   CHECK_THAT(refused("one.csv", {{"name", "listops"}}, ErrorKind::config),
-             ContainsSubstring("which is a task of its own"));
+             ContainsSubstring("which is the name of a task"));
   CHECK_THAT(refused("one.csv", {{"name", "My set"}}, ErrorKind::config),
              ContainsSubstring("name; got 'My set', expected at most 40 lower-case letters"));
   folder.write("My-set 2/train.csv", table(40, 2, "x"));

@@ -52,7 +52,7 @@ MetadataRow parse_line(const Line& line, const std::string& where) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   if (!line.ended && fields.size() < kColumns) {
-    fail(ErrorKind::data, "{}: the last line is cut; got {} columns, expected {}", place,
+    fail(ErrorKind::data, "{}: the last line is truncated; got {} columns, expected {}", place,
          fields.size(), kColumns);
   }
   return parse_fields(fields, std::move(place));

@@ -31,7 +31,7 @@ template <std::size_t count>
 std::array<std::string_view, count> columns_of(const Line& line, const std::string& file) {
   std::array<std::string_view, count> columns;
   if (!line.ended) {
-    fail(ErrorKind::data, "{}: the last line is cut; got no line end",
+    fail(ErrorKind::data, "{}: the last line is truncated; got no line end",
          line_place(file, line.number));
   }
   const std::size_t found = split_columns(line.text, columns);
