@@ -96,7 +96,7 @@ TEST_CASE("hostile files: names that are not UTF-8", "[run]") {
   fs::create_directories(data);
   lra::write_file_atomic(data / "train.csv", "label,text\n0,a\n1,b\n");
   CHECK_THAT(refused(scratch, "data check text --data caf\xe9", 3),
-             ContainsSubstring("holds no such data; expected"));
+             ContainsSubstring("contains no such data; expected"));
   CHECK_THAT(refused(scratch, "data check text --data caf\xe9/none --json", 3),
              ContainsSubstring("does not exist"));
   CHECK_THAT(refused(scratch, "table caf\xe9", 3), ContainsSubstring("no result.json"));
