@@ -179,7 +179,7 @@ def main():
             try:
                 tried.append((run_peer(case, n, way, args.seconds / 3)["tokens_per_second"], way))
             except Failed as failure:
-                print(f"compare.py: passed over: {failure}", file=sys.stderr)
+                print(f"compare.py: skipped: {failure}", file=sys.stderr)
         if not tried:
             sys.exit("compare.py: the peer has no way that works")
         return tried

@@ -31,8 +31,8 @@ def arguments():
     parser.add_argument("--n", type=int, default=1024, help="tokens of a sequence")
     parser.add_argument("--lengths", metavar="FILE", help="numbers of tokens that the sequences have in turn; --n is "
                         "the longest of them")
-    parser.add_argument("--batch", type=int, default=32, help="sequences of a step")
-    parser.add_argument("--at-once", type=int, default=0, help="sequences in a forward pass; 0: all of a step")
+    parser.add_argument("--batch", type=int, default=32, help="sequences per step")
+    parser.add_argument("--at-once", type=int, default=0, help="sequences per forward pass; 0: all of a step")
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32", help="bf16: autocast")
     parser.add_argument("--compile", action="store_true", help="torch.compile")
     parser.add_argument("--sdpa", action="store_true", help="softmax attention, also that within others, by "
