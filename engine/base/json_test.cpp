@@ -123,5 +123,6 @@ TEST_CASE("files: a mapped file that is cut ends the program with a message", "[
   fs::remove(file);
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 3);
-  CHECK_THAT(told, ContainsSubstring("lra: " + file.string() + ": cannot read: the file was cut"));
+  CHECK_THAT(told,
+             ContainsSubstring("lra: " + file.string() + ": cannot read: the file was truncated"));
 }
