@@ -504,7 +504,7 @@ TEST_CASE("file: what must hold of every task holds, and it has nothing to fetch
   for (const std::string& said :
        {error_of([&] { static_cast<void>(task->download()); }, ErrorKind::usage),
         error_of([&] { static_cast<void>(task->make({}, folder.path())); }, ErrorKind::usage)}) {
-    CHECK_THAT(said, ContainsSubstring("data of your own; give --data PATH"));
+    CHECK_THAT(said, ContainsSubstring("your own data; give --data PATH"));
   }
 }
 
