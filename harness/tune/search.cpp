@@ -317,8 +317,7 @@ std::string Search::markdown() const {
   std::string text = fmt::format(
       "# Search for settings: {}\n\nThe same draws for every attention of a task, validation "
       "alone; the better half of a rung, rounded up, continues.\nThe expected best of k of n "
-      "trials "
-      "is Σ vᵢ ((i/n)ᵏ − ((i−1)/n)ᵏ) over the sorted accuracies (Dodge et al. 2019, arXiv "
+      "trials is Σ vᵢ ((i/n)ᵏ − ((i−1)/n)ᵏ) over the sorted accuracies (Dodge et al. 2019, arXiv "
       "1909.03004);\na trial that diverged or failed is — and counts as 0.\n\n",
       suite_.name);
   std::map<std::size_t, std::vector<const Pair*>> tasks;
