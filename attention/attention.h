@@ -1,6 +1,6 @@
 #pragma once
-// What an attention variant is to the rest of the project. A variant is one file in this folder: a
-// class derived from Attention, its plain definition and one LRA_ATTENTION line (see README.md).
+// Interface of attention variants. A variant is one file in this folder: a class derived from
+// Attention, its plain definition and one LRA_ATTENTION line (see README.md).
 
 #include <cstdint>
 #include <map>
@@ -36,11 +36,11 @@ struct Dimensions {
   std::int64_t layer = 0;
   std::int64_t layers = 1;
   bool cls = false;      // position 0 is a CLS token
-  bool pre_norm = true;  // the block's norm stands before the mixer, not behind the residual sum
+  bool pre_norm = true;  // the block's norm is before the mixer, not after the residual sum
 };
 
 // The projected heads of one sequence. Rows from `length` (q) and `key_length` (k, v) on are
-// padding of the bucket: whatever they hold, a padded key must weigh exactly 0.
+// padding of the bucket: a padded key must have weight exactly 0, whatever its content.
 struct Heads {
   Value q;                      // [H, N, D]
   Value k;                      // [H, M, D]; equal to q's node for variants that share them
@@ -48,8 +48,8 @@ struct Heads {
   std::int64_t length = 0;      // n, real queries
   std::int64_t key_length = 0;  // m, real keys
   Value x;                      // the block's input [N, E], for variants that project it themselves
-  // Further inputs under their names in golden files (gates, second projections); where one is
-  // missing the variant computes it from x with its own parameters.
+  // Further inputs under their names in golden files (gates, second projections); the variant
+  // computes a missing one from x with its own parameters.
   std::map<std::string, Value> given;
   [[nodiscard]] const Value* find(const std::string& name) const {
     const auto found = given.find(name);
@@ -63,21 +63,21 @@ class Context {
   std::int64_t length = 0;  // n, for variants that take the block's input
   bool training = false;
   double dropout = 0;           // on attention weights, 0 outside training
-  double residual_dropout = 0;  // on what is added to the residual stream, for Traits::residual
+  double residual_dropout = 0;  // on the addition to the residual stream, for Traits::residual
   RandomKey call;               // differs by seed, step, example and layer
   RandomKey fixed;              // differs by seed and layer only
   std::int64_t step = 0;
-  // What a variant drew, by name. Draws that are there already (from a golden file) are used.
+  // Random draws of a variant, by name. Existing draws (from a golden file) are used.
   std::map<std::string, Tensor>* draws = nullptr;
 
-  // Values that a layer leaves for the next one in the same pass (Luna's packed sequence).
+  // Values that a layer passes to the next one in the same pass (Luna's packed sequence).
   std::map<std::string, Value>* carried = nullptr;
 
-  // The draw of that name: the given one, or what `make` returns.
+  // The draw with this name: the given one, or the result of `make`.
   [[nodiscard]] Tensor draw(const std::string& name, const std::function<Tensor()>& make) const;
 };
 
-// Where a variant adds its parameters; names are prefixed with the layer's.
+// Adds a variant's parameters; names are prefixed with the layer's.
 class ParameterBuilder {
  public:
   ParameterBuilder(engine::Parameters& parameters, std::string prefix)
@@ -96,7 +96,7 @@ class ParameterBuilder {
   std::string prefix_;
 };
 
-// What a variant takes: heads of three projections, of two (q = k), or the block's input [N, E].
+// Input of a variant: heads of three projections, of two (q = k), or the block's input [N, E].
 enum class Input { heads, shared_qk, block };
 enum class Growth { linear, n_log_n, n_sqrt_n, quadratic };
 [[nodiscard]] std::string_view growth_name(Growth growth);
@@ -111,11 +111,11 @@ struct Traits {
   bool stochastic = false;  // draws at each call
   bool causal = false;      // has an option `causal`
   bool cross = false;       // query length may differ from key length
-  bool residual = false;    // mix() takes the residual stream as it is and returns the new one:
+  bool residual = false;    // mix() takes the residual stream unchanged and returns the new one:
                             // the variant brings the norm before it, a gate and the dropout
   bool approximates_softmax = false;
   bool permutation_equivariant = false;  // permuting the tokens permutes the output
-  bool discrete = false;         // sorts, hashes or selects: rounding may change what is computed
+  bool discrete = false;         // sorts, hashes or selects: rounding may change the selection
   bool ill_conditioned = false;  // in bf16, rounding may change the result beyond any tolerance
   double amplification = 1;      // of rounding, as by iterated inverses: factor on f32 tolerances
   std::vector<std::string> aliases = {};
@@ -131,16 +131,16 @@ class Attention {
     static_cast<void>(parameters);
     static_cast<void>(dimensions);
   }
-  // The options that `hyper` of a golden file stands for: by default its entries that are named as
-  // options of the variant. Other entries state rules and are judged by the numbers alone.
+  // The options given by `hyper` of a golden file: by default, its entries with names of options of
+  // the variant. Other entries state rules and are checked only through the numbers.
   [[nodiscard]] virtual nlohmann::json golden_options(const nlohmann::json& hyper);
-  // [H, N, Dv]; rows from x.length on may hold anything finite. For Input::heads and shared_qk.
+  // [H, N, Dv]; rows from x.length on may be any finite values. For Input::heads and shared_qk.
   [[nodiscard]] virtual Value forward(const Heads& x, const Context& context) const;
-  // [N, E] -> [N, E], in place of projections, heads and output projection. For Input::block.
+  // [N, E] -> [N, E], replacing projections, heads and output projection. For Input::block.
   [[nodiscard]] virtual Value mix(const Value& x, const Context& context) const;
-  // The same from the paper's sums in double precision, for the real tokens alone, independent of
-  // the code above, however slow. A variant states one of the two:
-  // its attention matrix, row by row; none by default;
+  // The same from the paper's sums in double precision, only for the real tokens, independent of
+  // the code above, regardless of speed. A variant defines one of the two: its attention matrix,
+  // row by row; none by default;
   [[nodiscard]] virtual Weights weights(const PlainInputs& in) const;
   // or, without a matrix or with more than W v, the result: [H, n, Dv] or [n, E]. Default: W v.
   [[nodiscard]] virtual Plain define(const PlainInputs& in) const;
@@ -155,7 +155,7 @@ struct Entry {
 // A variant with its options set, ready for build(). Throws Error(usage, config).
 [[nodiscard]] std::unique_ptr<Attention> create(std::string_view name,
                                                 const nlohmann::json& options);
-// All options of a variant with their values (defaults where `options` says nothing).
+// All options of a variant with their values (defaults for those not in `options`).
 [[nodiscard]] nlohmann::json resolved_options(std::string_view name, const nlohmann::json& options);
 
 // forward() with the zero-query rule: rows of padded queries are 0, and so is the result of a

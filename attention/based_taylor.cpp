@@ -3,7 +3,7 @@
 //   phi(x) = [1, x D^-1/4, vec(x x^T) / (sqrt(2) sqrt(D))],  so that phi(q) . phi(k) = 1 + s +
 //   s^2/2, s = q.k / sqrt(D): the Taylor expansion of softmax's e^s.  o_i = sum_j w_ij v_j / sum_j
 //   w_ij
-// Time O(N D^3), state O(D^3) a head. The weights are at least 1/2; the authors' 1e-12 in the
+// Time O(N D^3), state O(D^3) per head. The weights are at least 1/2; the authors' 1e-12 in the
 // denominator is kept. They use feature width 16 and mix in sliding-window layers; here it is
 // alone. Ours: x x^T is symmetric, so that each product of two features is kept once (about D^2 /
 // 2).

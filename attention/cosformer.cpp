@@ -1,12 +1,12 @@
 // cosFormer. Qin, Sun, Deng, Li, Wei, Lv, Yan, Kong, Zhong 2022, "cosFormer: Rethinking Softmax in
 // Attention", arXiv 2202.08791, eq. (8)-(12).
 // Linear attention whose weights phi(q_i) . phi(k_j) are re-weighted by cos(pi/2 (i - j) / M),
-// which splits by cos(a - b) = cos a cos b + sin a sin b. Time O(N D^2), state O(2 D^2) a head. As
-// in the authors' code positions count from 1, M = max(N_query, N_key), the denominator is clamped
-// (not shifted) at eps, and there is no 1/sqrt(D). Ours: M follows the real length by default, so
-// that padding changes nothing (`m = tensor` is the authors' rule); feature maps other than relu
-// and the switch `reweight` are the paper's ablations (Table 2, Figure 3). With a map that can be
-// negative the denominator keeps its sign: sign(x) max(|x|, eps).
+// which splits by cos(a - b) = cos a cos b + sin a sin b. Time O(N D^2), state O(2 D^2) per head.
+// As in the authors' code positions count from 1, M = max(N_query, N_key), the denominator is
+// clamped (not shifted) at eps, and there is no 1/sqrt(D). Ours: M follows the real length by
+// default, so that padding changes nothing (`m = tensor` is the authors' rule); feature maps other
+// than relu and the switch `reweight` are the paper's ablations (Table 2, Figure 3). With a map
+// that can be negative the denominator keeps its sign: sign(x) max(|x|, eps).
 
 #include <algorithm>
 #include <cmath>

@@ -6,7 +6,7 @@
 // layer's heads, layers count from 0 as in the code; the norm has a gain and is of each head. What
 // both maps attend to cancels: rows sum to 1 - lambda and weights may be negative. Time O(N^2 D),
 // memory O(N). Both directions here (`causal` gives the paper's j <= i); the code's rotary
-// positions are the encoder's. Of an odd head width the last feature of q and k is not used.
+// positions are the encoder's. For an odd head width the last feature of q and k is unused.
 
 #include <cmath>
 

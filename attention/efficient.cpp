@@ -2,10 +2,10 @@
 // Complexities", arXiv 1812.01243, eq. (3)-(5) with the softmax normalisation.
 //   E(Q, K, V) = rho_q(Q) (rho_k(K)^T V):  rho_q a softmax over the features of each query,
 //   rho_k a softmax over the tokens of each feature of the keys.
-// Time O(N D^2), state O(D^2) a head: a feature is a global attention map, and rho_k(K)^T V are its
-// context vectors. No 1/sqrt(D). Code and paper agree. Ours: padded keys leave the token softmax,
-// and its normaliser divides the D context vectors instead of the N keys. No causal form: rho_k
-// looks at all tokens.
+// Time O(N D^2), state O(D^2) per head: a feature is a global attention map, and rho_k(K)^T V are
+// its context vectors. No 1/sqrt(D). Code and paper agree. Ours: padded keys leave the token
+// softmax, and its normaliser divides the D context vectors instead of the N keys. No causal form:
+// rho_k depends on all tokens.
 
 #include <algorithm>
 #include <utility>

@@ -1,12 +1,12 @@
 // Flowformer. Wu, Wu, Xu, Wang, Long 2022, "Flowformer: Linearizing Transformers with Conservation
 // Flows", arXiv 2202.06258, eq. (4)-(8); causal form as in the authors' code.
 // Attention as a flow from sources (values) to sinks (queries) whose incoming and outgoing flows I,
-// O are conserved; Q, K stand for sigmoid(Q), sigmoid(K) and e = 1e-6:
+// O are conserved; Q, K denote sigmoid(Q), sigmoid(K) and e = 1e-6:
 //   I_i = (Q_i+e).(sum_j K_j + e)               O_j = (K_j+e).(sum_i Q_i + e)
 //   I^_i = (Q_i+e).(sum_j K_j / O_j + e)        O^_j = (K_j+e).(sum_i Q_i / I_i + e) in [-1, 1]
 //   o_i = sigmoid(I^_i n/m) (Q_i / I_i) sum_j K_j^T (m softmax_j(O^_j) v_j)
-// Time O(N D^2), state O(D^2) a head. n queries, m keys, real tokens only. Causal: all sums run up
-// to the token, and I, O, I^, O^ are divided by its position. The authors' LRA code has relu for
+// Time O(N D^2), state O(D^2) per head. n queries, m keys, real tokens only. Causal: all sums run
+// up to the token, and I, O, I^, O^ are divided by its position. The authors' LRA code has relu for
 // the sigmoid, no clamp, and a softmax over heads; this is the paper's form.
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 //   y = Re(F_tokens(F_features(x))), not normalised, in place of attention: no q, k, v, out.
 // Time O(N E log(N E)), no parameters. The transform's length is the sequence's own by default;
 // `transform = tensor` takes the tensor's with zeros behind the sequence, as codes that pad do. No
-// causal form: each frequency holds all tokens.
+// causal form: each frequency depends on all tokens.
 
 #include <cmath>
 #include <numbers>

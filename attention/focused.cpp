@@ -4,7 +4,7 @@
 //   features o_i = f(q_i) sum_j f(k_j) v_j^T / (f(q_i) . sum_j f(k_j) + n eps) + depthwise
 //   convolution of v
 // The power keeps a vector's norm and turns it towards its largest features, so that weights are
-// sharper. Time O(N D^2), state O(D^2) a head. The convolution (`local`) has 5 x 5 taps as
+// sharper. Time O(N D^2), state O(D^2) per head. The convolution (`local`) has 5 x 5 taps as
 // published (2d); 5 in a sequence (1d) is ours.
 
 #include <algorithm>

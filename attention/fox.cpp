@@ -2,12 +2,12 @@
 // Attention with a Forget Gate", arXiv 2503.02130; equations from the authors'
 // forgetting-transformer.
 //   s_ij = D^-1/2 q_i.k_j + sum_(t=j+1..i) log f_t for j <= i,   f_t = sigmoid(x_t Wf^T + bf)
-// then softmax: a softmax that forgets, one gate a head and token, as a difference of running sums
-// of log f (in f32). The block "Pro" of the paper has RMS norms of each head's q and k (`qk_norm`),
-// k and v mixed with those of the token before (`shift`), an RMS norm of each head's output
-// (`output_norm`) and a gate on it (`output_gate`). Time O(N^2 D), memory O(N). Ours: the second
-// direction, in which the gates of the tokens i+1..j stand between i and a later j (`causal` leaves
-// it out, as the paper is); the shift looks back in both.
+// then softmax: a softmax that forgets, one gate per head and token, as a difference of running
+// sums of log f (in f32). The block "Pro" of the paper has RMS norms of each head's q and k
+// (`qk_norm`), k and v mixed with those of the token before (`shift`), an RMS norm of each head's
+// output (`output_norm`) and a gate on it (`output_gate`). Time O(N^2 D), memory O(N). Ours: the
+// second direction, in which the gates of the tokens i+1..j are between i and a later j (`causal`
+// leaves it out, as the paper is); the shift looks back in both.
 
 #include <algorithm>
 #include <cmath>
@@ -86,7 +86,7 @@ class Fox final : public Attention {
     return -softplus(-cast(engine::split_heads(y, 1, H).front(), DType::f32));
   }
 
-  // a y_(t-1) + (1 - a) y_t, a = sigmoid(x W^T) one a head and token.
+  // a y_(t-1) + (1 - a) y_t, a = sigmoid(x W^T) one per head and token.
   [[nodiscard]] static Value shifted(const Value& y, const Value& x, const Parameter& W) {
     const Value a = sigmoid(mapped_heads(x, W, y.dim(0)));  // [H,N,1]
     const Value previous = slice(pad(y, 1, 1, 0), 1, 0, y.dim(1));

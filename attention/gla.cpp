@@ -2,8 +2,8 @@
 // with Hardware-Efficient Training", arXiv 2312.06635, eq. (3) and section 4.4.
 //   S_t = diag(e^{g_t}) S_{t-1} + k_t v_t^T,   o_t = D^-1/2 S_t^T q_t
 //   g = logsigmoid(x W1 W2 + b) / 16,  W1 [E,16], W2 [16,E]: the paper's low-rank gates
-// Time O(N D^2), state D x D a head. Ours: the second direction, with the same gates, in which each
-// token is counted once (`causal` leaves it out, as the paper is), and the norm of each head's
+// Time O(N D^2), state D x D per head. Ours: the second direction, with the same gates, in which
+// each token is counted once (`causal` leaves it out, as the paper is), and the norm of each head's
 // output (`head_norm`) without a gain; the paper's output gate is left out, for equal parameters.
 
 #include <cmath>
@@ -27,7 +27,7 @@ class Gla final : public Attention {
         .flag("causal", causal_, "the forward direction alone");
   }
 
-  // Golden files are of the attention without the layer's norm.
+  // Golden files contain the attention without the layer's norm.
   [[nodiscard]] nlohmann::json golden_options(const nlohmann::json& hyper) override {
     nlohmann::json o = Attention::golden_options(hyper);
     o["head_norm"] = hyper.value("head_norm", false);

@@ -8,7 +8,7 @@
 // a softmax over all keys whose logit comes from the level that covers the pair. Time O(N b D),
 // memory O(N b). Ours: siblings only (the paper's level 0 takes both neighbours), p from the real
 // length, and one stabiliser for all levels, merged from the coarsest level to the finest. No
-// causal form: the mean q~ of a group holds its later queries.
+// causal form: the mean q~ of a group includes its later queries.
 
 #include <algorithm>
 #include <cmath>
@@ -20,7 +20,7 @@
 namespace lra::attention {
 namespace {
 
-// Sums of e^{s - largest} [v | 1] over keys, and what they are relative to.
+// Sums of e^{s - largest} [v | 1] over keys, and their stabilisers.
 struct Partial {
   Value sums;     // [H, G, Dv+1] f32
   Value largest;  // [H, G, 1] f32, a constant
@@ -75,7 +75,7 @@ class HTransformer1d final : public Attention {
     Value q = fit(x.q / std::sqrt(static_cast<float>(x.q.dim(2))));
     Value k = fit(x.k);
     Value vc = fit(engine::concat({x.v, ones}, 2));
-    // Own and sibling blocks of tokens make one block of twice the width.
+    // Own and sibling blocks of tokens form one block of twice the width.
     std::vector<Partial> levels{attend_blocks(q, k, vc, p > 0 ? 2 * b_ : b_, n, false)};
     for (std::int64_t l = 1; l < p; ++l) {
       q = coarsen(q);  // [H, b 2^(p-l), D]   sums over groups

@@ -2,9 +2,9 @@
 // Attentions with Softmax Mimicry", arXiv 2402.04347, eq. (3) and (6).
 //   phi(x) = max([softmax(x W), softmax(-x W)], 1e-12)  [2D],  W [H,D,D] for queries, for keys
 //   o_i = phi(q_i) sum_j phi(k_j) v_j^T / (phi(q_i) . sum_j phi(k_j) + 1e-12)
-// Time O(N D 2D), state O(2 D^2) a head. W starts as the identity, so that phi is spiky where x is.
-// The paper first trains W to mimic softmax; here all is trained from the start. As in the authors'
-// code there is no 1/sqrt(D).
+// Time O(N D 2D), state O(2 D^2) per head. W starts as the identity, so that phi is spiky where x
+// is. The paper first trains W to mimic softmax; here all is trained from the start. As in the
+// authors' code there is no 1/sqrt(D).
 
 #include <algorithm>
 

@@ -9,7 +9,7 @@
 // layers of Gamma, lb of layer l is P_0 + .. + P_(l-1), counted from 0, so that the lowest has none
 // (`learned`). theta is learned, 10000^(-2e/E) at first. The README of the code norms the gated
 // product instead (`norm_before_gate`). Time O(N E), memory O(N E). Takes the block's input. Ours:
-// each layer has a Gamma of its own where the code shares one among them; `fixed`, lb = l / layers
+// each layer has a separate Gamma where the code shares one among them; `fixed`, lb = l / layers
 // or the value given. The code's configurations for images scan rows and columns, this one tokens.
 
 #include <cmath>

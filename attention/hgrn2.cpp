@@ -6,9 +6,9 @@
 // Gated linear attention whose key is tied to the gate: the encoder's projections q, k, v are W_q,
 // W_f, W_i. lb bounds the forget gates from below, more in higher layers: P = softmax over layers
 // of Gamma, lb of layer l is P_1 + .. + P_l, counted from 0, so that layer 0 has none (`learned`).
-// Time O(N D^2), state D x D a head. Ours: the second direction, with the same gates, in which each
-// token is counted once (`causal` leaves it out, as the paper is); each layer has a Gamma of its
-// own where the code shares one among them; `fixed`, lb = l / layers or the value given.
+// Time O(N D^2), state D x D per head. Ours: the second direction, with the same gates, in which
+// each token is counted once (`causal` leaves it out, as the paper is); each layer has a separate
+// Gamma where the code shares one among them; `fixed`, lb = l / layers or the value given.
 
 #include <cmath>
 #include <nlohmann/json.hpp>

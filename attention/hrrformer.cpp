@@ -3,9 +3,10 @@
 //   b = sum_j k_j (*) v_j                        circular convolution over the D features of a head
 //   v'_i[m] = sum_t b[(m + t) mod D] q_i[t]      unbinding by q's involution
 //   a = softmax over the tokens of cos(v_i, v'_i),   o_i = a_i v_i
-// The weights are of the tokens' own values: nothing is summed over tokens but b and the softmax.
-// Time O(N D^2), state O(D^2) a head. No transform: b is read off K^T V, the unbinding is a product
-// with the circulant matrix of b. Ours: cosines of zero vectors are 0 (the code divides 0 by 0).
+// The weights apply to the tokens' own values: only b and the softmax are summed over tokens.
+// Time O(N D^2), state O(D^2) per head. No transform: b is computed from K^T V, the unbinding is a
+// product with the circulant matrix of b. Ours: cosines of zero vectors are 0 (the code divides 0
+// by 0).
 
 #include <cmath>
 #include <map>

@@ -2,7 +2,7 @@
 // Many Heads", arXiv 2209.07484, eq. (8) with the cosine kernel of eq. (6).
 //   o_i = phi(q_i) * sum_j phi(k_j) * v_j,   phi(x) = x / |x|   (* element-wise)
 // Linear attention with as many heads as features, so phi normalises over the whole width E and the
-// state is one vector: time O(N E), state O(E). The model's own heads play no role.
+// state is one vector: time O(N E), state O(E). The model's own heads have no effect.
 // Ours: the norm's floor of 1e-12 (PyTorch's normalize), padded keys are left out, and `causal`
 // sums over j <= i.
 

@@ -2,7 +2,7 @@
 // Puduppully, Dao, Gu 2024, "Hydra: Bidirectional State Space Models Through Generalized Matrix
 // Mixers", arXiv 2407.09941; the block of the authors' hydra.py.
 //   y_i = C_(i-1)^T h_(i-1) + C'_(i+1)^T h'_(i+1) + (D + X_i WD^T) X_i
-// with h, h' the states of Mamba-2 from either end, each direction with B, C and dt of its own;
+// with h, h' the states of Mamba-2 from either end, each direction with separate B, C and dt;
 // both scans are shifted by one token, their readers C too, which leaves the diagonal free.
 // Projection, centred convolution of 7 taps and gated norm: parts/state_space_dual.h. Time O(N I S)
 // for inner width I = 2 E and S states. Takes the block's input. Ours: inner heads as wide as the

@@ -8,8 +8,8 @@
 // F1, F2, F3 affine of width W, f evenly spaced from 1e-4 to the number of bands - 1, delta from
 // ln(1/target)/slow to ln(1/target)/fast over the features, fixed; freq, shared by the three, is 1
 // at first. Time O(N E log N), memory O(N E). Takes the block's input. The paper is `causal`. Ours:
-// without it, tokens behind are convolved with a second kernel that another last map F4_after reads
-// off the same network; lags from l_max on count as 0.
+// without it, later tokens are convolved with a second kernel from the same network with another
+// last map F4_after; lags from l_max on count as 0.
 
 #include <algorithm>
 #include <cmath>
@@ -100,7 +100,7 @@ class Hyena final : public Attention {
     return z;
   }
 
-  // What F4 reads, for lags 0, 1, ..
+  // Input of F4, for lags 0, 1, ..
   [[nodiscard]] Value network(std::int64_t lags) const {
     const Tensor z({lags, emb_}, DType::f32);
     for (std::int64_t lag = 0; lag < lags; ++lag) {

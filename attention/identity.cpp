@@ -1,6 +1,6 @@
-// No mixing: o_i = v_i. The control row: what a model with this scores, the task asks no exchange
-// between tokens for (all of them still meet in the pooling). Projections and their sizes are those
-// of the other variants; q and k are not read, so that their projections get no gradient.
+// No mixing: o_i = v_i. The control row: its score is reachable without exchange between tokens
+// (except in the pooling). Projections and their sizes are those of the other variants; q and k are
+// not read, so that their projections get no gradient.
 
 #include "attention/attention.h"
 

@@ -4,7 +4,7 @@
 //   w_ij = (s f(q_i).f(k_j) - s f(q_i).fbar + 1) / n,   s = D^-1/2, fbar = mean_j f(k_j)
 //   o_i = s f(q_i) (1/n) sum_j (f(k_j) - fbar) v_j^T + vbar
 // Subtraction in place of a denominator makes the row an injective function of q; rows sum to 1 and
-// weights may be negative. Time O(N D^2), state O(D^2) a head. `residual` adds the local part,
+// weights may be negative. Time O(N D^2), state O(D^2) per head. `residual` adds the local part,
 // o_i += sum_t tap_t v_(i+t-1), with taps computed from the mean of the block's input by two maps
 // grouped by head: 3 x 3 pixels as published (2d), 3 tokens in a sequence (1d) is ours. A CLS token
 // is in all sums and means, the convolution leaves it out. f is the identity in all published runs.
@@ -38,7 +38,8 @@ class Inline final : public Attention {
     const std::int64_t H = d.heads;
     const std::int64_t D = d.head_dim;
     if (d.width % H != 0) {
-      fail(ErrorKind::config, "attention/inline: width {} is no multiple of {} heads", d.width, H);
+      fail(ErrorKind::config, "attention/inline: width {} is not a multiple of {} heads", d.width,
+           H);
     }
     const std::int64_t in = d.width / H;
     W1_ = p.add("taps_w1", {H, in, D}, engine::init::torch_linear(in));
@@ -61,7 +62,7 @@ class Inline final : public Attention {
     return o + depthwise(x.v, taps(x), window(x.length));
   }
 
-  // The weights as defined; the local part is not among them.
+  // The weights as defined, without the local part.
   [[nodiscard]] Weights weights(const PlainInputs& in) const override {
     const auto row = [](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
       const double s = 1 / std::sqrt(static_cast<double>(q.dim(2)));

@@ -1,9 +1,9 @@
 // Kimi Delta Attention. Kimi Team 2025, "Kimi Linear: An Expressive, Efficient Attention
 // Architecture", arXiv 2510.26692; the layer of flash-linear-attention.
 //   S_t = (I - beta_t k_t k_t^T) diag(a_t) S_(t-1) + beta_t k_t v_t^T,   o_t = D^-1/2 S_t^T q_t
-//   a_t = exp(-e^A_log softplus(x_t Wa1^T Wa2^T + dt_bias)), one a feature of the keys
+//   a_t = exp(-e^A_log softplus(x_t Wa1^T Wa2^T + dt_bias)), one per feature of the keys
 // Gated DeltaNet whose features decay each at their own rate, by low-rank maps: the equations are
-// in parts/delta_rule.h. Time O(N D^2), state D x D a head. Ours: the second direction (`causal`
+// in parts/delta_rule.h. Time O(N D^2), state D x D per head. Ours: the second direction (`causal`
 // leaves it out, as the paper is).
 
 #include "attention/parts/delta_rule.h"

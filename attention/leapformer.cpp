@@ -5,7 +5,7 @@
 //   P(x) = sigmoid(w.x + b) for r = 1, sigmoid(w2.relu(W1 x + b1) + b2), W1 [D,r], for r > 1
 // over their sum: cosFormer with learned proportions of the sequence in place of positions, so that
 // no length has to be known. One network for queries and one for keys, shared by a layer's heads.
-// Time O(N D^2), state O(2 D^2) a head. Ours: the denominator is clamped at eps as in cosFormer;
+// Time O(N D^2), state O(2 D^2) per head. Ours: the denominator is clamped at eps as in cosFormer;
 // the authors' LRA code has none and their fairseq code clamps it at 0.1.
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // Linear attention with phi(x) = elu(x) + 1. Katharopoulos, Vyas, Pappas, Fleuret 2020,
 // "Transformers are RNNs", arXiv 2006.16236, eq. (4)-(7); causal form eq. (8)-(12).
-// Time O(N D^2), state O(D^2) a head. No 1/sqrt(D). Padded keys weigh 0 (the published codes ignore
-// the mask or multiply k by it before phi).
-// `normalize = false` is what the Nystromformer repository runs: no denominator, N^-1/2 instead.
+// Time O(N D^2), state O(D^2) per head. No 1/sqrt(D). Padded keys weigh 0 (the published codes
+// ignore the mask or multiply k by it before phi). `normalize = false` is what the Nystromformer
+// repository runs: no denominator, N^-1/2 instead.
 
 #include <cmath>
 

@@ -1,11 +1,11 @@
 // Linformer. Wang, Li, Khabsa, Fang, Ma 2020, "Linformer: Self-Attention with Linear Complexity",
 // arXiv 2006.04768, eq. (7).
 // Softmax attention over r projected keys and values: K' = E K, V' = F V. Time O(N r D), memory
-// O(N r), parameters r x max_length (a head, or one for all heads). E and F cover the longest
+// O(N r), parameters r x max_length (per head, or one for all heads). E and F cover the longest
 // sequence; a shorter one uses their first columns. Padded keys and values are zeroed before they
 // are projected; the r logits need no mask. Sharing as in the published codes: one matrix for keys
 // and values (`share_kv`) and for the heads (`heads_shared`); none is shared between layers. No
-// causal form: a projected key holds all tokens.
+// causal form: a projected key depends on all tokens.
 
 #include <cmath>
 

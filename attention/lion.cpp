@@ -3,12 +3,12 @@
 // authors' models_lion.py.
 //   w_ij = D^-1/2 phi(q_i).phi(k_j) m_ij,  o_i = sum_j w_ij v_j / (sum_j w_ij + eps)
 //   phi(x) = (silu(x) + 1/2) / |silu(x) + 1/2|
-//   selective (LION-S): a_t = 1 - sigmoid(x_t.w + b), one a head and token;
+//   selective (LION-S): a_t = 1 - sigmoid(x_t.w + b), one per head and token;
 //     m_ij = prod_(t=j..i-1) a_t for j < i, prod_(t=i+1..j) a_t for j > i, 1 for i = j: the key's
 //     gate counts, the query's does not
 //   decay (LION-D): m_ij = sigmoid(a_h)^|i-j|, a_h learned
-// Two scans, one a direction, over [v, 1], so that the denominator comes along: time O(N D Dv),
-// state D x (Dv + 1) a head. The third kind of the paper, without a mask, is linear_transformer
+// Two scans, one per direction, over [v, 1], so that the denominator comes along: time O(N D Dv),
+// state D x (Dv + 1) per head. The third kind of the paper, without a mask, is linear_transformer
 // with another phi. A CLS token has a = 1 as in the authors' code; ours: the gates are trained (the
 // released image code cuts their gradient off), and without CLS the first token has its own.
 

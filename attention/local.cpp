@@ -2,8 +2,8 @@
 // Rao, Yang, Ruder, Metzler 2020, "Long Range Arena", arXiv 2011.04006.
 // A token attends the tokens of its own block of b: a_ij = softmax over {j : [j/b] = [i/b]}. Time
 // O(N b D), memory O(N b). Exact softmax for b >= N. LRA's b is 50 for text, 64 for images.
-// LRA's code reshapes so that a token attends those with the same index modulo the number of
-// blocks, with a mask cut the other way; this is the paper's definition instead.
+// LRA's code reshapes such that a token attends those with the same index modulo the number of
+// blocks, with a mask for a different division; this file follows the paper's definition.
 
 #include "attention/attention.h"
 #include "attention/parts/key_lists.h"

@@ -62,7 +62,7 @@ class Longformer final : public Attention {
                            causal_, options);
   }
 
-  // Global queries have projections, and so values, of their own: then W alone says nothing of o.
+  // Global queries have separate projections and values, so W alone does not determine o.
   [[nodiscard]] Weights weights(const PlainInputs& in) const override {
     const std::vector<double>& global = in.draws.at("global").data;
     const bool any = std::any_of(global.begin(), global.end(), [](double g) { return g != 0; });
@@ -96,7 +96,7 @@ class Longformer final : public Attention {
     const auto contains = [&](std::int64_t j) {
       return std::binary_search(global.begin(), global.end(), j);
     };
-    // One slab holds a window and some global tokens.
+    // One slab contains a window and some global tokens.
     engine::BlockLists lists(kTile, (std::min(w_, n) + kTile + 15) / 16 * 16);
     for (std::int64_t begin = 0; begin < n; begin += kTile) {
       const std::int64_t end = std::min(begin + kTile, n);
@@ -123,8 +123,8 @@ class Longformer final : public Attention {
     if (const Value* given = x.find(name)) return *given;
     const auto found = projections_.find(name);
     if (found == projections_.end()) {
-      fail(ErrorKind::config,
-           "attention/longformer: tokens are global but there is no {}; set global=cls", name);
+      fail(ErrorKind::config, "attention/longformer: global tokens without {}; set global=cls",
+           name);
     }
     return engine::split_heads(linear(x.x, found->second.value(), {}), 1, heads_).front();
   }

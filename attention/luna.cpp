@@ -58,8 +58,8 @@ class Luna final : public Attention {
     if (pack_heads_ == 0) pack_heads_ = d.heads;
     for (const std::int64_t heads : {heads_, pack_heads_}) {
       if (d.width % heads != 0) {
-        fail(ErrorKind::config, "attention/luna: {} heads do not divide the width {}", heads,
-             d.width);
+        fail(ErrorKind::config, "attention/luna: width {} is not a multiple of {} heads", d.width,
+             heads);
       }
     }
     const auto add = [&](const std::string& name, float gain) {
@@ -93,7 +93,7 @@ class Luna final : public Attention {
     return out_(Y);
   }
 
-  // Of the first layer, whose P is a parameter.
+  // Parameters of the first layer, whose P is learned.
   [[nodiscard]] Plain define(const PlainInputs& in) const override {
     const auto names =
         tie_kv_ ? std::array{"pc", "pc", "c", "c"} : std::array{"pk", "pv", "k", "v"};
@@ -106,11 +106,11 @@ class Luna final : public Attention {
   }
 
  private:
-  // LN(Yp + P) of what the layer before left, or the learned P.
+  // LN(Yp + P) from the previous layer, or the learned P.
   [[nodiscard]] Value packed(const Context& c) const {
     if (p_.defined()) return p_.value();
     if (c.carried == nullptr || c.carried->count("yp") == 0) {
-      fail(ErrorKind::config, "attention/luna: no layer before has left its packed sequence");
+      fail(ErrorKind::config, "attention/luna: missing packed sequence from the previous layer");
     }
     return layer_norm(c.carried->at("yp") + c.carried->at("p"), norm_gain_.value(),
                       norm_bias_.value(), kNormEps);

@@ -4,7 +4,7 @@
 //   z_i = s phi(q_i).mean_j phi(k_j)
 //   o_i = (1 + 1/(z_i + eps)) s phi(q_i) (1/n) sum_j phi(k_j) v_j^T - z_i vbar
 // A denominator cancels the norm of phi(q); here a larger z makes the row sharper. Rows sum to 1,
-// weights may be negative. Time O(N D^2), state O(D^2) a head. The published blocks also turn
+// weights may be negative. Time O(N D^2), state O(D^2) per head. The published blocks also turn
 // phi(q) and phi(k) by rotary positions in the product, not in z (`rotary`; theirs are of rows and
 // columns, these of the sequence), add a convolution of v (`local`: 5 x 5 as published or 5 tokens)
 // and multiply by an affine map of the input (`gate`): all off here, for comparison.

@@ -2,10 +2,10 @@
 // Through Structured State Space Duality", arXiv 2405.21060; the block of mamba2_simple.py.
 //   h_t = e^(dt_t A) h_(t-1) + dt_t B_t X_t^T,   y_t = C_t^T h_t + D X_t
 // within a projection, a causal convolution of 4 taps and a gated norm: the equations are in
-// parts/state_space_dual.h. Time O(N I S) for inner width I = 2 E and S states, state S x P a head
-// of width P. Takes the block's input. Ours: the second direction by the same scan from the end,
-// with the same B, C and dt, each token counted once (`causal` leaves it out, as the paper is);
-// inner heads as wide as the encoder's, where the code has 128.
+// parts/state_space_dual.h. Time O(N I S) for inner width I = 2 E and S states, state S x P per
+// head of width P. Takes the block's input. Ours: the second direction by the same scan from the
+// end, with the same B, C and dt, each token counted once (`causal` leaves it out, as the paper
+// is); inner heads as wide as the encoder's, where the code has 128.
 
 #include "attention/attention.h"
 #include "attention/parts/state_space_dual.h"

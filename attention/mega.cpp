@@ -4,10 +4,10 @@
 //   Q = gamma_0 silu(z) + beta_0,  K = gamma_1 silu(z) + beta_1              one head, `zdim` wide
 //   O = f(tau Q K^T + bias_(j-i)) V,  H = silu(c + (silu(r) O) Wh),  out = x + sigmoid(u) (H - x)
 // f is softmax with tau = zdim^-1/2, or Laplace's or the squared ReLU function with tau = 1 / keys.
-// The output holds the residual sum, so that the gate can close on x itself; the block adds nothing
-// (post-norm blocks normalise behind it). `chunk_size` > 0 is Mega-chunk: attention within blocks
-// of so many tokens; between them only the moving average passes. Time O(N c z), memory O(N E);
-// without chunks O(N^2 z), with weights in tiles. Weights are [out, in], N(0, 0.02) at first.
+// The output includes the residual sum, so that the gate can select x itself; the block adds
+// nothing (post-norm blocks normalise after it). `chunk_size` > 0 is Mega-chunk: attention within
+// blocks of so many tokens; between them only the moving average passes. Time O(N c z), memory O(N
+// E); without chunks O(N^2 z), with weights in tiles. Weights are [out, in], N(0, 0.02) at first.
 // Ours: chunks of 128 by default; v is 2 E wide, as in the authors' LRA models, unless `hdim` says
 // so; dropout as theirs on EMA(X) and H, none on V and the weights (0 in their LRA models). Longer
 // than other variants: it is a whole layer with norm, gates and residual sum, and so is define().

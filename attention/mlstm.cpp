@@ -5,9 +5,9 @@
 //   w_ij = D^-1/2 q_i.k_j e^(L_ij - m_i)
 //   o_i = sum_j w_ij v_j / (max(|sum_j w_ij|, e^(-m_i)) + eps),   then a layer norm of each head
 // The input gate i and the forget gate f of a head are affine in the token's [q, k, v] of all
-// heads; the norm's gain is 1 + norm_w. Time O(N D^2), state D x (D + 1) a head. Ours: the cell
-// stands in the encoder's own block, where the paper has one with a convolution and an output gate;
-// the second direction, L_ij for j > i the gates of i..j-1, under the same maximum and denominator
+// heads; the norm's gain is 1 + norm_w. Time O(N D^2), state D x (D + 1) per head. Ours: the cell
+// is in the encoder's own block, where the paper has one with a convolution and an output gate; the
+// second direction, L_ij for j > i the gates of i..j-1, under the same maximum and denominator
 // (`causal` leaves it out, as the paper is).
 //
 // With a_t = log sigmoid(f_t) + m_(t-1) - m_t <= 0 the sums obey S_t = e^(a_t) S_(t-1) +
@@ -107,9 +107,9 @@ class Mlstm final : public Attention {
     const Value constant = stop_gradient(m);
     const Value before =
         reverse ? slice(pad(constant, 1, 0, 1), 1, 1, N) : slice(pad(constant, 1, 1, 0), 1, 0, N);
-    // Where there is no state yet, a may be anything.
+    // Before the first state, a is arbitrary.
     const Value a = clamp_max((f + before) - constant, 0);
-    // i is at most m; in rows of padding it may be anything.
+    // i is at most m; in padding rows it is arbitrary.
     const Value k = x.k * cast(exp(clamp_max(column(i - constant), 1)), x.k.dtype());
     return {engine::gated_scan(q, k, v, expand(column(a), x.k.shape()), x.length, reverse),
             std::move(m)};

@@ -7,7 +7,7 @@
 // B; padded rows count as zeros in their segment. Ours: segments divide the real length by default
 // (`segments = tensor`: the padded tensor's, as published); the start value 1/c of the iteration is
 // each matrix's own, where the authors' code takes it over the whole batch; A, A^+ and B v are in
-// f32 also in bf16 runs. No causal form: B and the landmarks look at all tokens.
+// f32 also in bf16 runs. No causal form: B and the landmarks depend on all tokens.
 
 #include <cmath>
 #include <nlohmann/json.hpp>

@@ -2,14 +2,14 @@
 // Mohiuddin, Kaiser, Belanger, Colwell, Weller 2020, "Rethinking Attention with Performers",
 // arXiv 2009.14794, eq. (4)-(8) and appendix B.
 // Linear attention with M random features whose kernel is, in expectation, the softmax kernel
-// exp(q.k / sqrt(D)); or with the generalised ReLU kernel. Time O(N M D), state O(M D) a head.
+// exp(q.k / sqrt(D)); or with the generalised ReLU kernel. Time O(N M D), state O(M D) per head.
 // x~ = x D^-1/4. Softmax kernel: x' = exp(P x~ - |x~|^2 / 2 - stabiliser) + eps, where the
 // stabiliser is the row's maximum for queries, that of all real keys for keys; it carries no
 // gradient and cancels up to eps. ReLU kernel: x' = relu(P x~) + eps, or relu(x) + eps without a
 // projection, which is what LRA's configurations run. The factor M^-1/2 cancels and is left out.
 // Padded keys weigh 0 (published codes keep them in the denominator). Ours: `redraw` counts
 // training steps; in the causal form the keys' eps is e^-stabiliser eps, so that their common
-// stabiliser, which looks at all keys, cancels exactly and shows nothing of later tokens.
+// stabiliser, which depends on all keys, cancels exactly and reveals nothing about later tokens.
 
 #include <cmath>
 
@@ -25,7 +25,7 @@ constexpr std::int64_t kNever = 0;
 class Performer final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.choice("kernel", kernel_, {"softmax", "relu"}, "which kernel the features stand for")
+    t.choice("kernel", kernel_, {"softmax", "relu"}, "kernel that the features approximate")
         .choice("projection", projection_, {"orthogonal", "none"}, "none: relu of q and k alone")
         .integer("nb_features", M_, 1, 65536, "M")
         .number("eps", eps_, 0, 1, "added to the softmax kernel's features")

@@ -1,6 +1,6 @@
 #pragma once
-// Included once by each plugin, in any of its files: LRA_PLUGIN(); states what it was built
-// against, as text in the file that can be read before any of its code runs.
+// Included once by each plugin, in any of its files: LRA_PLUGIN(); records the interface that it
+// was built against, as text that can be read from the file before any of its code runs.
 
 #include "attention/version.h"
 

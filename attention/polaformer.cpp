@@ -1,13 +1,14 @@
 // PolaFormer. Meng, Luo, Huo, Li, Li, Zheng 2025, "PolaFormer: Polarity-aware Linear Attention for
 // Vision Transformers", arXiv 2501.15061; equations from the authors' pola_pvt.py.
-//   q, k <- q / softplus(c), k / softplus(c);  p = 1 + alpha sigmoid(e), one a head and feature
+//   q, k <- q / softplus(c), k / softplus(c);  p = 1 + alpha sigmoid(e), one per head and feature
 //   q+ = relu(q)^p, q- = relu(-q)^p, k likewise
 //   same signs S_ij = q+_i.k+_j + q-_i.k-_j,  opposite ones T_ij = q-_i.k+_j + q+_i.k-_j
 //   o_i = [sum_j S_ij v1_j / (sum_j S_ij + n eps), sum_j T_ij v2_j / (sum_j T_ij + n eps)]
 // with v1, v2 the first and the second half of a head's features of v; then + a convolution of v
 // (`local`) and times an affine map of the block's input (`gate`). Products of negative features,
 // which a relu throws away, are kept, and a power makes rows sharper. Time O(N 2D Dv), state
-// O(2 D Dv) a head. The convolution has 5 x 5 taps as published (2d); 5 in a sequence (1d) is ours.
+// O(2 D Dv) per head. The convolution has 5 x 5 taps as published (2d); 5 in a sequence (1d) is
+// ours.
 
 #include <algorithm>
 #include <cmath>

@@ -2,11 +2,11 @@
 // Attention", arXiv 2411.07635; equations from the authors' RALA code.
 //   alpha_j = n softmax_j(D^-1/2 qbar.phi(k_j)),  qbar = mean_i phi(q_i),  phi = elu + 1
 //   w_ij = phi(q_i).alpha_j phi(k_j) / (phi(q_i).sum_j alpha_j phi(k_j) + n eps)
-// Keys that the queries ask for on the whole weigh more, which raises the rank of the state. Time
-// O(N D^2), state O(D^2) a head. The published blocks also turn queries and weighed keys by rotary
-// positions in the numerator (`rotary`; theirs are of rows and columns, these of the sequence), add
-// a convolution of v (`local`: 5 x 5 as published or 5 tokens) and multiply by an affine map of the
-// input (`gate`): all off here, for comparison.
+// Keys that the queries select on average have larger weights, which raises the rank of the state.
+// Time O(N D^2), state O(D^2) per head. The published blocks also turn queries and weighed keys by
+// rotary positions in the numerator (`rotary`; theirs are of rows and columns, these of the
+// sequence), add a convolution of v (`local`: 5 x 5 as published or 5 tokens) and multiply by an
+// affine map of the input (`gate`): all off here, for comparison.
 
 #include <cmath>
 

@@ -43,7 +43,7 @@ class Reformer final : public Attention {
     const std::int64_t rows = structure_.length(n, x.q.dim(1));
     const Tensor rot = c.draw("rot", [&] { return draw(D, buckets(rows), c.call); });
     const Tensor hash = hash_rows(x.q, rot, rows, buckets(rows) / 2);  // [H,R,rows]
-    // Padding of the tensor takes its place in the buckets by what it holds.
+    // Padding of the tensor is sorted into the buckets by its content.
     if (rows > n) static_cast<void>(c.draw("hash", [&] { return hash; }));
     std::vector<HashChunks> all;
     for (std::int64_t h = 0; h < x.q.dim(0); ++h) {

@@ -48,7 +48,7 @@ class Retention final : public Attention {
         .flag("causal", causal_, "sums over j <= i");
   }
 
-  // Golden files are of the sum alone.
+  // Golden files contain the sum alone.
   [[nodiscard]] nlohmann::json golden_options(const nlohmann::json& hyper) override {
     nlohmann::json o = Attention::golden_options(hyper);
     o["head_norm"] = hyper.value("head_norm", false);
@@ -100,8 +100,8 @@ class Retention final : public Attention {
   }
 
  private:
-  // What the chunks before (behind, if reversed) add: rows of q and k decay to the chunk's edge,
-  // states from edge to edge.
+  // Contribution of the earlier (if reversed, later) chunks: rows of q and k decay to the chunk's
+  // edge, states from edge to edge.
   [[nodiscard]] static Value across(const Value& q, const Value& k, const Value& v, bool reverse) {
     const std::int64_t H = q.dim(0);
     const std::int64_t C = q.dim(1);

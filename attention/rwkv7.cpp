@@ -8,8 +8,8 @@
 //   S_t = diag(e^{g_t}) S_(t-1) - (a_t kk_t) (S_(t-1)^T kk_t)^T + k_t v_t^T,   o_t = S_t^T r_t
 //   y_t = group norm of each head's o_t + (sum_d r k r_k) v,   out = (y sigmoid(x^g g1^T) g2^T)
 //   Wo^T
-// What a key reads is not what it erases, nor what is written. All weights are [out, in]; one rank
-// for all low-rank maps. Time O(N D E), state D x D a head. Takes the block's input. Ours: the
+// Reading, erasing and writing use different keys. All weights are [out, in]; one rank
+// for all low-rank maps. Time O(N D E), state D x D per head. Takes the block's input. Ours: the
 // second direction by the same scan from the last token on, added before the norm, with the same r,
 // g, k, v, kk, a (`causal` leaves it out, as the paper is); the token shift looks back in both.
 // Orthogonal initial weights of the code are uniform ones of the same variance here.
@@ -186,12 +186,12 @@ class Rwkv7 final : public Attention {
   LowRank w_, a_, g_, v_;
 };
 
-// What the recurrence takes of all heads, [n, E] each.
+// Inputs of the recurrence for all heads, [n, E] each.
 struct PlainTokens {
   Plain r, w, k, v, a;
 };
 
-// The recurrence as it stands in the title, from either end, for the head whose features begin at
+// The recurrence of the file's first comment, from either end, for the head whose features begin at
 // `first`; kk [n, D] are its keys of length 1. [n, D].
 Plain recurrence(const PlainTokens& x, const Plain& kk, std::int64_t first, bool causal) {
   const std::int64_t n = kk.dim(0);
@@ -217,7 +217,7 @@ Plain recurrence(const PlainTokens& x, const Plain& kk, std::int64_t first, bool
   return o;
 }
 
-// The first layer's: values of others come from there.
+// In the first layer, whose values are passed to the others.
 Plain Rwkv7::define(const PlainInputs& in) const {
   const auto at = [&](const std::string& name) -> const Plain& { return in.parameters.at(name); };
   const std::int64_t n = in.x.dim(0);

@@ -22,7 +22,7 @@
 namespace lra::attention {
 namespace {
 
-// Initial values that another parameter is made of, in the order in which they are drawn.
+// Initial values from which another parameter is computed, in the order in which they are drawn.
 using Drawn = std::shared_ptr<std::vector<std::vector<float>>>;
 
 engine::Initialiser recorded(engine::Initialiser draw, Drawn drawn) {
@@ -216,7 +216,7 @@ Plain SgConv::define(const PlainInputs& in) const {
         if (combine_ == "sum") end = 0;
         for (std::int64_t i = 0; i < d_ * times; ++i, ++end) {
           double value = k(c, e, i / times);
-          // Entry i stands at the middle of its part of the stretched line.
+          // Entry i is at the middle of its part of the stretched line.
           const double offset =
               (static_cast<double>(i % times) + 0.5) / static_cast<double>(times) - 0.5;
           const std::int64_t other = i / times + (offset < 0 ? -1 : 1);

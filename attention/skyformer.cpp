@@ -4,10 +4,10 @@
 // X = [q; k]: X_S are S rows of X, half of them queries and half keys, drawn with replacement.
 //   G = K(X_S, X_S) + ridge I,  s = (G 1)^-1/2,  Z = (diag(s) G diag(s))^-1 by pseudo_inverse.h
 //   o = K(q, X_S) diag(s) Z diag(s) K(X_S, k) v, not normalised.
-// Time O(N S D + S^3), memory O(N S). q and k are multiplied by norm_dim^-1/4; 32, the head width
-// of the authors' models, stands in their code whatever D is. Ridge and diagonal scaling are in the
-// code, not in the paper. Ours: the start value of the iteration is each matrix's own, where the
-// code takes it over the whole batch; G and Z are in f32 also in bf16 runs.
+// Time O(N S D + S^3), memory O(N S). q and k are multiplied by norm_dim^-1/4; their code always
+// uses 32, the head width of the authors' models, whatever D is. Ridge and diagonal scaling are in
+// the code, not in the paper. Ours: the start value of the iteration is each matrix's own, where
+// the code takes it over the whole batch; G and Z are in f32 also in bf16 runs.
 
 #include <cmath>
 

@@ -65,7 +65,7 @@ class Softmax final : public Attention {
   }
 
  private:
-  // What grows with n goes into q, so that one kernel serves all laws.
+  // The factor that depends on n is applied to q, so that one kernel serves all scales.
   [[nodiscard]] Value scaled(const Heads& x) const {
     if (law_ != "log_n" && law_ != "ssmax") return x.q;
     const double unit = law_ == "log_n" ? std::log(n0_) : 1.0;

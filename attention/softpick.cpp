@@ -2,9 +2,10 @@
 // with Rectified Softmax", arXiv 2504.20966; the authors' softpick-attention.
 //   w_ij = max(e^s_ij - 1, 0) / (sum_j |e^s_ij - 1| + eps e^m_i),  s_ij = q_i.k_j / sqrt(D)
 //   with m_i = max_j s_ij, eps = 1e-8 (the code adds eps after a factor e^-m)
-// Keys with negative logits weigh exactly 0, rows sum to at most 1: nothing has to be attended.
-// Time O(N^2 D), memory O(N): weights are computed in tiles and again in the backward. Ours: where
-// all logits of a row are negative the weights are 0 without the overflow of e^-m in the code.
+// Keys with negative logits weigh exactly 0, rows sum to at most 1: a query need not attend any
+// key. Time O(N^2 D), memory O(N): weights are computed in tiles and again in the backward. Ours:
+// where all logits of a row are negative the weights are 0 without the overflow of e^-m in the
+// code.
 
 #include <algorithm>
 #include <cmath>

@@ -111,7 +111,7 @@ class SparseTransformer final : public Attention {
     return lists;
   }
 
-  // (i - j) mod l = 0 and |i - j| >= w: a tile holds queries of one residue.
+  // (i - j) mod l = 0 and |i - j| >= w: a tile contains queries of one residue.
   [[nodiscard]] engine::BlockLists columns(std::int64_t n) const {
     engine::BlockLists lists(kTile, kTile);
     std::vector<std::int32_t> rows;
@@ -123,7 +123,7 @@ class SparseTransformer final : public Attention {
         }
         const auto count = static_cast<std::int64_t>(rows.size());
         lists.tile(rows);
-        // Query r of the tile stands at begin + r l.
+        // Query r of the tile is at begin + r l.
         const auto first_from = [&](std::int64_t i) {
           return std::clamp<std::int64_t>(i <= begin ? 0 : (i - begin + l_ - 1) / l_, 0, count);
         };

@@ -1,16 +1,16 @@
 // Synthesizer. Tay, Bahri, Metzler, Juan, Zhao, Zheng 2020, "Synthesizer: Rethinking Self-Attention
 // in Transformer Models", arXiv 2005.00743, section 3.
 //   o = softmax(A) v,  A a sum of
-//   random             Rnd                       [L, L] a head
-//   factorized_random  R1 R2                     [L, kf] [kf, L] a head
+//   random             Rnd                       [L, L] per head
+//   factorized_random  R1 R2                     [L, kf] [kf, L] per head
 //   dense              relu(x W1)_h W2           W1 [E, H D], W2 [D, L]
 //   dot_product        q k^T / sqrt(D)
 // with L the longest length; a shorter sequence uses the first rows and columns. Synthetic logits
 // are not scaled. Time O(N^2 D). Every term but Rnd is a product of factors, so that their sum is
 // the product of the factors set side by side and runs through the tiled softmax in O(N) memory;
 // Rnd is added a few rows at a time. LRA's table has random + dot_product, whose H L^2 parameters
-// a layer are no fair match for a Transformer; the default is the kind that is. Ours: the padding
-// mask, which LRA's code applies with dot_product only; the causal form.
+// per layer are not comparable with a Transformer; the default kind is. Ours: the padding mask,
+// which LRA's code applies with dot_product only; the causal form.
 
 #include <cmath>
 

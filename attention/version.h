@@ -1,5 +1,5 @@
 #pragma once
-// The interface that plugins are compiled against: changed with attention.h, tasks/task.h and what
-// they include.
+// Version of the plugin interface: changed with attention.h, tasks/task.h and the headers they
+// include.
 
 #define LRA_ATTENTION_INTERFACE "lra 0.1 attention interface 7"

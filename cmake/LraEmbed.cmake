@@ -13,7 +13,7 @@ foreach(entry IN LISTS entries)
   string(SUBSTRING "${entry}" ${start} -1 path)
   file(SIZE "${path}" size)
   file(READ "${path}" bytes HEX)
-  # Short literals, 64 bytes a line: the escapes cannot run into one another.
+  # Short literals, 64 bytes per line: escapes cannot merge with following characters.
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\\\x\\1" bytes "${bytes}")
   string(REPEAT "...." 64 line)
   string(REGEX REPLACE "(${line})" "\\1\"\n    \"" bytes "${bytes}")

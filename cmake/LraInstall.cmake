@@ -1,5 +1,6 @@
 # Installation: programs, library targets, headers and a package config for find_package(lra).
-# Included last: takes what lra_library and lra_program have defined, without a list of its own.
+# Included last: installs the targets defined by lra_library and lra_program, without a separate
+# list.
 
 include(CMakePackageConfigHelpers)
 get_property(libraries GLOBAL PROPERTY LRA_LIBRARIES)
@@ -16,7 +17,7 @@ foreach(program IN LISTS programs modules)
   endforeach()
 endforeach()
 
-# What a plugin needs to compile: headers and header-level dependencies; no library of ours.
+# Target for compiling plugins: headers and header-level dependencies; none of our libraries.
 add_library(lra_plugin INTERFACE)
 set_target_properties(lra_plugin PROPERTIES EXPORT_NAME plugin)
 target_compile_features(lra_plugin INTERFACE cxx_std_20)
@@ -77,7 +78,7 @@ set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_COMPONENTS_GROUPING ONE_PER_GROUP)
 set(CPACK_COMPONENTS_ALL lra)
 set(CPACK_DEBIAN_LRA_PACKAGE_NAME lra)
-# What plugins and programs on the libraries are built with.
+# Build settings for plugins and programs on the libraries.
 set(CPACK_DEBIAN_LRA_PACKAGE_RECOMMENDS "g++, cmake, ninja-build, libfmt-dev, nlohmann-json3-dev")
 set(CPACK_DEBIAN_LRA_PACKAGE_SUGGESTS "libdnnl-dev, libtbb-dev, libssl-dev, libarchive-dev, libcurl4-openssl-dev, libpng-dev, libcli11-dev")
 if(LRA_PYTHON)
@@ -85,7 +86,7 @@ if(LRA_PYTHON)
   set(CPACK_COMPONENT_PYTHON_DESCRIPTION "Attention variants and trained runs of lra from Python, with and without PyTorch")
   set(CPACK_DEBIAN_PYTHON_PACKAGE_NAME python3-lra)
   set(CPACK_DEBIAN_PYTHON_PACKAGE_SECTION python)
-  # The module is of the interpreter's version that it was built for.
+  # The module is for the interpreter version that it was built for.
   get_property(minor GLOBAL PROPERTY LRA_PYTHON_MINOR)
   math(EXPR next "${minor} + 1")
   set(CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS

@@ -1,10 +1,10 @@
 # Helpers shared by every folder: warnings, sanitizers, one target per folder, tests.
 
 add_library(lra_warnings INTERFACE)
-# In a batch, a local may have the name of something in another file.
+# In a batch, a local variable may shadow a name from another file.
 target_compile_options(lra_warnings INTERFACE -Wall -Wextra -Wpedantic $<$<NOT:$<BOOL:${LRA_UNITY}>>:-Wshadow>
                                               -Wconversion -Wnon-virtual-dtor)
-# GCC 12 warns wrongly about string concatenation (gcc.gnu.org/PR105651).
+# GCC 12 gives false warnings about string concatenation (gcc.gnu.org/PR105651).
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(lra_warnings INTERFACE -Wno-restrict)
 endif()
@@ -25,8 +25,8 @@ if(LRA_SANITIZE)
 endif()
 
 # lra_compile(<target> [OPTIMISE <level>])
-# How the sources of a target are compiled: with LRA_UNITY in batches of files that do not get in one
-# another's way (batches.awk). OPTIMISE: the level of a release build of a target with nothing hot.
+# How the sources of a target are compiled: with LRA_UNITY in batches of files that do not conflict
+# (batches.awk). OPTIMISE: the level of a release build of a target with nothing hot.
 find_program(LRA_AWK NAMES awk REQUIRED)
 function(lra_compile target)
   cmake_parse_arguments(ARG "" "OPTIMISE" "" ${ARGN})
@@ -59,9 +59,9 @@ endfunction()
 
 # lra_library(NAME <name> [SELF_REGISTERING] SOURCES ... [PUBLIC ...] [PRIVATE ...])
 # Defines the static library lra_<name> with the alias lra::<name>; its headers, the .h files of the
-# folder, are installed with it. SELF_REGISTERING: its files fill a registry before main() and nobody
-# names them, so that the linker would drop them from an archive; executables that use the library,
-# directly or not, get its object files.
+# folder, are installed with it. SELF_REGISTERING: its files fill a registry before main() and are
+# not referenced by name, so the linker would drop them from an archive; executables that use the
+# library, directly or not, get its object files.
 function(lra_library)
   cmake_parse_arguments(ARG "SELF_REGISTERING" "NAME;OPTIMISE" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
@@ -86,8 +86,9 @@ function(lra_library)
 endfunction()
 
 # lra_program(<name> SOURCES ... LIBRARIES ...)
-# An installed program, <build>/bin/<name>. It holds all object files of every library (LraInstall
-# adds them) and exports their symbols, so that a plugin is built from the headers alone.
+# An installed program, <build>/bin/<name>. It contains all object files of every library
+# (LraInstall adds them) and exports their symbols, so that a plugin is built from the headers
+# alone.
 function(lra_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
@@ -109,7 +110,7 @@ function(lra_add_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} Catch2::Catch2 lra_warnings)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${ARG_SOURCES})
-  # CTest's lists would cut the title, and no test would run under its parts.
+  # CTest's lists would split the title, and no test has its parts as a name.
   foreach(source IN LISTS ARG_SOURCES)
     file(STRINGS ${source} cut LIMIT_COUNT 1 REGEX "TEST_CASE\\(\"[^\"]*[][;]")
     if(cut)

@@ -1,7 +1,8 @@
 # Script of every build (cmake -P): writes OUTPUT from TEMPLATE with the commit of the sources in
 # SOURCE, and whether they differ from it: a tracked file that was changed, or an untracked one in a
-# folder whose sources are compiled by pattern. OUTPUT is left alone when nothing has changed. Sources
-# that are not the top of a Git repository of their own (an unpacked archive) have no commit.
+# folder whose sources are compiled by pattern. OUTPUT is not touched if nothing has changed.
+# Sources that are not the top of a Git repository of their own (an unpacked archive) have no
+# commit.
 #   cmake -DSOURCE=... -DTEMPLATE=... -DOUTPUT=... [-DPROJECT_VERSION=... -DCOMPILER=...] -P LraVersion.cmake
 
 set(LRA_COMMIT "")

@@ -139,7 +139,7 @@ WorkerScope::~WorkerScope() {
 void allow_threads(int threads) {
   using tbb::global_control;
   static std::mutex mutex;
-  static std::unique_ptr<global_control> more;  // of several alive the least would count
+  static std::unique_ptr<global_control> more;  // with several alive the smallest would apply
   const std::scoped_lock lock(mutex);
   const auto wanted = static_cast<std::size_t>(threads);
   if (wanted <= global_control::active_value(global_control::max_allowed_parallelism)) return;

@@ -16,10 +16,10 @@ struct Machine {
   std::string isa;           // what oneDNN uses, e.g. "avx512_core_bf16"
   int cores = 0;             // that this process may use
   std::string onednn;        // version and runtime, e.g. "2.6.3 (OMP)"
-  bool avx512 = false;       // what oneDNN needs for bf16 and for a compiled softmax backward
+  bool avx512 = false;       // required by oneDNN for bf16 and for a compiled softmax backward
   bool native_bf16 = false;  // AVX-512 BF16 or AMX
 };
-// The first call gives the calling thread the process's first affinity mask back (see
+// The first call restores the process's initial affinity mask for the calling thread (see
 // engine/base/resources.h).
 [[nodiscard]] const Machine& machine();
 
@@ -30,8 +30,8 @@ struct Machine {
   return precision == Precision::bf16 ? DType::bf16 : DType::f32;
 }
 
-// Prepares the calling thread for a piece of a run while it lives: oneDNN runs single-threaded in
-// it, denormals are flushed to zero, allocations are counted on the meter.
+// Prepares the calling thread for work of a run during the object's lifetime: oneDNN runs
+// single-threaded, denormals are flushed to zero, allocations are counted on the meter.
 class WorkerScope {
  public:
   explicit WorkerScope(std::shared_ptr<MemoryMeter> meter = nullptr);
@@ -45,10 +45,10 @@ class WorkerScope {
   int saved_threads_;
 };
 
-// Lets TBB work with as many threads as that from now on, also where there are fewer cores.
+// Sets the number of TBB threads, which may exceed the number of cores.
 void allow_threads(int threads);
 
-// Highest resident memory of the process so far, and now.
+// Peak and current resident memory of the process.
 [[nodiscard]] std::size_t peak_rss_bytes();
 [[nodiscard]] std::size_t rss_bytes();
 

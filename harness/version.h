@@ -1,5 +1,5 @@
 #pragma once
-// What program this is.
+// Version of the program.
 
 #include <string>
 

@@ -100,7 +100,7 @@ EncoderLayer::EncoderLayer(const ModelConfig& config, engine::Parameters& parame
     norm1_ = add_norm(parameters, prefix + "norm1", E, config.norm_eps);
   }
   if (input_ != attention::Input::block) {
-    // The projections are one product; each keeps the initial values of a map of its own.
+    // The projections are one product; each keeps the initial values of a separate map.
     const std::int64_t parts = input_ == attention::Input::heads ? 3 : 2;
     qkv_ = add_affine(parameters, prefix + (parts == 3 ? "attention.qkv" : "attention.qk_v"), E,
                       parts * config.qkv_width, config.attention_bias, config, Into::layer,

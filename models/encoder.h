@@ -15,7 +15,7 @@ namespace lra::models {
 using engine::Parameter;
 using engine::Value;
 
-// One sequence in one pass.
+// Context of one sequence in one pass.
 struct Pass {
   std::int64_t length = 0;  // real rows, CLS included
   bool training = false;
@@ -24,7 +24,7 @@ struct Pass {
   std::int64_t step = 0;
   std::map<std::string, engine::Tensor>* draws = nullptr;
   std::map<std::string, Value>* carried = nullptr;  // what layers leave for the next one
-  // How the rows of q and k are turned; null without rotary positions.
+  // Rotation of the rows of q and k; null without rotary positions.
   std::shared_ptr<const engine::Rotation> rotation;
 };
 
@@ -42,7 +42,7 @@ struct Affine {
 
 // One layer: attention and feed-forward blocks with residual connections.
 //   pre:  x + Attn(LN(x)), then + MLP(LN(.))     post: LN(x + Attn(x)), then LN(. + MLP(.))
-// A mixer with Traits::residual stands for the whole of x + Attn(LN(x)), or of x + Attn(x).
+// A mixer with Traits::residual replaces the whole of x + Attn(LN(x)), or of x + Attn(x).
 class EncoderLayer {
  public:
   EncoderLayer(const ModelConfig& config, engine::Parameters& parameters, const std::string& prefix,
@@ -53,8 +53,8 @@ class EncoderLayer {
   [[nodiscard]] Value operator()(const Value& x, const Pass& pass) const;
   [[nodiscard]] const attention::Attention& attention() const { return *attention_; }
   [[nodiscard]] attention::Input input() const { return input_; }
-  // The heads that the attention of this layer sees for the layer's input x, and with what context;
-  // not for Input::block.
+  // The heads and the context of this layer's attention for the layer's input x; not for
+  // Input::block.
   [[nodiscard]] attention::Heads heads(const Value& x, const Pass& pass) const;
   [[nodiscard]] attention::Context context(const Pass& pass) const;
 
@@ -89,7 +89,7 @@ class EncoderLayer {
                                                                     std::int64_t length,
                                                                     std::int64_t D, bool cls);
 
-// Where a map's result goes.
+// Destination of a map's result.
 enum class Into { layer, residual };
 
 // Adds an affine map with the configuration's initial values; `fan_out` if it is one of several

@@ -50,7 +50,7 @@ Tensor sinusoidal_positions_2d(std::int64_t side, std::int64_t width) {
 
 namespace {
 
-// The table of an image of `pixels` pixels, a row of zeros in front where a CLS token stands.
+// The table of an image of `pixels` pixels, with a row of zeros in front for a CLS token.
 Tensor image_positions(std::int64_t pixels, std::int64_t width, bool cls) {
   const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(pixels))));
   if (side * side != pixels || width < 2) {
@@ -171,10 +171,10 @@ std::int64_t Model::encoder_rows(std::span<const std::uint16_t> ids) const {
 }
 
 // Ids that are padding inside the sequence are left out: no token attends to them and no mean
-// counts them. What is left keeps the position embeddings of its places; where a variant itself
-// counts positions (windows, convolutions, cosFormer's cosine), it counts what is left. mean_all,
-// which pools over padding, has it behind the real tokens. A sequence of padding keeps its first
-// token.
+// counts them. The remaining tokens keep the position embeddings of their places; a variant that
+// counts positions itself (windows, convolutions, cosFormer's cosine) counts the remaining tokens.
+// mean_all, which pools over padding, has it behind the real tokens. A sequence of padding keeps
+// its first token.
 Model::Rows Model::arrange(std::span<const std::uint16_t> ids) const {
   Rows rows;
   const std::int64_t real = real_tokens(ids);
@@ -244,7 +244,7 @@ Value Model::embed_tokens(Rows rows) const {
   const DType type = parameters_.compute_type();
   Value table = table_.value_f32();
   if (cls_.defined()) {
-    // The CLS vector is a row behind the table, so that one look-up serves all.
+    // The CLS vector is an additional last row of the table, so that one look-up suffices.
     table = engine::concat({table, cls_.value_f32()}, 0);
     rows.ids.insert(rows.ids.begin(), static_cast<std::int32_t>(table.dim(0) - 1));
   }

@@ -13,7 +13,7 @@
 
 namespace lra::models {
 
-// What the task asks of the model.
+// Requirements of the task on the model.
 struct ModelTask {
   Head head = Head::pooled_class;
   std::int64_t classes = 2;      // or the vocabulary for a token head
@@ -23,13 +23,13 @@ struct ModelTask {
   std::int64_t pixel_offset = 1;  // a pixel's id less its value, where the input is pixels
 };
 
-// Lengths are rounded up to a bucket: 64 steps an octave from 512 on, multiples of 16 below, so
+// Lengths are rounded up to a bucket: 64 steps per octave from 512 on, multiples of 16 below, so
 // that few distinct shapes are compiled and at most 3 % of the rows (15 below 512) are padding.
 [[nodiscard]] std::int64_t bucket_length(std::int64_t length);
 
 // Ids of a sequence that are real tokens: all, or those that are not 0 where 0 is padding.
 [[nodiscard]] std::int64_t real_tokens(const ModelTask& task, std::span<const std::uint16_t> ids);
-// Rows of the encoder for them: a CLS token and padding included; none for no ids.
+// Number of encoder rows for these ids, including a CLS token and padding; 0 without ids.
 [[nodiscard]] std::int64_t encoder_rows(const ModelConfig& config, const ModelTask& task,
                                         std::span<const std::uint16_t> ids);
 
@@ -66,11 +66,11 @@ class Model {
   [[nodiscard]] const std::vector<std::unique_ptr<EncoderLayer>>& layers() const { return layers_; }
   [[nodiscard]] const ModelConfig& config() const { return config_; }
   [[nodiscard]] const ModelTask& task() const { return task_; }
-  // Numbers that are trained.
+  // Number of trained parameters.
   [[nodiscard]] std::int64_t parameter_count() const { return parameters_.count(); }
 
  private:
-  // What stands in the encoder's rows: ids and their places in the sequence.
+  // Contents of the encoder's rows: ids and their positions in the sequence.
   struct Rows {
     std::vector<std::int32_t> ids, places;
     std::int64_t length = 0;    // real ones, CLS included
@@ -100,11 +100,12 @@ class Model {
 
 // Sinusoids: sin on even and cos on odd features, base 10,000. [length, width] f32.
 [[nodiscard]] engine::Tensor sinusoidal_positions(std::int64_t length, std::int64_t width);
-// Of the pixels of a square image in row-major order: the first half of the features encodes the
-// row, the rest the column (two dimensions as in He et al., arXiv 2111.06377). [side^2, width] f32.
+// Sinusoids of the pixels of a square image in row-major order: the first half of the features
+// encodes the row, the rest the column (two dimensions as in He et al., arXiv 2111.06377). [side^2,
+// width] f32.
 [[nodiscard]] engine::Tensor sinusoidal_positions_2d(std::int64_t side, std::int64_t width);
 
-// Pooling and pair features on their own, for checks: x [N, E] -> [1, E] f32.
+// Pooling and pair features alone, for checks: x [N, E] -> [1, E] f32.
 [[nodiscard]] Value pool_rows(Pooling kind, const Value& x, std::int64_t length,
                               std::int64_t divisor);
 // [1, E] each -> [1, 4 E] or [1, 2 E].

@@ -155,7 +155,7 @@ TEST_CASE("model: where id 0 is padding, tokens of id 0 are neither attended to 
       CHECK(masked->encoder_rows({}) == 0);
       CHECK(logits(*masked, {0, 0, 0}) == logits(*masked, {0}));
     }
-    // Pooled over all positions, as in Google's Pathfinder: padding counts, wherever it stands.
+    // Pooled over all positions, as in Google's Pathfinder: padding counts, wherever it is.
     const auto all = make_masked("mean_all", "none", input);
     CHECK(logits(*all, sparse) == logits(*all, {3, 1, 4, 2, 0, 0, 0, 0, 0}));
     CHECK(logits(*all, sparse) != logits(*make_masked("mean", "none", input), sparse));

@@ -16,13 +16,14 @@
 namespace lra::models {
 namespace {
 
-constexpr std::int64_t kChunk = 8192;  // elements a task updates; fixed, so that sums are too
+constexpr std::int64_t kChunk =
+    8192;  // elements per task; fixed, so that sums do not depend on threads
 
 struct AdamStep {
   float lr, beta1, beta2, rest1, rest2, eps, decay, l2, correction1, correction2;
 };
 
-// An own loop: oneDNN has no optimiser.
+// A hand-written loop: oneDNN has no optimiser.
 LRA_SIMD void adam(const float* __restrict g, float* __restrict p, float* __restrict m,
                    float* __restrict v, std::int64_t n, AdamStep s) {
   for (std::int64_t i = 0; i < n; ++i) {
@@ -86,7 +87,7 @@ AdamStep make_step(const TrainConfig& config, const OptimizerState& state, std::
   s.lr = static_cast<float>(learning_rate(config, step));
   s.beta1 = static_cast<float>(beta1);
   s.beta2 = static_cast<float>(config.beta2);
-  // 1 - beta in double: in float 1 - 0.999 is off by 1.3e-5 of its value.
+  // 1 - beta in double: in float, 1 - 0.999 has a relative error of 1.3e-5.
   s.rest1 = static_cast<float>(1 - beta1);
   s.rest2 = static_cast<float>(1 - config.beta2);
   s.eps = static_cast<float>(config.eps);

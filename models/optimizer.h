@@ -9,20 +9,20 @@
 
 namespace lra::models {
 
-// First and second moments and the number of updates made.
+// First and second moments and the number of updates.
 struct OptimizerState {
   engine::Tensor m, v;  // [flat_size] f32
   std::int64_t updates = 0;
 };
 [[nodiscard]] OptimizerState make_optimizer_state(const engine::Parameters& parameters);
 
-// What one update used.
+// Values used by one update.
 struct UpdateReport {
   double gradient_norm = 0;  // before clipping
   double learning_rate = 0;
 };
 
-// One update from gradients that several lanes summed: lanes[0] + lanes[1] + ... in that order, so
+// One update from the gradient sums of several lanes: lanes[0] + lanes[1] + ... in this order, so
 // that the result does not depend on threads. Clears the lanes. Runs on the TBB arena of the
 // caller.
 //   adam, adamw: p -= lr (m^ / (sqrt(v^) + eps) + weight_decay p)     (Loshchilov, Hutter 2019)

@@ -25,7 +25,7 @@ struct Preset {
 [[nodiscard]] std::vector<std::string> preset_names();
 // A preset's file as JSON: a built-in name or a path that ends in .json. Throws Error(usage, data).
 [[nodiscard]] nlohmann::json preset_file(std::string_view name);
-// What the preset says for a task. A task that it does not name gets what is common to all.
+// The preset's configuration for a task; a task without an entry gets the common one.
 [[nodiscard]] Preset load_preset(std::string_view name, std::string_view task);
 
 }  // namespace lra::models

@@ -7,7 +7,7 @@
 namespace lra::models {
 namespace {
 
-// Where onecycle is: 0..1 while climbing, 1..2 while falling.
+// Position in onecycle: 0..1 while rising, 1..2 while falling.
 double cycle_position(const TrainConfig& config, double s) {
   const auto peak = std::max(1.0, static_cast<double>(config.warmup_steps) - 1);
   const auto last = static_cast<double>(config.steps) - 1;

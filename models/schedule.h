@@ -7,7 +7,8 @@
 
 namespace lra::models {
 
-// The rate of an update; the first one has step 0. With s = step, w = warmup_steps, T = steps:
+// Learning rate of an update; the first update has step 0. With s = step, w = warmup_steps, T =
+// steps:
 // - rsqrt: lr min(1, s/w) / sqrt(max(s, w)), LRA's constant * linear_warmup * rsqrt_decay;
 // - rsqrt_normalized: the same times sqrt(w), so that lr is the peak;
 // - cosine: lr min(1, s/w) max(0, (1 + cos(pi (p mod 1))) / 2) with p = max(0, s - w) / T (LRA's);

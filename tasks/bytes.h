@@ -1,5 +1,5 @@
 #pragma once
-// Text as bytes, the way the arena's text and retrieval tasks take it: id = byte + 1, 0 is padding.
+// Text as bytes, as in the arena's text and retrieval tasks: id = byte + 1, 0 is padding.
 
 #include <algorithm>
 #include <cstdint>

@@ -51,7 +51,7 @@ class MappedDataset final : public Dataset {
  public:
   explicit MappedDataset(const std::filesystem::path& path) : path_(path), file_(path) {}
 
-  // Empty on success, or why the file is no cache of this key.
+  // Empty on success, or why the file is not a cache for this key.
   std::string attach(const std::string& key) {
     const auto bytes = file_.bytes();
     if (bytes.size() < sizeof(Header) + sizeof(Footer)) return "too short";
@@ -114,7 +114,7 @@ class MappedDataset final : public Dataset {
     result = {at_offset<T>(offset), count};
     return true;
   }
-  // Reads the file instead of the map, whose pages would count as the program's memory.
+  // Reads the file instead of mapping it, because mapped pages would count as the program's memory.
   [[nodiscard]] bool hash_holds() const {
     std::ifstream file(path_, std::ios::binary);
     std::vector<std::byte> block(kFlushBytes);
@@ -168,7 +168,7 @@ class Prefix final : public Dataset {
   std::size_t count_;
 };
 
-// Some of the examples, in their order.
+// A subset of the examples, in order.
 class Sample final : public Dataset {
  public:
   Sample(std::shared_ptr<const Dataset> whole, std::size_t count)

@@ -163,7 +163,7 @@ DataCheck check(const Task& task, const OpenOptions& options, std::size_t max_fa
     result.origin = task.info().without_files == Origin::own ? Origin::own : Origin::stand_in;
   }
   sink.finish();
-  const bool whole = result.complete && result.fault_count == 0;  // else it is said already
+  const bool whole = result.complete && result.fault_count == 0;  // otherwise already reported
   for (const Split split : kSplits) {
     if (whole && result.splits[split_index(split)].examples == 0) {
       sink.fault(fmt::format("{}: no examples for {}; expected at least one",

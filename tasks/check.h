@@ -1,5 +1,5 @@
 #pragma once
-// `lra data check`: reads all of a task's data and says what is in it and what is wrong with it.
+// `lra data check`: reads all of a task's data and reports statistics and faults.
 
 #include <array>
 #include <cstdint>
@@ -28,7 +28,7 @@ struct SplitSummary {
   LengthSummary lengths;             // of `tokens`, after cutting
   LengthSummary second_lengths;      // pair tasks only
   std::string sha256;                // the digest that the cache of this split has
-  std::int64_t in_train = 0;         // of val, test: examples whose sequences train has as well
+  std::int64_t in_train = 0;         // of val, test: examples whose sequences are also in train
 };
 
 struct DataCheck {
@@ -38,13 +38,13 @@ struct DataCheck {
   std::array<SplitSummary, 3> splits;  // by Split
   std::vector<std::string> faults;     // "file:line: what", the first of them
   std::int64_t fault_count = 0;
-  bool complete = true;  // false: a fault of a whole file ended the reading
+  bool complete = true;  // false: a fault of a whole file stopped the reading
   [[nodiscard]] nlohmann::json to_json() const;
 };
 
 // Reads everything, without the cache and without stopping at a faulty record; keeps the messages
-// of the first `max_faults` faults. Only errors that are not about the data leave as exceptions
-// (and Error(data) if there are no data where `options.data` says).
+// of the first `max_faults` faults. Throws only errors that do not concern the data, and
+// Error(data) if there are no data at `options.data`.
 [[nodiscard]] DataCheck check(const Task& task, const OpenOptions& options,
                               std::size_t max_faults = 1000);
 

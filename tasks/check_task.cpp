@@ -24,7 +24,7 @@ constexpr std::int32_t kNoLabel = -100;
 using Faults = std::vector<std::string>;
 using Digests = std::array<std::vector<std::string>, 3>;  // of the examples, by Split
 
-// Examples as they come, each in a digest of its own.
+// Sink that computes a digest per example.
 class ExampleDigests final : public ExampleSink {
  public:
   explicit ExampleDigests(Head head) : form_(example_form(head)) {}
@@ -105,7 +105,7 @@ class Checks {
     };
     need(!info.name.empty() && !info.title.empty() && !info.cite.empty(),
          "name, title or cite is empty");
-    // Data of the user's own have no official sizes.
+    // The user's own data have no official sizes.
     const bool sized = info.source.counts[0] > 0 || info.without_files == Origin::own;
     need(!info.source.examples.empty() && !info.source.origin.empty() && sized &&
              !info.source.command.empty(),
@@ -238,7 +238,7 @@ class Checks {
     std::set<std::string> names;
     for (const Predictor& predictor : all) {
       if (!names.insert(predictor.name).second) {
-        faults.push_back(fmt::format("{}: is there twice", predictor.name));
+        faults.push_back(fmt::format("{}: occurs twice", predictor.name));
       }
       if (predictor.sees.empty()) {
         faults.push_back(fmt::format("{}: does not say what it sees", predictor.name));

@@ -51,7 +51,7 @@ std::optional<Found> locate(const OpenOptions& options, const std::vector<std::s
   }
   if (!options.data.empty()) {
     std::error_code code;
-    const char* what = fs::exists(options.data, code) ? "holds no such data" : "does not exist";
+    const char* what = fs::exists(options.data, code) ? "contains no such data" : "does not exist";
     fail(ErrorKind::data, "{}: {}; expected {}", options.data.string(), what, wanted);
   }
   return std::nullopt;

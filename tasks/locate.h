@@ -1,6 +1,6 @@
 #pragma once
-// Where a task's files are: the order of search of the command line's contract, and the folder
-// shapes in which the benchmark's archive is found in the wild.
+// Location of a task's files: the documented search order, and the folder layouts in which the
+// benchmark's archive occurs.
 
 #include <filesystem>
 #include <functional>
@@ -20,38 +20,37 @@ struct Found {
   std::string via;             // "--data", "$LRA_DATA" or "the user's cache"
 };
 
-// The first place that `accept`s: `options.data` alone if given, else $LRA_DATA, then the user's
-// cache. Below each: lra_release/lra_release (the inner folder is preferred, see the release's two
-// pathfinder128), lra_release, the folder itself; in each of them first the task's own `folders`,
-// then the folder itself. Throws Error(data), saying what was `wanted`, if `options.data` was given
-// and nothing fits.
+// The first place accepted by `accept`: `options.data` alone if given, else $LRA_DATA, then the
+// user's cache. Below each: lra_release/lra_release (the inner folder is preferred, see the
+// release's two pathfinder128), lra_release, the folder itself; in each of them first the task's
+// own `folders`, then the folder itself. Throws Error(data), naming what was `wanted`, if
+// `options.data` was given and nothing fits.
 [[nodiscard]] std::optional<Found> locate(
     const OpenOptions& options, const std::vector<std::string>& folders,
     const std::function<bool(const std::filesystem::path&)>& accept, std::string_view wanted);
 
 // Whether a path is a regular file, or a link to one.
 //
-// One rule for links: they are followed, wherever they lead. Who named a folder vouches for the
-// links in it (a folder of links into a store, for one). Names that stand in the data themselves,
-// an archive's entries and the rows of metadata, must stay inside by their text, and an archive's
-// links are refused.
+// Links are followed, wherever they lead: the user who names a folder is responsible for its links
+// (for example, a folder of links into a store). Names inside the data, an archive's entries and
+// the rows of metadata, must be paths inside the folder, and an archive's links are refused.
 [[nodiscard]] bool is_file(const std::filesystem::path& path);
 
-// What a folder holds, sorted. Throws Error(data) if it cannot be listed.
+// The entries of a folder, sorted. Throws Error(data) if it cannot be listed.
 [[nodiscard]] std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder);
 
-// Whether a folder has a file for each split, named by `name`.
+// Whether a folder has a file named `name` for each split.
 [[nodiscard]] bool has_files(const std::filesystem::path& folder, std::string (*name)(Split));
 
-// The archive that a path is (by its name or content), or has in it under one of `names`; empty if
-// there is none.
+// The path itself if it is an archive (by its name or content), or an archive in it with one of
+// `names`; empty if there is none.
 [[nodiscard]] std::filesystem::path archive_in(const std::filesystem::path& path,
                                                std::span<const char* const> names);
 
-// [{name, bytes, mtime}] of files: what a cache's key is made of.
+// [{name, bytes, mtime}] of files, the parts of a cache's key.
 [[nodiscard]] nlohmann::json fingerprint(std::span<const std::filesystem::path> files);
 
-// The last `parts` parts of a path as UTF-8, for messages and records that must not show whole
+// The last `parts` parts of a path as UTF-8, for messages and records that must not show full
 // paths.
 [[nodiscard]] std::string last_parts(const std::filesystem::path& path, int parts = 2);
 

@@ -18,8 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// Where one task's cache lies: <folder>/<task>-<16 digits of the key>.{train,val,test}.lra and
-// .json, which is written last and so marks the whole as complete.
+// Paths of one task's cache: <folder>/<task>-<16 digits of the key>.{train,val,test}.lra and .json,
+// which is written last and marks the cache as complete.
 struct CachePlace {
   fs::path folder;
   std::string stem, key;
@@ -49,7 +49,7 @@ std::string digest_of_digests(const json& digests) {
   return sha256_hex(text);
 }
 
-// The complete cache, or nothing if any part of it is missing, stale or damaged.
+// The complete cache, or empty if any part is missing, stale or damaged.
 std::optional<TaskData> load(const CachePlace& place) {
   std::error_code code;
   if (!fs::is_regular_file(place.card(), code)) return std::nullopt;
@@ -84,7 +84,7 @@ std::optional<TaskData> load(const CachePlace& place) {
   fail(ErrorKind::data, "{}: no examples for {}; expected at least one", what, split_name(split));
 }
 
-// Writes the three splits as they come.
+// Writes the three splits in the order of arrival.
 class CacheSink final : public ExampleSink {
  public:
   CacheSink(ExampleForm form, const CachePlace& place) {
@@ -99,8 +99,8 @@ class CacheSink final : public ExampleSink {
   void add(Split split, const Example& example) override {
     parts_[split_index(split)].encoder->add(example);
   }
-  // {counts, digests, sha256}; the files are in place afterwards. Throws Error(data), naming `what`
-  // was read, if a split is empty of which some examples were `wanted`.
+  // Returns {counts, digests, sha256}; the files then have their final names. Throws Error(data),
+  // naming `what` was read, if a split with `wanted` examples is empty.
   json finish(const std::string& what, const std::array<std::int64_t, 3>& wanted) {
     json result;
     for (const Split split : kSplits) {
@@ -124,7 +124,7 @@ class CacheSink final : public ExampleSink {
   std::array<Part, 3> parts_;
 };
 
-// Removes what a killed process left of this cache; the caller holds its lock.
+// Removes partial files of this cache from a killed process; the caller holds its lock.
 void remove_stale(const CachePlace& place) {
   std::error_code code;
   for (const auto& entry : fs::directory_iterator(place.folder, code)) {
@@ -147,8 +147,8 @@ void build(const Task& task, const Source& source, const OpenOptions& options,
   write_json(place.card(), card);
 }
 
-// Cuts the splits to the sizes that were asked for: to their first examples, or those of data of
-// one's own, which often come class by class, to a sample.
+// Cuts the splits to the requested sizes: to their first examples or, for the user's own data,
+// which are often sorted by class, to a sample.
 void limit(const Task& task, const OpenOptions& options, TaskData& data) {
   json card = *data.extra;
   const bool own = data.origin == Origin::own;

@@ -1,6 +1,6 @@
 #pragma once
-// Words of made-up languages, for stand-in data: deterministic, pronounceable, told apart by their
-// syllables.
+// Words of artificial languages, for stand-in data: deterministic, pronounceable, distinguished by
+// their syllables.
 
 #include <cstddef>
 #include <string>

@@ -14,8 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Neither size nor digest were published. The archive holds a second folder lra_release inside the
-// first; that one is the complete one.
+// Neither size nor digest was published. The archive contains a second folder lra_release inside
+// the first; the inner one is complete.
 constexpr const char* kAddress = "https://storage.googleapis.com/long-range-arena/lra_release.gz";
 constexpr const char* kInner = "lra_release/lra_release/";
 constexpr std::array<const char*, 5> kNames{"lra_release.gz", "lra_release.tar.gz",
@@ -47,7 +47,8 @@ std::string folder_in_archive(const fs::path& archive, const std::vector<std::st
     if (files.size() == names.size()) complete.push_back(folder);
   }
   if (complete.empty()) {
-    fail(ErrorKind::data, "{}: holds no folder with {}", archive.string(), fmt::join(names, ", "));
+    fail(ErrorKind::data, "{}: contains no folder with {}", archive.string(),
+         fmt::join(names, ", "));
   }
   return preferred_folder(complete);
 }

@@ -90,7 +90,7 @@ TEST_CASE("release: the inner folder is preferred, an archive without the task i
           static_cast<void>(
               create_task(name, nullptr)->open(options_for(other.path(), other.path() / "cache")));
         }),
-        ContainsSubstring("lra_release.tar: holds no"));
+        ContainsSubstring("lra_release.tar: contains no"));
   }
 }
 
@@ -112,7 +112,7 @@ TEST_CASE("release: faults in an archive name its entry and line, across blocks"
   REQUIRE(report.faults.size() == 2);
   CHECK_THAT(report.faults[0],
              ContainsSubstring("pairs.tar:tsv_data/new_aan_pairs.train.tsv:2901: label; got '2'"));
-  CHECK_THAT(report.faults[1], ContainsSubstring("test.tsv:2: the last line is cut"));
+  CHECK_THAT(report.faults[1], ContainsSubstring("test.tsv:2: the last line is truncated"));
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// Bumped whenever a predictor of any task says something else on the same data.
+// Increased whenever a predictor of any task changes its answers on the same data.
 constexpr int kShortcutsVersion = 2;
 
 using LabelCounts = std::map<std::int32_t, std::int64_t>;
@@ -97,7 +97,7 @@ json to_json(const Shortcut& s) {
           {"predictions", s.predictions}};
 }
 
-// The kept shortcuts, or nothing if the file is missing, damaged or of other predictors.
+// The stored shortcuts, or empty if the file is missing, damaged or from other predictors.
 std::optional<std::vector<Shortcut>> load(const fs::path& path,
                                           const std::vector<Predictor>& predictors) {
   std::error_code code;
@@ -143,8 +143,8 @@ std::vector<Shortcut> judge_all(const std::vector<Predictor>& predictors, const 
   return all;
 }
 
-// The lock of whoever fits; none in a folder that is only read. While another one fits, `progress`
-// is told so, and may throw.
+// The lock for fitting; none in a read-only folder. While another process fits, `progress` is
+// called and may throw.
 std::unique_ptr<FileLock> wait_for_lock(const fs::path& path, const Progress& progress,
                                         std::size_t predictors) {
   constexpr std::chrono::milliseconds kPause{100};
@@ -271,7 +271,7 @@ std::vector<Shortcut> shortcuts(const Task& task, const TaskData& data, const Pr
   const fs::path path = data.cache / (stem + ".json");
   if (auto kept = load(path, predictors)) return *std::move(kept);
   const auto lock = wait_for_lock(data.cache / (stem + ".lock"), progress, predictors.size());
-  if (auto kept = load(path, predictors)) return *std::move(kept);  // made meanwhile
+  if (auto kept = load(path, predictors)) return *std::move(kept);  // fitted meanwhile
   if (lock != nullptr) remove_abandoned(data.cache);
   auto all = judge_all(predictors, data, progress);
   json file = {{"data", data.sha256}, {"shortcuts", json::array()}};

@@ -9,10 +9,10 @@
 namespace lra::tasks {
 namespace {
 
-// Data of the user's own are neither downloaded nor made.
+// The user's own data are neither downloaded nor generated.
 void refuse_for_own_data(const TaskInfo& info) {
   if (info.without_files != Origin::own) return;
-  fail(ErrorKind::usage, "tasks/{}: takes data of your own; give --data PATH to check or train",
+  fail(ErrorKind::usage, "tasks/{}: uses your own data; give --data PATH to check or train",
        info.name);
 }
 

@@ -1,10 +1,11 @@
 #pragma once
-// What a task is to the rest of the project: named, typed examples in three splits, read from a
-// memory-mapped cache, with their origin, their digest and the predictors to compare a model with.
+// Interface of tasks: named, typed examples in three splits, read from a memory-mapped cache, with
+// their origin, their digest and the predictors to compare a model with.
 //
-// A task file says where its data are (find), how a record becomes an example (read), what a model
-// must know (info) and what can be scored without one (predictors); finding folders, caching,
-// counting, checking, and fitting and judging the predictors are shared.
+// A task file defines the location of its data (find), the conversion of records to examples
+// (read), the properties needed by a model (info) and predictors without a model (predictors).
+// Finding folders, caching, counting, checking, and fitting and evaluating the predictors are
+// shared.
 
 #include <array>
 #include <cstddef>
@@ -49,7 +50,7 @@ struct Example {
 };
 
 // One split, random access, thread-safe reads, no copies (spans point into the mapped cache). The
-// order is fixed but not shuffled (text, for one, may come class by class): a trainer shuffles.
+// order is fixed but not shuffled (text, for example, may be sorted by class): a trainer shuffles.
 class Dataset {
  public:
   Dataset() = default;
@@ -68,7 +69,7 @@ struct TaskData {
   Origin origin = Origin::generated;
   std::string sha256;                           // digest over the splits' digests
   std::string description;                      // one line: what it is and where it was found
-  std::shared_ptr<const nlohmann::json> extra;  // what details() adds; may be null
+  std::shared_ptr<const nlohmann::json> extra;  // added by details(); may be null
   std::filesystem::path cache;                  // the folder of the cache; empty: not cached
 
   // {task, version, origin, sha256, description, counts {train, val, test}, digests {...}} and what
@@ -79,21 +80,21 @@ struct TaskData {
 
 using lra::Head;
 
-// What the model needs to know of a task, after its options were set.
-// Where a task's examples come from, one line each, as `lra list tasks` prints them.
+// Properties of a task that a model needs, after its options were set.
+// Sources of a task's examples, one line each, as printed by `lra list tasks`.
 struct DataSource {
   std::string examples;  // what an example is
   std::string origin;    // who made the data, and the terms under which they are published
-  // Examples of the official set by Split; 0: it has no such split. All 0: there is no such set.
+  // Examples of the official set by Split; 0: no such split. All 0: there is no official set.
   std::array<std::int64_t, 3> counts{};
   std::string command;    // how to get them
-  std::string otherwise;  // what is used where they are absent
+  std::string otherwise;  // replacement if they are absent
 };
 
 struct TaskInfo {
   std::string name;
-  std::string set;    // name of a data set of the user's, which tables show in place of the task's
-  bool open = false;  // classes, vocabulary and length follow from data that are not known yet
+  std::string set;    // name of a user's data set, shown in tables instead of the task's
+  bool open = false;  // classes, vocabulary and length depend on data not yet known
   std::string title;  // for tables
   std::string cite;
   int version = 1;  // bumped whenever scores could change
@@ -106,13 +107,13 @@ struct TaskInfo {
   std::int64_t pixel_offset = 1;
   bool zero_is_padding = false;  // id 0 occurs inside a sequence and is left out of it
   DataSource source;
-  // The options that grow with the sequences of generated data, all by the same factor; empty:
-  // there are none of another length.
+  // The options that grow with the length of generated sequences, all by the same factor; empty:
+  // the length is fixed.
   std::vector<std::string> length_axis;
-  bool validates_on_test = false;  // its validation split is the test split, by a protocol's wish
-  // Splits are cut from one shuffled set: which examples one has depends on how many there are.
+  bool validates_on_test = false;  // its validation split is the test split, as set by a protocol
+  // Splits are parts of one shuffled set: the examples of a split depend on the total number.
   bool splits_from_one_set = false;
-  Origin without_files = Origin::generated;  // of the data that are made where no files are found
+  Origin without_files = Origin::generated;  // of the data generated if no files are found
 };
 
 struct OpenOptions {
@@ -120,16 +121,16 @@ struct OpenOptions {
   std::filesystem::path cache;  // where memory-mapped caches live; empty: <user cache>/cache
   std::uint64_t seed = 0;       // of generated data
   std::array<std::int64_t, 3> counts{-1, -1, -1};  // wanted sizes; -1: the task's official ones
-  // Splits of which fewer examples than wanted are accepted; otherwise they are Error(data).
+  // Splits for which fewer examples than wanted are accepted; otherwise throws Error(data).
   std::array<bool, 3> at_most{};
   Progress progress;  // may be empty
 };
 
-// The sizes that were asked for, the defaults where none were.
+// The requested sizes, with defaults for missing ones.
 [[nodiscard]] std::array<std::int64_t, 3> wanted_counts(const OpenOptions& options,
                                                         std::array<std::int64_t, 3> defaults);
 
-// Takes the examples of a reader, in order.
+// Receives the examples of a reader, in order.
 class ExampleSink {
  public:
   ExampleSink() = default;
@@ -138,11 +139,11 @@ class ExampleSink {
   virtual ~ExampleSink() = default;
   virtual void add(Split split, const Example& example) = 0;
   // A record that could not be read; `message` names file and line or record. Throws Error(data)
-  // unless the sink collects faults, then reading goes on with the next record.
+  // unless the sink collects faults; reading then continues with the next record.
   virtual void fault(const std::string& message);
 };
 
-// Where the examples come from: a folder or archive, or nothing (they are generated).
+// Source of the examples: a folder or archive, or empty (generated).
 struct Source {
   std::filesystem::path path;  // empty: generated
   std::string via;             // "--data", "$LRA_DATA", "the user's cache" or empty
@@ -150,25 +151,25 @@ struct Source {
   std::string identity;
 };
 
-// What a reader knows once it has read.
+// Facts known to a reader after reading.
 struct Reading {
   Origin origin = Origin::generated;
   std::string description;
   std::shared_ptr<const nlohmann::json> extra;  // for details(); may be null
 };
 
-// A trivial or classical predictor: what a score must be compared with before it means anything.
+// A trivial or classical predictor, the reference for a model's score.
 struct Predictor {
   std::string name;  // of letters, digits and underscores; unique among all tasks, save for equals
   std::string sees;  // one line: what it looks at and how it answers
   // Fits on the train split and answers the test split: one label per example (per labelled
   // position for a token-level task), in order and the same for any number of threads.
   std::function<std::vector<std::int32_t>(const TaskData&)> answer;
-  std::optional<double> accuracy;  // where it follows from the task's rules; `answer` is then empty
+  std::optional<double> accuracy;  // if it follows from the task's rules; `answer` is then empty
   bool looks = true;               // at the example; false: the answer is a constant or a guess
 };
 
-// A task with its options. Registered by LRA_TASK in a file of its own.
+// A task with its options. Registered by LRA_TASK in a separate file.
 class Task {
  public:
   Task() = default;
@@ -177,36 +178,36 @@ class Task {
   virtual ~Task() = default;
   [[nodiscard]] virtual TaskInfo info() const = 0;
   virtual void options(OptionTable& table) { static_cast<void>(table); }
-  // Throws Error(config) for options that do not go together; called once they are set.
+  // Throws Error(config) for incompatible options; called after they are set.
   virtual void check_options() const {}
 
-  // Fills in the options that were left open and follow from the data at `options.data` (classes,
-  // vocabulary, longest sequence), so that afterwards the options alone describe the examples.
-  // Default: no option is open. Throws Error(data) if there are no readable data.
+  // Fills in the unset options from the data at `options.data` (classes, vocabulary, longest
+  // sequence), so that the options then fully describe the examples. Default: no option is open.
+  // Throws Error(data) if there are no readable data.
   virtual void settle(const OpenOptions& options) { static_cast<void>(options); }
 
-  // Where the data are; cheap (names, sizes, times). Throws Error(data) if `options.data` was given
-  // and holds none.
+  // The location of the data; cheap (names, sizes, times). Throws Error(data) if `options.data` was
+  // given and contains none.
   [[nodiscard]] virtual Source find(const OpenOptions& options) const = 0;
-  // Reads or generates all examples into the sink, the same ones in the same order for any number
+  // Reads or generates all examples into the sink, with the same examples and order for any number
   // of threads. Throws Error(data) for a fault of a whole file; calls sink.fault() for a record's.
   [[nodiscard]] virtual Reading read(const Source& source, const OpenOptions& options,
                                      ExampleSink& sink) const = 0;
-  // The task's predictors without a model, from the simplest on; shortcuts.h fits and judges them.
-  // Default: the majority class.
+  // The task's predictors without a model, starting with the simplest; shortcuts.h fits and
+  // evaluates them. Default: the majority class.
   [[nodiscard]] virtual std::vector<Predictor> predictors() const;
   // Writes generated data in the official file format (`lra data make`) and returns the data card
-  // that it wrote beside them. Throws Error(usage) if the task has no generator of its own.
+  // written beside them. Throws Error(usage) if the task has no generator.
   // NOLINTNEXTLINE(modernize-use-nodiscard): the card is also a file.
   virtual nlohmann::json make(const OpenOptions& options, const std::filesystem::path& out) const;
-  // Where the official data are to be had (io/fetch.h). Throws Error(usage) if nowhere.
+  // The address of the official data (io/fetch.h). Throws Error(usage) if there is none.
   [[nodiscard]] virtual FetchPlan download() const;
 
-  // Finds or makes the data, builds the cache if it is not there or damaged (safe when several
-  // processes do so), maps it. Throws Error(data) that names file and line of a fault, or a split
-  // without examples; nothing partial stays.
+  // Finds or generates the data, builds a missing or damaged cache (safe with several processes),
+  // maps it. Throws Error(data) naming file and line of a fault, or a split without examples; no
+  // partial files remain.
   [[nodiscard]] virtual TaskData open(const OpenOptions& options) const;
-  // What open() returns, if the cache is complete; nothing is read, generated or written otherwise.
+  // The result of open() if the cache is complete; otherwise nothing is read, generated or written.
   [[nodiscard]] std::optional<TaskData> open_cached(const OpenOptions& options) const;
 };
 
@@ -220,7 +221,7 @@ struct TaskEntry {
 // Throws Error(usage) for an unknown task and Error(config) for a wrong option.
 [[nodiscard]] std::unique_ptr<Task> create_task(std::string_view name,
                                                 const nlohmann::json& options);
-// The same, settled by the data.
+// The same, with unset options filled in from the data.
 [[nodiscard]] std::unique_ptr<Task> create_task(std::string_view name,
                                                 const nlohmann::json& options,
                                                 const OpenOptions& data);

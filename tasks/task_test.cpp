@@ -148,7 +148,7 @@ TEST_CASE("locate: outer, inner and own folder, the inner one first", "[unit]") 
     return locate(testing::options_for(folder.path(), {}), {"task-1"}, accept, "data.txt")->path;
   };
   CHECK_THAT(error_of([&] { static_cast<void>(find()); }),
-             ContainsSubstring("holds no such data; expected data.txt"));
+             ContainsSubstring("contains no such data; expected data.txt"));
   const std::vector<std::string> worst_first{"", "task-1", "lra_release/task-1",
                                              "lra_release/lra_release/task-1"};
   for (const auto& place : worst_first) {

@@ -1,6 +1,6 @@
 #pragma once
-// For tests of tasks: a folder that vanishes, a data set in memory, statistics, the official data
-// where there are any.
+// For tests of tasks: a temporary folder, a data set in memory, statistics, and the official data
+// if available.
 
 #include <fmt/format.h>
 #include <stdlib.h>
@@ -46,7 +46,7 @@ class TempFolder {
   fs::path path_;
 };
 
-// An environment variable for the time of a test.
+// Sets an environment variable during a test.
 class Variable {
  public:
   Variable(std::string name, const std::string& value) : name_(std::move(name)) {
@@ -68,7 +68,7 @@ class Variable {
   std::optional<std::string> old_;
 };
 
-// Keeps what a reader gives.
+// Sink that keeps the examples of a reader.
 class MemorySink final : public ExampleSink {
  public:
   struct Kept {
@@ -97,7 +97,7 @@ inline OpenOptions options_for(const fs::path& data, const fs::path& cache) {
   return options;
 }
 
-// The message of the error that a call throws; empty if it throws none.
+// The message of the error thrown by a call; empty if it throws none.
 template <class Call>
 std::string error_of(const Call& call, ErrorKind kind = ErrorKind::data) {
   try {
@@ -113,7 +113,7 @@ std::string error_of(const Call& call, ErrorKind kind = ErrorKind::data) {
 inline std::optional<fs::path> official_data(const std::string& name) {
   const char* folder = std::getenv("LRA_TEST_DATA");
   if (folder == nullptr || !fs::exists(fs::path(folder) / name)) {
-    WARN("skipped: no official data (set LRA_TEST_DATA to a folder that holds " << name << ")");
+    WARN("skipped: no official data (set LRA_TEST_DATA to a folder that contains " << name << ")");
     return std::nullopt;
   }
   return fs::path(folder) / name;

@@ -1,4 +1,4 @@
-// lra run on other machines: parts of a suite, and `--on slurm` with commands that stand in for
+// lra run on other machines: parts of a suite, and `--on slurm` with commands that replace
 // Slurm's (tools/slurm_test has the real ones).
 
 #include <sys/stat.h>

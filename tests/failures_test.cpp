@@ -92,12 +92,12 @@ TEST_CASE("data: other files of a folder are left, splits are as readers cut the
   CHECK(made("listops", "lists", "4", "1").code == 0);  // the same once more
   const Ended other = made("listops", "lists", "4", "2");
   CHECK(other.code == 2);
-  CHECK_THAT(other.err, ContainsSubstring("holds other ListOps data"));
+  CHECK_THAT(other.err, ContainsSubstring("contains other ListOps data"));
   CHECK(read_file(folder / "lists/basic_train.tsv") == before);
   const Ended counted =
       run_program({"data", "check", "listops", "--data", folder / "lists", "--train", "3"}, folder);
   CHECK(counted.code == 2);
-  CHECK_THAT(counted.err, ContainsSubstring("a whole data set is read"));
+  CHECK_THAT(counted.err, ContainsSubstring("a data set in files is read whole"));
   CHECK(made("file", "own", "4", "1").code == 2);  // has no numbers of its own
   const Ended shares = made("pathfinder", "pictures", "4", "1");
   CHECK(shares.code == 2);

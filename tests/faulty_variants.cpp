@@ -1,5 +1,5 @@
-// A plugin for the tests of `lra check`: linear attention with phi(x) = elu(x) + 1, right in one
-// variant, and with one thing wrong in each of the others.
+// A plugin for the tests of `lra check`: linear attention with phi(x) = elu(x) + 1, correct in one
+// variant and with one fault in each of the others.
 
 #include <cmath>
 #include <limits>
@@ -57,7 +57,7 @@ class IgnoredCausal final : public Causal {
   }
 };
 
-// NaN in a sequence that is padded.
+// Returns NaN for a padded sequence.
 class Padded final : public Right {
  public:
   [[nodiscard]] Value forward(const Heads& x, const Context&) const override {

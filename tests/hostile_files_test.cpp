@@ -53,7 +53,7 @@ TEST_CASE("hostile files: suites", "[run]") {
 
   scratch.write("s.json", "{" + base + R"(, "preset": ")" + std::string(100000, 'p') + "\"}");
   CHECK_THAT(refused(scratch, "run s.json --out out", 2), ContainsSubstring("unknown preset 'ppp"));
-  suite("{" + base + ",", "the text is cut");
+  suite("{" + base + ",", "the text is truncated");
   suite("{\"name\": \"\xff\"}", "not UTF-8");
 }
 
@@ -65,7 +65,7 @@ TEST_CASE("hostile files: plugins", "[run]") {
     INFO(size);
     scratch.write("p.so", elf.substr(0, size));
     CHECK_THAT(refused(scratch, "--plugin p.so list attention", 3),
-               ContainsSubstring("--plugin p.so: not a shared library, or cut"));
+               ContainsSubstring("--plugin p.so: not a shared library, or truncated"));
   }
   scratch.write("p.so", "");
   CHECK_THAT(refused(scratch, "--plugin p.so list attention", 3), ContainsSubstring("p.so"));
@@ -96,7 +96,7 @@ TEST_CASE("hostile files: names that are not UTF-8", "[run]") {
   fs::create_directories(data);
   lra::write_file_atomic(data / "train.csv", "label,text\n0,a\n1,b\n");
   CHECK_THAT(refused(scratch, "data check text --data caf\xe9", 3),
-             ContainsSubstring("holds no such data; expected"));
+             ContainsSubstring("contains no such data; expected"));
   CHECK_THAT(refused(scratch, "data check text --data caf\xe9/none --json", 3),
              ContainsSubstring("does not exist"));
   CHECK_THAT(refused(scratch, "table caf\xe9", 3), ContainsSubstring("no result.json"));

@@ -129,7 +129,7 @@ TEST_CASE("identity: a result of another run, or of another version of the task,
   lra::write_file_atomic(run / "result.json", result.dump(2));
   const Ended foreign = run_program(training(data.a(), run), folder);
   CHECK(foreign.code == 3);
-  CHECK_THAT(foreign.err, ContainsSubstring("result.json: of another run than spec.json"));
+  CHECK_THAT(foreign.err, ContainsSubstring("result.json: result of another run than spec.json"));
   lra::write_file_atomic(run / "result.json", whole);
   CHECK(run_program(training(data.a(), run), folder).code == 0);
   auto spec = read_json(run / "spec.json");
@@ -138,7 +138,7 @@ TEST_CASE("identity: a result of another run, or of another version of the task,
   const Ended older = run_program(training(data.a(), run), folder);
   CHECK(older.code == 2);
   CHECK_THAT(older.err,
-             ContainsSubstring("holds another run") && ContainsSubstring("task_version"));
+             ContainsSubstring("contains another run") && ContainsSubstring("task_version"));
 }
 
 TEST_CASE("identity: a checkpoint continues on its own data only", "[run]") {
@@ -250,7 +250,7 @@ TEST_CASE("identity: a folder of another run says what differs, and auto takes i
   const Ended other = run_program(
       short_training(out, {"--precision", "f32", "--set", "train.steps=9", "--seed", "3"}), folder);
   CHECK(other.code == 2);
-  CHECK_THAT(other.err, ContainsSubstring("holds another run") &&
+  CHECK_THAT(other.err, ContainsSubstring("contains another run") &&
                             ContainsSubstring("train.steps: 9 instead of 8") &&
                             ContainsSubstring("seed: 3 instead of 0"));
   // On any machine: what auto would choose here does not matter.

@@ -54,7 +54,7 @@ TEST_CASE("known run: accuracy is the share of the one answer, the first of equa
   CHECK(accuracy["val"] == 0.3);
   CHECK(accuracy["test"] == 0.25);
   CHECK(accuracy["counts"] == json{{"train", 20}, {"val", 10}, {"test", 20}});
-  int right = 0;  // a bit an example, four a digit
+  int right = 0;  // one bit per example, four per digit
   for (const char digit : accuracy["test_right"].get<std::string>()) {
     right += std::popcount(static_cast<unsigned>(std::stoi(std::string(1, digit), nullptr, 16)));
   }

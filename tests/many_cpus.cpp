@@ -1,4 +1,5 @@
-// Preloaded, a machine of 1,536 CPUs: the affinity mask is larger than the C library's cpu_set_t.
+// Simulates a machine of 1,536 CPUs when preloaded: the affinity mask is larger than the C
+// library's cpu_set_t.
 
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// Data of one's own from the file to the table, weights to start from, early stopping, event files.
+// A user's own data from the file to the table, weights to start from, early stopping, event files.
 
 #include <algorithm>
 #include <fstream>
@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// A table of five classes whose texts say them, or of two that the length tells apart.
+// A table of five classes named in their texts, or of two that differ in length.
 void write_table(const fs::path& file, int classes) {
   fs::create_directories(file.parent_path());
   std::ofstream out(file);
@@ -67,7 +67,7 @@ TEST_CASE("own data: a CSV of five classes becomes a row of a table", "[run]") {
   for (const auto& deviation : record["protocol"]["deviations"]) {
     CHECK_FALSE(deviation.get<std::string>().starts_with("task."));
   }
-  // Beside LRA's tasks it has a column of its own, marked, and no part in their average.
+  // Beside LRA's tasks it has a separate, marked column, and is not part of their average.
   REQUIRE(run_program(short_training(folder / "runs/listops"), folder).code == 0);
   const Ended table = run_program(
       {"table", folder / "runs", "--with", "published:cosformer2022", "--format", "md"}, folder);
@@ -82,7 +82,7 @@ TEST_CASE("own data: a CSV of five classes becomes a row of a table", "[run]") {
   std::ofstream(csv, std::ios::app) << "\"dddd 151\",topic 3\n";
   const Ended refused = run_program(training(csv, folder / "runs/a"), folder);
   CHECK(refused.code == 3);
-  CHECK_THAT(refused.err, ContainsSubstring("holds a run on other data"));
+  CHECK_THAT(refused.err, ContainsSubstring("contains a run on other data"));
   CHECK(run_program({"evaluate", folder / "runs/a"}, folder).code == 3);
   const Ended none = run_program({"train", "--task", "file", "--attention", "linear"}, folder);
   CHECK(none.code == 2);

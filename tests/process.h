@@ -1,5 +1,5 @@
 #pragma once
-// Runs the program as its users do, with streams, variables and signals of the test's choice.
+// Runs the program like its users, with streams, variables and signals chosen by the test.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -19,7 +19,7 @@
 
 namespace lra::testing {
 
-// A folder of one test, with a data cache of its own.
+// A folder of one test, with a separate data cache.
 class Scratch {
  public:
   explicit Scratch(const std::string& name)
@@ -80,7 +80,7 @@ inline Ended run_program(const std::vector<std::string>& arguments, const Scratc
   return wait_for(start_program(arguments, folder, prepare), folder);
 }
 
-// The same in the folder itself, for a command as one types it: words between single blanks.
+// The same in the folder itself, for a typed command: words separated by single blanks.
 inline Ended run_line(const std::string& line, const Scratch& folder) {
   std::vector<std::string> arguments;
   for (std::size_t begin = 0; begin <= line.size();) {
@@ -101,7 +101,7 @@ inline bool eventually(const std::function<bool()>& condition) {
   return false;
 }
 
-// A training of well below a second.
+// A training of much less than a second.
 inline std::vector<std::string> short_training(const std::string& out,
                                                const std::vector<std::string>& more = {}) {
   std::vector<std::string> a{"train", "--task", "listops", "--attention", "linear", "--preset",
@@ -115,7 +115,7 @@ inline std::vector<std::string> short_training(const std::string& out,
   return a;
 }
 
-// A suite of runs as short, with these attentions, and further settings as JSON members.
+// A suite of such short runs with these attentions, and further settings as JSON members.
 inline std::string short_suite(const std::string& attentions, const std::string& settings = "") {
   return fmt::format(R"({{"schema": "lra-suite/1", "name": "s", "tasks": ["listops"],
     "attentions": [{}], "preset": "tiny", "precision": "f32",

@@ -332,7 +332,7 @@ TEST_CASE("evaluate: the test accuracy again, other data of the task, longer seq
   CHECK_THAT(run({"table", folder / "none", "--columns", "lengths"}, folder).out,
              ContainsSubstring("log2"));
 
-  // A learned table of positions says nothing of longer sequences; shorter ones it holds.
+  // A learned table of positions does not cover longer sequences, only shorter ones.
   REQUIRE(evaluate("learned", {"--lengths", "1,2", "--examples", "40", "--save"}).code == 0);
   const auto learned = lra::read_json(fs::path(folder / "learned") / "result.json")["lengths"];
   CHECK(learned["points"][1]["accuracy"].is_null());

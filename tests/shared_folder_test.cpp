@@ -43,7 +43,7 @@ std::vector<std::string> suite_on(const Scratch& folder, const std::string& out,
           "0",          "--measure-seconds", "0"};
 }
 
-// Runs of which an event stream tells training steps.
+// Runs whose training steps are in an event stream.
 std::set<std::string> trained(const std::string& events) {
   std::set<std::string> runs;
   std::ifstream file(events);
@@ -137,7 +137,7 @@ TEST_CASE("shared folder: a second lra train in a run's folder is refused", "[ru
   const Ended refused = run_program(arguments, second);
   INFO(refused.err);
   CHECK(refused.code == 2);
-  CHECK_THAT(refused.err, ContainsSubstring("another process works on this run"));
+  CHECK_THAT(refused.err, ContainsSubstring("another process is working on this run"));
   ::kill(child, SIGKILL);
   wait_for(child, folder);
 }
@@ -220,7 +220,7 @@ TEST_CASE("nothing is lost: a completed result survives damage, missing data and
     for (const auto& [place, result] : results) CHECK(read_file(place / "result.json") == result);
   }
   write_file_atomic(run / "spec.json", spec);
-  // A result that cannot be read may be that of days: named and left alone.
+  // An unreadable result may have taken days: it is named and left unchanged.
   write_file_atomic(run / "result.json", results[run].substr(0, 100));
   const Ended o = suite();
   CHECK_THAT(o.err, ContainsSubstring("result.json"));

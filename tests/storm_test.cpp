@@ -1,4 +1,4 @@
-// A suite that is killed again and again, in every phase, ends as one that was left alone.
+// A suite that is killed again and again, in every phase, ends like an undisturbed one.
 
 #include <algorithm>
 #include <array>

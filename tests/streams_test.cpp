@@ -1,4 +1,5 @@
-// Streams that are closed, full, gone or not read: a training goes on, a lost result is a fault.
+// Streams that are closed, full, broken or not read: a training continues, a lost result is a
+// fault.
 
 #include <array>
 

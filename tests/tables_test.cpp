@@ -1,4 +1,4 @@
-// From a suite of one's own to its table, leaderboard and report, through the program.
+// From a user's suite to its table, leaderboard and report, through the program.
 
 #include <fmt/format.h>
 
@@ -72,7 +72,7 @@ TEST_CASE("tables: a suite of one's own has a row an attention and a column a ta
   const std::string id = cell.at("runs")[0].at("run_id");
   CHECK(cell.at("data_sha256").get<std::string>().size() == 64);
 
-  // The same from the records, wherever they lie.
+  // The same from the records, wherever they are.
   CHECK(json::parse(scratch.lra("table r --format leaderboard")) == board);
   fs::copy(scratch.path() / "r", scratch.path() / "elsewhere", fs::copy_options::recursive);
   for (const char* format : {"md", "text", "csv", "tex", "html", "json", "leaderboard"}) {

@@ -26,7 +26,7 @@ for target in "${targets[@]}"; do
   corpus=build/fuzz/corpus/$target
   log=build/fuzz/$target.log
   mkdir -p "$corpus"
-  # Leaks are not looked for: a leak check stops at each input for longer than the input takes.
+  # Leak checks are off: at each input they take longer than the input itself.
   if ! ASAN_OPTIONS=detect_leaks=0 "build/fuzz/fuzz/fuzz_$target" "$corpus" \
     */fuzz_seeds/"$target" -max_total_time="$seconds" -max_len=16384 -timeout=10 \
     -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz/findings/$target-" \

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Copies the finished runs of a folder of the built-in suite NAME into results/measured/NAME and
-# prints its tables anew: result.json and metrics.jsonl of each run that completed, the suite,
+# prints its tables again: result.json and metrics.jsonl of each run that completed, the suite,
 # leaderboard.json, table.md, the pictures that are there; of a bench its records and efficiency.md.
-# What is there already stays, unless its run has changed. A folder's file `tables` has further ones, a line
-# each: the file's name, and the command of `lra` with {} for the folder.
+# Existing records are kept unless their run has changed. A folder's file `tables` lists further
+# tables, one per line: the file's name, and the command of `lra` with {} for the folder.
 #   tools/keep_results.sh NAME FOLDER [LRA]      e.g. tools/keep_results.sh arena runs/arena
 #   tools/keep_results.sh --check [LRA]          committed tables and pictures equal what the records give
 set -euo pipefail
@@ -20,7 +20,7 @@ tables() {
   if [ -f "$1/tables" ]; then cat "$1/tables"; fi
 }
 
-# The pictures of a folder of records that has some, into another folder.
+# Draws the pictures of a folder of records, if it has any, into another folder.
 draw() {
   ls "$1"/*.svg >/dev/null 2>&1 || return 0
   "$lra" report "$1" --out "$2/report.html" --pictures "$2" >/dev/null
@@ -73,7 +73,7 @@ for run in "$from"/runs/*/; do
   grep -q '"status": "completed"' "$run/result.json" || continue
   mkdir -p "$to/runs/$id"
   for file in result.json metrics.jsonl; do
-    # A cluster's jobs name their node, which stays at home.
+    # Records of a cluster's jobs name their node, which is not published.
     sed '/^    "node": "/d' "$run/$file" >"$to/runs/$id/$file.new"
     if cmp -s "$to/runs/$id/$file.new" "$to/runs/$id/$file"; then
       rm "$to/runs/$id/$file.new"

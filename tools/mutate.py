@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Changes one line of a folder at a time and asks the folder's tests whether they see it.
+"""Changes one line of a folder at a time and runs the folder's tests to see whether they detect it.
 
   tools/mutate.py FOLDER [--count N] [--seed N] [--tests PROGRAM[,PROGRAM...]] [--at-least PERCENT] [--out FILE]
 
@@ -126,7 +126,7 @@ def place_of(program):
 
 
 def failure(program, tests, limit=None):
-    """The test of the program that fails first; nothing if all pass."""
+    """The first failing test of the program; None if all pass."""
     code, output = run([str(place_of(program)), tests, "--abort", "-#"], limit)
     if code is None:
         return f"{program}: takes too long"
@@ -162,7 +162,7 @@ def main():
     parser.add_argument("--at-least", type=float, default=0, metavar="PERCENT", help="share that must be seen")
     parser.add_argument("--out", type=pathlib.Path, help="file for one JSON object per mutation")
     options = parser.parse_args()
-    # Ends by way of `finally`: no compiler goes on alone, no mutation is left behind.
+    # Ends through `finally`, so that no compiler keeps running and no mutation remains.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit("mutate: stopped"))
     top = options.folder.strip("/").split("/")[0]

@@ -1,4 +1,4 @@
-// Makes a small set of golden files out of a full one, for the project's own tests:
+// Makes a small set of golden files from a full one, for the project's own tests:
 //   reduce_golden FROM TO BYTES
 // writes each .json file below FROM to TO with as many of its cases as fit into BYTES: the two
 // smallest, then the largest that still fit, optional ones last. Of a case in which no input is
@@ -29,7 +29,7 @@ struct Candidate {
   bool optional;
 };
 
-// The places of the cases to keep, in the order of the file.
+// Indices of the cases to keep, in the order of the file.
 std::vector<std::size_t> choose(std::vector<Candidate> candidates, std::size_t limit) {
   std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
     return std::pair(a.optional, a.bytes) < std::pair(b.optional, b.bytes);
@@ -50,7 +50,7 @@ std::vector<std::size_t> choose(std::vector<Candidate> candidates, std::size_t l
   return kept;
 }
 
-// Inputs and outputs that have one entry for each sequence.
+// Inputs and outputs with one entry per sequence.
 const std::set<std::string> kBatched{"q",  "k",  "v",  "x",  "qk",  "qg", "kg",
                                      "vg", "gk", "x1", "x2", "out", "y"};
 
@@ -64,8 +64,8 @@ json last_of(const json& tensor) {
   return result;
 }
 
-// Fixed tensors: one for all sequences, one row a sequence (by the layouts that the file's
-// convention states), or name_0, name_1, ... for the sequences.
+// Fixed tensors: one for all sequences, one row per sequence (by the layouts in the file's
+// convention), or name_0, name_1, ... for the sequences.
 json last_fixed(const json& fixed, const std::string& convention, std::size_t sequences) {
   json result = json::object();
   const std::string last = fmt::format("_{}", sequences - 1);

@@ -1,4 +1,4 @@
-// What holds for every variant of the registry: a new one is covered by being registered. The
+// Rules for every variant of the registry: a new one is covered by being registered. The
 // checks are those of checks.h, which `lra check variant` runs too.
 
 #include <algorithm>
@@ -60,7 +60,7 @@ TEST_CASE("attention: padding changes nothing where it is honoured", "[unit]") {
   check_all("padding");
 }
 
-TEST_CASE("attention: what padded rows hold reaches nothing", "[unit]") {
+TEST_CASE("attention: the content of padded rows has no effect", "[unit]") {
   check_all("padded rows");
 }
 

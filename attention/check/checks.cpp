@@ -16,11 +16,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t kSamples = 6;      // entries of each gradient that are differentiated
-constexpr double kSameOperations = 1e-5;  // other tile sizes or orders of the same sums in f32
-constexpr double kBf16Output = 3e-2;      // the guide of the golden files
+constexpr std::int64_t kSamples = 6;  // entries of each gradient that are differentiated
+constexpr double kSameOperations =
+    1e-5;  // tolerance for other tile sizes or orders of the same sums in f32
+constexpr double kBf16Output = 3e-2;  // the guide of the golden files
 constexpr double kBf16Gradient = 6e-2;
-constexpr double kVisible = 1e-2;  // a change of this size is no rounding
+constexpr double kVisible = 1e-2;  // a change of this size is not rounding
 constexpr std::int64_t kKernelLength = 512;
 
 const Traits& traits_of(const std::string& name) { return registry().at(name).traits; }
@@ -153,13 +154,13 @@ void check_padded_rows(const std::string& name, Findings& f) {
     const Probe probe(name, options, ProbeSetup::self(13, 16));
     const auto one = probe.run(probe.inputs(1, 1), probe.upstream());
     const auto other = probe.run(probe.inputs(1, 2), probe.upstream());
-    // Laid out over the tensor as published, padding is sorted into buckets by what it holds.
+    // Laid out over the tensor as published, padding is sorted into buckets by its content.
     if (traits.discrete && options.value("structure", "length") == "tensor") continue;
     ++f.settings;
     f.at_most(output_error(probe, one, probe, other), tolerance_of(name),
-              "output depends on what padding holds, " + options.dump());
+              "output depends on the content of padding, " + options.dump());
     f.at_most(gradient_error(probe, one.gradients, probe, other.gradients), tolerance_of(name),
-              "gradients depend on what padding holds, " + options.dump());
+              "gradients depend on the content of padding, " + options.dump());
     // Rows of padding are exactly 0 in the output and in the gradients of all inputs by tokens.
     const auto padding_is_zero = [&](const Tensor& tensor) {
       const std::vector<float> values = tensor.to_floats();
@@ -179,7 +180,7 @@ void check_padded_rows(const std::string& name, Findings& f) {
   }
 }
 
-// How far the output of permuted tokens is from the permuted output.
+// Error of the output of permuted tokens against the permuted output.
 double permutation_error(const std::string& name, const json& options, std::int64_t n) {
   const Probe probe(name, options, ProbeSetup::self(n, n));
   const auto permuted = [n](const Tensor& tensor) {  // row i <- row 5 i mod n
@@ -210,8 +211,7 @@ void check_permutation(const std::string& name, Findings& f) {
               "output");
     return;
   }
-  // A pattern of blocks is that of softmax while there are few: more tokens, any option may show
-  // it.
+  // A pattern of few blocks equals softmax: more tokens or any option may reveal the difference.
   const auto moves = [&](const json& set) {
     return permutation_error(name, set, 61) > tolerance_of(name);
   };
@@ -254,7 +254,7 @@ void check_bf16(const std::string& name, Findings& f) {
     const auto expected = exact.run(exact.inputs(), exact.upstream());
     const auto actual = probe.run(probe.inputs(), probe.upstream());
     if (!finite(actual)) f.fault("bf16 overflows, {}", options.dump());
-    // Another bucket or another support is another, equally good result.
+    // Another bucket or support gives a different, equally valid result.
     if (traits_of(name).discrete) continue;
     f.at_most(output_error(probe, actual, exact, expected), kBf16Output,
               "output in bf16 against f32, " + options.dump());
@@ -315,8 +315,8 @@ void check_stochastic(const std::string& name, Findings& f) {
   }
 }
 
-// Largest change of the output before and from token `changed` on, when the tokens from there on
-// change.
+// Largest changes of the output before token `changed` and from it on, when the tokens from there
+// on change.
 std::pair<double, double> influence(const Probe& probe, std::int64_t changed) {
   const std::int64_t rows = probe.setup().rows;
   const Tensors inputs = probe.inputs();
@@ -388,7 +388,7 @@ const std::vector<VariantCheck>& variant_checks() {
       {"stochastic", "draws at each call where the traits say so", check_stochastic},
       {"causal", "causal outputs do not see what comes later", check_causal},
       {"padding", "padding changes nothing where it is honoured", check_padding},
-      {"padded rows", "what padded rows hold reaches nothing", check_padded_rows},
+      {"padded rows", "the content of padded rows has no effect", check_padded_rows},
       {"large inputs", "large inputs stay finite, forwards and backwards", check_large_inputs},
       {"bf16", "bf16 agrees with f32 on the same values", check_bf16},
       {"threads", "two instances at once give the bits that each gives alone", check_threads},

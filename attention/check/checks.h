@@ -1,7 +1,7 @@
 #pragma once
-// The generic checks of attention variants: what holds for every variant of the registry and what
-// its traits claim. The tests of this folder and `lra check variant` run the same functions, so
-// that a plugin is held to what the built-in variants are held to.
+// The generic checks of attention variants: rules for every variant of the registry, and the claims
+// of its traits. The tests of this folder and `lra check variant` run the same functions, so that
+// the same rules apply to plugins and built-in variants.
 
 #include <fmt/format.h>
 
@@ -14,7 +14,7 @@
 
 namespace lra::attention {
 
-// What a check found.
+// Result of a check.
 struct Findings {
   std::vector<std::string> faults;
   std::int64_t settings = 0;  // option sets and lengths that were compared
@@ -35,10 +35,10 @@ struct VariantCheck {
   void (*run)(const std::string& variant, Findings& findings);
 };
 
-// All of them, cheapest first.
+// All checks, cheapest first.
 [[nodiscard]] const std::vector<VariantCheck>& variant_checks();
 
-// Runs the check of that name; what the variant throws is a fault. Throws Error(usage) for an
+// Runs the check with this name; an exception of the variant is a fault. Throws Error(usage) for an
 // unknown check or variant.
 [[nodiscard]] Findings run_check(const std::string& check, const std::string& variant);
 

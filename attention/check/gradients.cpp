@@ -9,7 +9,8 @@
 namespace lra::attention {
 namespace {
 
-// Of a definition in double with values around 1: truncation and rounding are both near 1e-10.
+// Step for a definition in double with values around 1: truncation and rounding errors are both
+// near 1e-10.
 constexpr double kStep = 1e-5;
 constexpr std::int64_t kUnusedSamples = 4;
 
@@ -110,7 +111,7 @@ DefinitionCheck check_definition(const Probe& probe, std::int64_t samples) {
       worst = worse(worst, std::abs(actual - expected) / weight);
     };
     std::vector<double> direction(size, 0.0);
-    // Nothing depends on an input whose gradient is 0 everywhere, if a few entries agree.
+    // If a few entries agree, an input with gradient 0 everywhere has no influence.
     const bool unused =
         std::all_of(gradient.data.begin(), gradient.data.end(), [](double g) { return g == 0; });
     const auto chosen = sample(size, unused ? kUnusedSamples : samples, random);

@@ -24,7 +24,7 @@ struct Limit {
   json options;
 };
 
-// Options at which a variant's pattern holds every pair of the kLength tokens.
+// Options with which a variant's pattern contains every pair of the kLength tokens.
 std::vector<Limit> exact_limits() {
   return {
       {"local", {{"block_size", 64}}},
@@ -123,8 +123,8 @@ TEST_CASE("limits: Linformer with k = n and E = F = 1 is softmax attention", "[u
   }
 }
 
-// Two chunks of one round hold every token, and a query sees both: whatever the hash, all keys but
-// itself. (Of several rounds the first chunk looks back into the round before.)
+// Two chunks of one round contain every token, and a query sees both: whatever the hash, all keys
+// but itself. (Of several rounds the first chunk looks back into the round before.)
 TEST_CASE("limits: Reformer with one bucket is softmax attention over all other tokens", "[unit]") {
   const Probe reformer("reformer",
                        {{"bucket_size", 64}, {"n_hashes", 1}, {"logit_scale", "D^-1/2"}},

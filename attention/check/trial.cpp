@@ -36,7 +36,7 @@ ProbeSetup ProbeSetup::cross(std::int64_t length, std::int64_t key_length) {
 Probe::Probe(const std::string& variant, const json& options, const ProbeSetup& setup)
     : traits_(registry().at(variant).traits),
       setup_(setup),
-      // A width of its own shows a variant that takes one for the other.
+      // A distinct width exposes variants that confuse the two.
       width_(setup.heads * setup.head_dim + (traits_.input == Input::block ? 0 : 2)),
       attention_(create(variant, options)) {
   Dimensions d;
@@ -80,7 +80,7 @@ Tensors Probe::inputs(double scale, std::uint64_t garbage) const {
     for (std::int64_t i = 0; i < tensor.numel(); ++i) {
       const std::int64_t row = i / shape[-1] % shape[-2];
       const std::int64_t head = i / shape[-1] / shape[-2];
-      // A value depends on its place alone, not on how many rows there are.
+      // A value depends only on its position, not on the number of rows.
       RandomKey place = key.of(static_cast<std::uint64_t>(head))
                             .of(static_cast<std::uint64_t>(row))
                             .of(static_cast<std::uint64_t>(i % shape[-1]));
@@ -256,7 +256,7 @@ std::vector<json> option_sets(const std::string& variant) {
     } else if (option["type"] == "number") {
       const double value = preset.get<double>();
       json tried = reals;
-      // Large enough to be seen in f32, for the tiny numbers that keep denominators from 0 too.
+      // Large enough to be visible in f32, also for the tiny numbers that keep denominators from 0.
       tried[name] = value < 0.01 ? 0.05 : 0.75 * value;
       if (accepted(tried)) reals = tried;
     }
@@ -273,7 +273,7 @@ std::string DefinitionCase::text() const {
 
 namespace {
 
-// A variant that takes other numbers of keys may refuse them with some of its options.
+// A variant that accepts other numbers of keys may refuse them with some of its options.
 bool takes_other_keys(const std::string& variant, const json& options) {
   try {
     const Probe probe(variant, options, ProbeSetup::cross(5, 9));

@@ -1,6 +1,6 @@
 #pragma once
-// A variant with random parameters and inputs at small sizes, run and defined: what the generic
-// checks of all variants are made of. They reach every variant of the registry, plugins included.
+// A variant with random parameters and inputs at small sizes, with its forward pass and definition:
+// the basis of the generic checks. They cover every variant of the registry, plugins included.
 
 #include <cstdint>
 #include <map>
@@ -20,11 +20,11 @@ struct ProbeSetup {
   std::int64_t length = 13, rows = 13;          // real queries; rows of the tensor
   std::int64_t key_length = 13, key_rows = 13;  // other than the queries' for cross-attention
   DType type = DType::f32;
-  bool rounded = false;  // parameters and inputs are values that bf16 holds exactly
+  bool rounded = false;  // parameters and inputs are exactly representable in bf16
   std::uint64_t seed = 1;
-  std::uint64_t call = 0;  // another one draws other numbers at each call
+  std::uint64_t call = 0;  // determines the random draws of each call
 
-  // Queries and keys alike.
+  // Equal numbers of queries and keys.
   [[nodiscard]] static ProbeSetup self(std::int64_t length, std::int64_t rows);
   [[nodiscard]] static ProbeSetup cross(std::int64_t length, std::int64_t key_length);
 };
@@ -37,8 +37,8 @@ class Probe {
   // Throws Error(config) if the variant refuses the options.
   Probe(const std::string& variant, const nlohmann::json& options, const ProbeSetup& setup);
 
-  // Normal values; rows of padding hold other ones, by `garbage`. For the block's input, or q, k, v
-  // (qk) and the block's input x beside them.
+  // Normal values; padding rows have other values, by `garbage`. Gives the block's input, or q, k,
+  // v (qk) and also the block's input x.
   [[nodiscard]] Tensors inputs(double scale = 1, std::uint64_t garbage = 0) const;
   // An upstream gradient for the output: [H, N, D] or [N, E].
   [[nodiscard]] Tensor upstream() const;
@@ -51,7 +51,7 @@ class Probe {
   // attend() or mix(), and backwards if `upstream` is defined.
   [[nodiscard]] Result run(const Tensors& inputs, const Tensor& upstream) const;
 
-  // What the variant's definition is given for these inputs and draws.
+  // The inputs of the variant's definition for these inputs and draws.
   [[nodiscard]] PlainInputs plain(const Tensors& inputs,
                                   const std::map<std::string, Tensor>& draws) const;
   [[nodiscard]] Plain define(const PlainInputs& in) const { return attention_->define(in); }
@@ -88,15 +88,15 @@ class Probe {
 // left out.
 [[nodiscard]] std::vector<nlohmann::json> option_sets(const std::string& variant);
 
-// How far f32 may be from the definition, relative to the largest entry: the tolerances of the
-// golden files, times what the variant amplifies rounding by.
+// Allowed error of f32 against the definition, relative to the largest entry: the tolerances of the
+// golden files times the variant's amplification of rounding.
 struct Tolerance {
   double output, gradient;
 };
 [[nodiscard]] Tolerance definition_tolerance(const Traits& traits);
 
-// What a variant is compared with its definition at: small odd lengths that no block divides, one
-// token, buckets with padding, other numbers of keys where it takes them, every option set.
+// Settings for comparing a variant with its definition: small odd lengths that no block divides,
+// one token, buckets with padding, other numbers of keys if accepted, every option set.
 struct DefinitionCase {
   nlohmann::json options;
   ProbeSetup setup;

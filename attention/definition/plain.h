@@ -1,5 +1,5 @@
 #pragma once
-// Plain double-precision arrays for the definitions that variants are checked against.
+// Plain double-precision arrays for the reference definitions of variants.
 
 #include <algorithm>
 #include <cmath>
@@ -47,24 +47,24 @@ struct Plain {
 [[nodiscard]] Plain to_plain(const engine::Tensor& tensor);
 [[nodiscard]] Plain first_rows(const engine::Tensor& tensor, std::int64_t n);
 
-// What a definition holds constant, in the order of its calls: recorded by a first evaluation,
-// given back to later ones at shifted inputs.
+// Values that a definition treats as constants, in the order of its calls: recorded by a first
+// evaluation, replayed in later ones at shifted inputs.
 struct HeldValues {
   std::vector<double> values;
   std::size_t next = 0;
 };
 
-// What a definition is given: real tokens only.
+// Inputs of a definition: real tokens only.
 struct PlainInputs {
   Plain q, k, v;                            // [H, n, D], [H, m, D], [H, m, Dv]
   Plain x;                                  // [n, E] for variants that take the block's input
   std::map<std::string, Plain> parameters;  // by the names given in build()
-  std::map<std::string, Plain> draws;       // what forward() drew
+  std::map<std::string, Plain> draws;       // draws of forward()
   std::int64_t rows = 0;  // N of the tensor that forward() saw, for layouts over it
   std::int64_t key_rows = 0;
   HeldValues* held = nullptr;  // while the definition is differentiated
 
-  // A value that the paper or its code takes as a constant when it differentiates.
+  // A value that the paper or its code treats as a constant in differentiation.
   [[nodiscard]] double stop_gradient(double value) const {
     if (held == nullptr) return value;
     if (held->next == held->values.size()) held->values.push_back(value);
@@ -72,7 +72,7 @@ struct PlainInputs {
   }
 };
 
-// sum_c a(h, i, c) b(h, j, c), in four sums that do not wait for one another.
+// sum_c a(h, i, c) b(h, j, c), in four independent sums.
 [[nodiscard]] inline double dot(const Plain& a, const Plain& b, std::int64_t h, std::int64_t i,
                                 std::int64_t j) {
   const double* x = a.row(h, i);

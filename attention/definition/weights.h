@@ -19,7 +19,7 @@ struct Row {
 };
 
 struct Weights {
-  Plain q, k;  // [H, n, M], [H, m, M]: what the rows are made of
+  Plain q, k;  // [H, n, M], [H, m, M]: the factors of the rows
   std::function<Row(const Plain& q, const Plain& k, std::int64_t h, std::int64_t i)> rule;
   bool features = false;  // q and k are a kernel's phi(q) and phi(k)
   bool whole = true;      // o = W v; false: a norm follows
@@ -32,7 +32,7 @@ struct Weights {
 // W v: [H, n, Dv] for v [H, m, Dv].
 [[nodiscard]] Plain weighted_sum(const Weights& weights, const Plain& v);
 
-// The number of keys of m that query i sees.
+// The number of the m keys that query i sees.
 [[nodiscard]] inline std::int64_t keys_of(std::int64_t i, std::int64_t m, bool causal) {
   return causal ? std::min(i + 1, m) : m;
 }

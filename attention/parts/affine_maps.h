@@ -1,6 +1,6 @@
 #pragma once
-// Affine maps with weights [out, in], as PyTorch's Linear has them, for mixers that bring their
-// own projections.
+// Affine maps with weights [out, in], as in PyTorch's Linear, for mixers with their own
+// projections.
 
 #include <string>
 
@@ -12,7 +12,7 @@ namespace lra::attention {
 struct AffineMap {
   Parameter W, b;  // [out, in], [out]
   [[nodiscard]] Value operator()(const Value& x) const;
-  // Outputs begin..begin+count-1 alone: a part of several maps that are one parameter.
+  // Only outputs begin..begin+count-1: one of several maps stored as one parameter.
   [[nodiscard]] Value part(const Value& x, std::int64_t begin, std::int64_t count) const;
 };
 

@@ -1,15 +1,15 @@
 #pragma once
 // The layer of DeltaNet, Gated DeltaNet and Kimi Delta Attention, which differ in the decay of the
-// state (equations of flash-linear-attention's delta_net.py, gated_deltanet.py, kda.py). Of a
+// state (equations of flash-linear-attention's delta_net.py, gated_deltanet.py, kda.py). From a
 // head's projections q, k, v and the block's input x:
 //   q, k, v <- silu(causal depthwise convolution of each),  q, k <- q / |q|, k / |k|
 //   beta_t = sigmoid(x_t Wb^T), times 2 with `negative_eigenvalues`
 //   S'_t = diag(e^{g_t}) S_(t-1),  S_t = S'_t + k_t (beta_t (v_t - S'_t^T k_t))^T
 //   o_t = D^-1/2 S_t^T q_t,  an RMS norm of each head with a gain, times silu(z_t) or sigmoid(z_t)
-// The state gives up what it had stored for k_t and stores v_t; with beta = 1 it overwrites.
+// The state replaces the value stored for k_t by v_t, completely with beta = 1.
 // Weights are [out, in]. The second direction is ours: the same scan from the last token on, with
-// the same q, k, v, beta and g, is added before the norm. A token is in both: the delta rule is no
-// sum of pairs from which its own share could be left out.
+// the same q, k, v, beta and g, is added before the norm. A token is in both, because the delta
+// rule is not a sum of pairs from which its own share could be left out.
 
 #include <string>
 
@@ -21,8 +21,8 @@ class DeltaRule : public Attention {
  public:
   enum class Decay {
     none,     // g = 0
-    head,     // g = -e^A_log softplus(x Wa^T + dt_bias), one a head and token
-    feature,  // g = -e^A_log softplus(x Wa1^T Wa2^T + dt_bias), one a feature
+    head,     // g = -e^A_log softplus(x Wa^T + dt_bias), one per head and token
+    feature,  // g = -e^A_log softplus(x Wa1^T Wa2^T + dt_bias), one per feature
   };
   struct Preset {
     Decay decay;

@@ -9,14 +9,14 @@
 namespace lra::attention {
 
 struct Window {
-  std::int64_t length = 0;   // n, real tokens; what lies outside counts as 0
+  std::int64_t length = 0;   // n, real tokens; values outside count as 0
   bool cls = false;          // token 0 takes no part and gets 0
   std::int64_t side = 0;     // width of the image, row by row; 0: tokens in a line
   std::int64_t before = -1;  // taps before the token itself; -1: as many as behind it
 };
 
 // y_i = sum_t w_t v_(i + t - before) for every feature: v [G, N, C], w [G or 1, C, T] of T taps on
-// a line or K x K of an image -> [G, N, C] of v's type; rows from n on may hold anything finite. A
+// a line or K x K of an image -> [G, N, C] of v's type; rows from n on may be any finite values. A
 // sum of shifted products, T passes. Throws Error(shape).
 [[nodiscard]] Value depthwise(const Value& v, const Value& w, const Window& window);
 
@@ -27,15 +27,15 @@ struct Window {
     const Window& window);
 
 // The width of the square image of max_length pixels (CLS aside). Throws Error(config), naming
-// `where`, if they make no square.
+// `where`, if they do not form a square.
 [[nodiscard]] std::int64_t image_side(const Dimensions& d, const std::string& where);
 
 // Throws Error(config), naming `where`, unless there are as many keys as queries: a window around a
 // query is over the values of its own sequence.
 void require_same_tokens(const Heads& x, const std::string& where);
 
-// What vision models add to linear attention: o + a convolution of v with learned kernels of 5 taps
-// (5 x 5) and a bias. A CLS token takes no part (ours).
+// Local branch of vision models with linear attention: o + a convolution of v with learned kernels
+// of 5 taps (5 x 5) and a bias. A CLS token takes no part (ours).
 class LocalMixing {
  public:
   enum class Kernels { of_head, of_model };  // one for each feature of a head; of all heads

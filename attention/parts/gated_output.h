@@ -1,5 +1,5 @@
 #pragma once
-// What follows a state space in its block: y = (u Wv^T + bv) sigmoid(u Wg^T + bg), u = gelu(x)
+// Output part of a state-space block: y = (u Wv^T + bv) sigmoid(u Wg^T + bg), u = gelu(x)
 // (Gu, Goel, Re 2022, arXiv 2111.00396: GELU, then a linear map to 2 E and a gated linear unit).
 
 #include <string>
@@ -12,7 +12,7 @@ class GatedOutput {
  public:
   // The option `output`: "none" makes this the identity.
   void options(OptionTable& table);
-  // `chosen` for golden files, which are of recurrences without what follows them and say
+  // `chosen` for golden files, which cover recurrences without the output part and state
   // `bidirectional` for an option `causal`.
   [[nodiscard]] static nlohmann::json golden_options(nlohmann::json chosen,
                                                      const nlohmann::json& hyper);

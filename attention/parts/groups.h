@@ -12,7 +12,7 @@ namespace lra::attention {
 // [H, G, C] -> [H, 2G, C]: each row twice.
 [[nodiscard]] engine::Value refine(const engine::Value& x);
 
-// How many of the n real tokens are among the `size` of group g.
+// Number of real tokens (of n) among the `size` tokens of group g.
 [[nodiscard]] std::int64_t group_count(std::int64_t n, std::int64_t g, std::int64_t size);
 // Means over the real tokens of groups of `size` from their sums [H, G, D]; 0 without any.
 [[nodiscard]] engine::Value group_means(const engine::Value& sums, std::int64_t n,

@@ -1,5 +1,5 @@
 #pragma once
-// Tokens sorted by locality-sensitive hashes and cut into chunks, as Reformer does.
+// Tokens sorted by locality-sensitive hashes and cut into chunks, as in Reformer.
 
 #include <cmath>
 #include <cstdint>
@@ -31,8 +31,8 @@ template <class Project>
 [[nodiscard]] engine::Tensor hash_rows(const engine::Value& x, const engine::Tensor& rot,
                                        std::int64_t rows, std::int64_t half);
 
-// The tokens of all rounds of one head, each round sorted by (hash, position), one behind the other
-// and cut into chunks. Rows behind the last one are zeros: bucket 0.
+// The tokens of all rounds of one head, each round sorted by (hash, position), concatenated and cut
+// into chunks. Rows after the last one are zeros: bucket 0.
 class HashChunks {
  public:
   HashChunks(std::int64_t size, std::int64_t rounds, std::int64_t buckets, std::int64_t rows,

@@ -1,5 +1,5 @@
 #pragma once
-// Attention by lists of keys: what the variants that use block_attention share.
+// Attention by lists of keys: helpers shared by the variants that use block_attention.
 
 #include <cstdint>
 #include <vector>
@@ -14,8 +14,8 @@ namespace lra::attention {
                                 const std::vector<std::int32_t>& rows, std::int64_t m, bool causal,
                                 const engine::BlockAttentionOptions& options);
 
-// Softmax attention over a union of disjoint lists from the attentions over each of them, which
-// have their normalisers: sum_r softmax_r(lse_r) o_r. [H, N, Dv].
+// Softmax attention over a union of disjoint lists, combined from the attentions over each list and
+// their normalisers: sum_r softmax_r(lse_r) o_r. [H, N, Dv].
 [[nodiscard]] Value merge(const std::vector<engine::BlockAttention>& parts);
 
 // The options of block_attention for heads of width D: scale D^-1/2 and this call's dropout.

@@ -1,5 +1,5 @@
 #pragma once
-// What blocks, buckets and landmarks are laid out over.
+// The length over which blocks, buckets and landmarks are laid out.
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
@@ -18,7 +18,7 @@ class Layout {
     table.choice(name_, rule_, {"length", "tensor"},
                  "laid out over the real length, or over the padded tensor as in published codes");
   }
-  // Golden files that do not say otherwise are laid out over the tensor.
+  // Golden files are laid out over the tensor unless they state otherwise.
   [[nodiscard]] nlohmann::json golden(nlohmann::json chosen, const nlohmann::json& hyper) const;
   // The length to lay out, for n real rows of N.
   [[nodiscard]] std::int64_t length(std::int64_t n, std::int64_t N) const {

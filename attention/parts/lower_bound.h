@@ -1,7 +1,7 @@
 #pragma once
 // The lower bound of the forget gates of HGRN and HGRN2, which rises with the layers: P = softmax
 // over layers of Gamma, and layer l, counted from 0, adds up l of its entries, so that layer 0 has
-// no bound (`learned`); or a constant (`fixed`); or none. Ours: each layer has a Gamma of its own
+// no bound (`learned`); or a constant (`fixed`); or none. Ours: each layer has a separate Gamma
 // where the code shares one among them; `fixed`.
 
 #include <string>
@@ -18,7 +18,7 @@ class GateLowerBound {
   void options(OptionTable& table);
   // Gamma [layers, features], if it is learned.
   void build(const ParameterBuilder& p, const Dimensions& d, std::int64_t features, float initial);
-  // [features] or [1] f32; undefined where there is none.
+  // [features] or [1] f32; undefined without a bound.
   [[nodiscard]] Value operator()() const;
   [[nodiscard]] double define(const PlainInputs& in, std::int64_t feature) const;
 

@@ -1,5 +1,5 @@
 #pragma once
-// Which key a query may see, as 0/1 tensors.
+// Masks of the keys that a query may see, as 0/1 tensors.
 
 #include <cstdint>
 

@@ -1,10 +1,10 @@
 #pragma once
 // The multi-dimensional damped moving average of Mega (Ma et al. 2022, arXiv 2209.10655, section
 // 3.1), in one or both directions, with its activation:
-//   p = sigmoid(delta), a = 1 - p sigmoid(alpha)                  h states a feature and direction
+//   p = sigmoid(delta), a = 1 - p sigmoid(alpha)                h states per feature and direction
 //   s_t = a s_(t-1) + p beta x_t,  y_t = sum_h gamma s_t / sqrt(h),  out = silu(y + omega x)
-// Token t counts in both directions, each of which has its own numbers. An exact recurrence, where
-// the authors convolve by FFT and cut the kernel off for some tasks.
+// Token t counts in both directions, which have separate parameters. An exact recurrence, whereas
+// the authors convolve by FFT and truncate the kernel for some tasks.
 
 #include <string>
 

@@ -9,7 +9,7 @@ namespace lra::attention {
 [[nodiscard]] engine::Value squares_over_heads(const engine::Value& x);
 // x / (rms + eps), rms the root mean square over the features of all heads.
 [[nodiscard]] engine::Value rms_norm_over_heads(const engine::Value& x, float eps);
-// x / sqrt(mean over the features of the head of x^2 + eps): a group norm with one group a head,
+// x / sqrt(mean over the features of the head of x^2 + eps): a group norm with one group per head,
 // without mean and gain.
 [[nodiscard]] engine::Value head_norm(const engine::Value& x, float eps);
 

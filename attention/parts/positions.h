@@ -11,11 +11,11 @@ struct Angles {
 };
 
 // sin and cos of pi/2 i/M for positions i = 1..length, computed in double, and 0 for the rows of
-// padding from `length` on. The last tables are kept by the thread: all layers of a sequence use
+// padding from `length` on. The thread caches the last tables, because all layers of a sequence use
 // the same.
 [[nodiscard]] Angles angles(std::int64_t rows, std::int64_t length, double M);
 
-// Rotary positions that an option switches on: the features (2m, 2m + 1) of token t are turned by
+// Optional rotary positions: the features (2m, 2m + 1) of token t are turned by
 // t 10000^(-2m/D).
 class OptionalRotary {
  public:

@@ -1,6 +1,6 @@
 #pragma once
 // The mixer of Mamba-2 (Dao, Gu 2024, arXiv 2405.21060) and Hydra (Hwang, Lahoti, Puduppully, Dao,
-// Gu 2024, arXiv 2407.09941): a state space with a scalar transition a head and token, between a
+// Gu 2024, arXiv 2407.09941): a state space with a scalar transition per head and token, between a
 // projection with a short convolution and a gated norm. With E the width, I = expand E, H = I / P
 // heads of width P, states S (equations of the authors' mamba2_simple.py and hydra.py):
 //   [z (I), u (I + 2 S), d (H)] = x Win^T,   [X, B, C] = silu(depthwise convolution of u + bias)
@@ -18,7 +18,7 @@ class StateSpaceDual {
   enum class Mixer {
     causal,          // as above
     add,             // and the same from the end with the same B, C, d, each token counted once
-    quasiseparable,  // B, C, d of its own for each direction, both scans shifted by one token:
+    quasiseparable,  // separate B, C, d for each direction, both scans shifted by one token:
                      // y_i = C_(i-1)^T h_(i-1) + C'_(i+1)^T h'_(i+1) + (D + X_i WD^T) X_i
   };
   struct Preset {
@@ -31,7 +31,8 @@ class StateSpaceDual {
 
   void options(OptionTable& table);
   void build(const ParameterBuilder& p, const Dimensions& d, Mixer mixer);
-  // x [N, E], of which the first n rows are real -> [N, E]; rows from n on hold anything finite.
+  // x [N, E], of which the first n rows are real -> [N, E]; rows from n on may be any finite
+  // values.
   [[nodiscard]] Value operator()(const Value& x, std::int64_t n) const;
   [[nodiscard]] Plain define(const PlainInputs& in) const;
 

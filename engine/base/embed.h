@@ -11,7 +11,7 @@ struct EmbeddedFile {
   std::string_view content;  // the bytes as they were at build time
 };
 
-// The file of a name; nullptr if there is none.
+// The file with this name; nullptr if there is none.
 [[nodiscard]] inline const EmbeddedFile* find_embedded(std::span<const EmbeddedFile> files,
                                                        std::string_view name) {
   for (const auto& file : files) {

@@ -1,6 +1,6 @@
 #pragma once
-// Enumerations with texts: what options, presets and records call their values. Beside an
-// enumeration, whose enumerators count from 0, in its namespace:
+// Enumerations with texts, the names of their values in options, presets and records. Defined
+// beside an enumeration whose enumerators count from 0, in its namespace:
 //
 //   enum class NormPlace { pre, post };
 //   constexpr auto texts(NormPlace) { return enum_texts("pre", "post"); }
@@ -24,7 +24,7 @@ template <class E>
   return texts(value).at(static_cast<std::size_t>(value));
 }
 
-// The enumerator of a text; none for another text.
+// The enumerator with this text; none for an unknown text.
 template <class E>
 [[nodiscard]] constexpr std::optional<E> enum_of(std::string_view text) {
   const auto all = texts(E());

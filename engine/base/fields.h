@@ -13,8 +13,8 @@
 //   from_fields(j, point, "point.json");
 //
 // A field may be a number, a text, JSON itself, an enumeration with texts (enum_text.h), a
-// structure with a list of its own, or optionals, vectors and arrays of these. An empty optional is
-// null.
+// structure with its own field list, or optionals, vectors and arrays of these. An empty optional
+// is null.
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -58,10 +58,10 @@ class FieldWriter {
     path_.resize(length);
   }
 
-  // Whether a field is there that a file may lack: for the writer what the caller says.
+  // Whether an optional field is present; for the writer, the caller decides.
   [[nodiscard]] static bool has(const char*, bool present) { return present; }
 
-  // A field that a file may lack.
+  // An optional field.
   template <class T>
   void part(const char* name, const T& value, bool present) {
     if (present) (*this)(name, value);
@@ -77,7 +77,7 @@ class FieldWriter {
     }
   }
 
-  // A field with a form of its own: JSON from `get`; `set` takes JSON and where it is, for
+  // A field with a custom form: JSON from `get`; `set` takes the JSON and its position, for
   // messages.
   template <class Get, class Set>
   void converted(const char* name, Get get, const Set&) {
@@ -123,7 +123,7 @@ class FieldWriter {
 
 class FieldReader {
  public:
-  // `where` starts the messages of fields with a form of their own.
+  // `where` starts the messages of fields with a custom form.
   explicit FieldReader(const nlohmann::json& value, std::string where = "")
       : node_(&value), where_(std::move(where)) {}
 
@@ -201,8 +201,8 @@ template <class T>
   return std::move(writer.result);
 }
 
-// Fills a structure; what a file may lack keeps its value. Throws nlohmann::json::exception for
-// JSON of another form, and what the conversions of single fields throw.
+// Fills a structure; missing optional fields keep their values. Throws nlohmann::json::exception
+// for malformed JSON, and the exceptions of the conversions of single fields.
 template <class T>
 void from_fields(const nlohmann::json& json, T& value, const std::string& where = "") {
   FieldReader reader(json, where);

@@ -72,7 +72,7 @@ std::atomic<bool> locks_disabled{false};
   fail_io(path, "cannot lock", code);
 }
 
-// Whether a locked descriptor is still the file of that name: its holder may have removed it.
+// Whether a locked descriptor is still the file with this name: its holder may have removed it.
 bool is_current(int descriptor, const fs::path& path) {
   struct stat held {};
   struct stat named {};
@@ -134,8 +134,8 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   for (;;) {
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (descriptor_ < 0) fail_io(temporary_, "cannot create");
-    // For remove_abandoned(), which may have come in between; without locks it is never called
-    // while another process writes.
+    // Retries if remove_abandoned() came in between; without locks it is never called while another
+    // process writes.
     if (locks_disabled || lock_waiting(descriptor_) != 0 || is_current(descriptor_, temporary_)) {
       return;
     }
@@ -191,9 +191,9 @@ void write_json(const fs::path& path, const nlohmann::json& value) {
   write_file_atomic(path, json_text(value, 2) + "\n");
 }
 
-// Mapped files that are in use. Reading beyond the end of a file that became shorter, or from a
-// disk that fails, raises SIGBUS; the handler looks up whose memory it was and ends the program
-// with a message and the exit code of a data fault.
+// Mapped files in use. Reading beyond the end of a truncated file or from a failing disk raises
+// SIGBUS; the handler looks up the file of the address and ends the program with a message and the
+// exit code of a data fault.
 namespace {
 
 struct Mapping {
@@ -223,10 +223,11 @@ void on_bus_error(int, siginfo_t* info, void*) {
     }
     write_all("lra: ");
     write_all(path);
-    write_all(": cannot read: the file was cut while it was in use, or its disk failed\n");
+    write_all(": cannot read: the file was truncated while in use, or its disk failed\n");
     ::_exit(exit_code(ErrorKind::data));
   }
-  ::sigaction(SIGBUS, &action_before, nullptr);  // not ours: happens again, to the old handler
+  ::sigaction(SIGBUS, &action_before,
+              nullptr);  // not one of ours: the fault repeats with the old handler
 }
 
 void guard(const std::byte* begin, std::size_t size, const fs::path& path) {

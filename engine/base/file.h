@@ -14,7 +14,7 @@ namespace lra {
 
 [[nodiscard]] std::string read_file(const std::filesystem::path& path);
 
-// Replaces `path` by `content`, or leaves it as it was: writes a temporary file in the same folder,
+// Replaces `path` by `content` or leaves it unchanged: writes a temporary file in the same folder,
 // syncs, renames, syncs the folder. Creates missing parent folders.
 void write_file_atomic(const std::filesystem::path& path, std::string_view content);
 
@@ -36,7 +36,7 @@ class AtomicFile {
 
 // Parses a JSON file. Throws Error(data) with path, line and column for malformed text.
 [[nodiscard]] nlohmann::json read_json(const std::filesystem::path& path);
-// Parses JSON text; `where` stands in for the path in errors.
+// Parses JSON text; `where` replaces the path in errors.
 [[nodiscard]] nlohmann::json parse_json(std::string_view text, const std::string& where);
 // Pretty-printed, with a final newline, atomically.
 void write_json(const std::filesystem::path& path, const nlohmann::json& value);
@@ -60,7 +60,7 @@ class FileLock {
  public:
   // Waits until the lock is free.
   explicit FileLock(const std::filesystem::path& path);
-  // Empty if another process holds it.
+  // Empty if another process holds the lock.
   [[nodiscard]] static std::unique_ptr<FileLock> try_lock(const std::filesystem::path& path);
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;

@@ -1,6 +1,6 @@
 #pragma once
-// What the fuzz targets share (libFuzzer, see tools/fuzz.sh): a reader may refuse its input with an
-// Error and must do nothing else but read it.
+// Helpers of the fuzz targets (libFuzzer, see tools/fuzz.sh): a reader either reads its input or
+// refuses it with an Error.
 
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace lra::fuzz {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-// Runs a reader; an Error of the kind that bad input brings is an answer, all else ends the
+// Runs a reader; an Error of a kind for bad input is accepted, any other exception ends the
 // program.
 template <class Read>
 void read(const Read& reader, ErrorKind kind = ErrorKind::data) {
@@ -25,7 +25,7 @@ void read(const Read& reader, ErrorKind kind = ErrorKind::data) {
   }
 }
 
-// Keeps what was read alive: a reader whose results are not looked at might be optimised away.
+// Uses the result, so that the reader is not optimised away.
 inline void look_at(std::string_view bytes) {
   static volatile std::uint8_t sink = 0;
   for (const char byte : bytes)

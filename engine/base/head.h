@@ -1,5 +1,5 @@
 #pragma once
-// What a task asks of a model, and a model gives.
+// The output that a task requires of a model.
 
 #include "engine/base/enum_text.h"
 

@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-// Where the nesting exceeds the limit; npos: nowhere. Malformed text is the parser's to refuse.
+// Position at which the nesting exceeds the limit; npos: none. The parser refuses malformed text.
 std::size_t too_deep(std::string_view text) {
   int depth = 0;
   bool quoted = false;
@@ -34,10 +34,10 @@ std::size_t too_deep(std::string_view text) {
   return std::string_view::npos;
 }
 
-// Where valid JSON text names a member of an object again, of which the parser would keep the last;
-// npos: nowhere. Keys are compared as they are written.
+// Position of a duplicate member of an object in valid JSON text, of which the parser would keep
+// the last; npos: none. Keys are compared as written.
 std::size_t repeated_key(std::string_view text) {
-  std::vector<std::set<std::string_view>> keys;  // of the objects and arrays that are open
+  std::vector<std::set<std::string_view>> keys;  // of the open objects and arrays
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '[' || c == '{') {
@@ -55,7 +55,7 @@ std::size_t repeated_key(std::string_view text) {
   return std::string_view::npos;
 }
 
-// Parses without building a value, to learn where the parser stops and what it read last.
+// Parses without building a value, to find where the parser stops and the last word read.
 struct Locator final : nlohmann::json_sax<json> {
   bool null() override { return true; }
   bool boolean(bool) override { return true; }
@@ -82,7 +82,7 @@ struct Locator final : nlohmann::json_sax<json> {
 
 constexpr int kNumberOverflow = 406;  // of nlohmann's exceptions
 
-// Why a text is not JSON, from the place where the parser stopped.
+// Why a text is not JSON, from the position where the parser stopped.
 std::string reason_at(std::string_view text, std::size_t at, const Locator& stop) {
   if (stop.id == kNumberOverflow) {
     return fmt::format("a number is out of range; got {}, expected a finite number",
@@ -99,7 +99,7 @@ std::string reason_at(std::string_view text, std::size_t at, const Locator& stop
                        shortened(word.substr(0, word.find_first_of(",}] \r\n"))));
   }
   if (text.find_first_not_of(" \t\r\n", at) == std::string_view::npos) {
-    return "the text is cut: it ends inside the JSON";
+    return "the text is truncated: it ends inside the JSON";
   }
   return "not valid JSON";
 }
@@ -121,7 +121,7 @@ json parse_json(std::string_view text, const std::string& where, ErrorKind kind)
             fmt::format("nested too deeply; expected at most {} levels", kMaxJsonDepth));
   }
   if (const std::size_t at = text.find('\0'); at != std::string_view::npos) {
-    fail_at(text, at, where, kind, "not valid JSON");  // to the parser it would be the end
+    fail_at(text, at, where, kind, "not valid JSON");  // the parser would take it for the end
   }
   json value = json::parse(text, nullptr, false);
   if (!value.is_discarded()) {
@@ -129,7 +129,7 @@ json parse_json(std::string_view text, const std::string& where, ErrorKind kind)
       const std::string_view key = text.substr(at + 1);
       fail_at(
           text, at, where, kind,
-          fmt::format("{} stands twice in one object", shortened(key.substr(0, key.find('"')))));
+          fmt::format("{} occurs twice in one object", shortened(key.substr(0, key.find('"')))));
     }
     return value;
   }

@@ -1,8 +1,8 @@
 #pragma once
-// The one reader of JSON text, for files that anybody may have written or damaged, and the one
-// writer. What a reader refuses is an error with file, line and column, never a crash: nesting
-// beyond kMaxJsonDepth (later passes over the value are recursive), numbers beyond the range of a
-// double, a member that stands twice in its object, invalid UTF-8, truncation, NaN and Infinity.
+// The only reader of JSON text, for untrusted or damaged files, and the only writer. Refused text
+// is an error with file, line and column, never a crash: nesting beyond kMaxJsonDepth (later passes
+// over the value are recursive), numbers beyond the range of a double, duplicate members of an
+// object, invalid UTF-8, truncation, NaN and Infinity.
 
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
@@ -15,15 +15,15 @@ namespace lra {
 
 inline constexpr int kMaxJsonDepth = 100;
 
-// Parses JSON text; `where` (a path, as a rule) starts the message of an error of the given kind:
-// data for files that the program wrote, config for files that state what it is to do.
+// Parses JSON text; `where` (usually a path) starts the message of an error of the given kind: data
+// for files written by the program, config for files that configure it.
 [[nodiscard]] nlohmann::json parse_json(std::string_view text, const std::string& where,
                                         ErrorKind kind);
 // Reads and parses a file. A file that cannot be read is Error(io).
 [[nodiscard]] nlohmann::json read_json(const std::filesystem::path& path, ErrorKind kind);
 
-// JSON text of a value, on one line or indented. Strings that are not UTF-8 (names of files, for
-// one) get replacement characters; nothing is thrown.
+// JSON text of a value, on one line or indented. Strings that are not UTF-8 (for example file
+// names) get replacement characters; nothing is thrown.
 [[nodiscard]] std::string json_text(const nlohmann::json& value, int indent = -1);
 
 }  // namespace lra

@@ -27,7 +27,7 @@ const std::set<std::string, std::less<>> kRules{
     "items",     "minItems",  "maxItems", "minimum",    "maximum",          "exclusiveMinimum",
     "minLength", "maxLength", "pattern",  "anyOf",      "exclusiveMaximum", "$ref"};
 
-// A value as it stands in an error: cut when long.
+// A value for an error message, shortened if long.
 std::string shown(const json& value) { return shortened(json_text(value), 57); }
 
 std::string escaped(const std::string& key) {  // RFC 6901
@@ -56,7 +56,7 @@ std::vector<std::string> as_list(const json& value) {
   return value.get<std::vector<std::string>>();
 }
 
-// Whether a pattern occurs in a text. Not std::regex, whose search recurses once a character.
+// Whether a pattern occurs in a text. Not std::regex, whose search recurses once per character.
 bool matches(const std::string& pattern, const std::string& text) {
   regex_t compiled{};
   if (::regcomp(&compiled, pattern.c_str(), REG_EXTENDED | REG_NOSUB) != 0) {

@@ -3,8 +3,8 @@
 // schemas use: type, const, enum, properties, required, additionalProperties, items, minItems,
 // maxItems, minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength, maxLength, pattern,
 // anyOf, $ref into #/definitions, and the annotations ($schema, $id, title, description, default,
-// definitions). A pattern is a POSIX extended regular expression, of which the project's patterns
-// use what ECMAScript has as well. An integer is one of 64 bits. Source:
+// definitions). A pattern is a POSIX extended regular expression; the project's patterns use only
+// syntax that ECMAScript shares. An integer is one of 64 bits. Source:
 // https://json-schema.org/draft-07/json-schema-validation
 
 #include <memory>
@@ -22,8 +22,8 @@ struct SchemaFault {
 
 class JsonSchema {
  public:
-  // Throws Error(config) if the schema uses a keyword outside the subset or an unresolved $ref: a
-  // rule that is not understood must not pass for a rule that holds.
+  // Throws Error(config) if the schema uses a keyword outside the subset or an unresolved $ref: an
+  // unknown rule must not count as satisfied.
   explicit JsonSchema(const nlohmann::json& schema);
   JsonSchema(std::string_view text, const std::string& where);
   JsonSchema(const JsonSchema&) = delete;

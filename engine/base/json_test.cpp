@@ -29,8 +29,8 @@ TEST_CASE("json: what is refused is named with line and column", "[unit]") {
     CHECK_THROWS_WITH(parsed(text), ContainsSubstring(message));
   };
   refused("{\"a\": 1,\n  oops}", "f.json:2:3: not valid JSON");
-  refused("", "f.json:1:1: the text is cut");
-  refused("{\"a\": [1, 2", "the text is cut");
+  refused("", "f.json:1:1: the text is truncated");
+  refused("{\"a\": [1, 2", "the text is truncated");
   refused("{\"a\":\n NaN}", "f.json:2:2: got NaN, expected a finite number or null");
   refused("[-Infinity]", "got Infinity");
   refused("{\"a\":\n 1e999}", "f.json:2:6: a number is out of range; got 1e999");
@@ -49,9 +49,9 @@ TEST_CASE("json: a member stands once in its object", "[unit]") {
     INFO(text);
     CHECK_THROWS_WITH(parsed(text), ContainsSubstring(message));
   };
-  refused("{\"a\": 1,\n \"b\": 2, \"a\": 1}", "f.json:2:10: a stands twice in one object");
-  refused("[{\"x\": {\"y\" : [], \"y\"\n: {}}}]", "f.json:1:19: y stands twice");
-  refused("{\"a\\\"b\": 1, \"a\\\"b\": 2}", "stands twice");
+  refused("{\"a\": 1,\n \"b\": 2, \"a\": 1}", "f.json:2:10: a occurs twice in one object");
+  refused("[{\"x\": {\"y\" : [], \"y\"\n: {}}}]", "f.json:1:19: y occurs twice");
+  refused("{\"a\\\"b\": 1, \"a\\\"b\": 2}", "occurs twice");
   CHECK(parsed("{\"a\": {\"a\": [\"a\", \"a\", {\"a\": 1}, {\"a\": \"a\"}]}, \"b\": {\"a\": 1}}")
             .size() == 2);
   CHECK(parsed("[\"a\\\"\", \"a\\\\\", {\"a\\\\\": 1, \"a\": \"{\", \"a\\\"\": \"}\"}]").size() ==
@@ -123,5 +123,6 @@ TEST_CASE("files: a mapped file that is cut ends the program with a message", "[
   fs::remove(file);
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 3);
-  CHECK_THAT(told, ContainsSubstring("lra: " + file.string() + ": cannot read: the file was cut"));
+  CHECK_THAT(told,
+             ContainsSubstring("lra: " + file.string() + ": cannot read: the file was truncated"));
 }

@@ -7,8 +7,8 @@
 
 namespace lra {
 
-// Those of `known` that begin with the same three letters or differ from `name` in few places, the
-// nearest first.
+// The words of `known` that begin with the same three letters or differ from `name` in few letters,
+// the nearest first.
 [[nodiscard]] std::vector<std::string> near_matches(std::string_view name,
                                                     const std::vector<std::string>& known);
 

@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-// A number from a JSON number or a string that is one; empty otherwise.
+// A number from a JSON number or a numeric string; empty otherwise.
 template <class Number>
 bool parse_number(const json& value, Number& result) {
   if (value.is_string()) {

@@ -26,7 +26,7 @@ class OptionTable {
   OptionTable& choice(std::string name, std::string& value, std::vector<std::string> choices,
                       std::string help);
 
-  // One of the texts of an enumeration (enum_text.h).
+  // A choice among the texts of an enumeration (enum_text.h).
   template <class E>
   OptionTable& choice(std::string name, E& value, std::string help) {
     const auto all = texts(value);
@@ -36,13 +36,13 @@ class OptionTable {
         [&value] { return name_of(value); }, std::move(help));
   }
 
-  // Any text: a name, a path, a list in words of its own. The owner of the variable checks it.
+  // Any text: a name, a path, a list. The owner of the variable checks it.
   OptionTable& text(std::string name, std::string& value, std::string help);
 
   // Sets the bound variables from the members of a JSON object; numbers may come as strings (from a
   // command line). `where` starts the message of an error, e.g. "attention/cosformer".
   void assign(const nlohmann::json& object, std::string_view where);
-  // The present values as a JSON object: with the defaults filled in, this identifies a run.
+  // The current values as a JSON object; with defaults filled in, it identifies a run.
   [[nodiscard]] nlohmann::json values() const;
   // [{name, type, default, range, help}], for `lra list --json` and help texts; a choice has its
   // `choices` too.
@@ -64,7 +64,7 @@ class OptionTable {
   std::vector<Entry> entries_;
 };
 
-// The options of what has some: a configuration, a task, a variant. They refer to it.
+// The options of a configuration, task or variant; they refer to its variables.
 template <class Holder>
 [[nodiscard]] OptionTable table_of(Holder& holder) {
   OptionTable table;

@@ -1,5 +1,5 @@
 #pragma once
-// Origin of data, which decides whether a figure may stand beside the literature.
+// Origin of data, which decides whether a result is comparable with the literature.
 
 #include "engine/base/enum_text.h"
 
@@ -7,8 +7,8 @@ namespace lra {
 
 // Official: the benchmark's own data. Generated: made by the benchmark's official algorithm.
 // Official cut: the first examples of the official data. Stand-in: everything else, such as
-// pseudo-text, or other data in the official format. Own: a data set of the user's, which is no
-// task of the benchmark. The last three are not comparable with the literature.
+// pseudo-text, or other data in the official format. Own: a user's data set, not a task of the
+// benchmark. The last three are not comparable with the literature.
 enum class Origin { official, generated, official_cut, stand_in, own };
 
 constexpr auto texts(Origin) {

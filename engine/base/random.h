@@ -1,7 +1,7 @@
 #pragma once
 // Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random
-// numbers: as easy as 1, 2, 3"). A value depends on its key and counter alone, never on the order
-// in which threads ask.
+// numbers: as easy as 1, 2, 3"). A value depends only on its key and counter, never on the order of
+// calls by threads.
 
 #include <array>
 #include <cmath>
@@ -28,7 +28,7 @@ namespace lra {
   return counter;
 }
 
-// A key from which independent streams are derived by naming what they are for:
+// A key from which independent streams are derived by naming their purpose:
 // RandomKey(seed).of("dropout").of(step).of(example).
 class RandomKey {
  public:
@@ -56,7 +56,7 @@ class RandomKey {
   std::uint64_t key_;
 };
 
-// A sequential stream of one key, for generators that draw a varying number of values.
+// A sequential stream of one key, for generators with a varying number of draws.
 class RandomStream {
  public:
   explicit RandomStream(RandomKey key) noexcept : key_(key.value()) {}

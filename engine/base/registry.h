@@ -17,8 +17,8 @@ class Registry {
  public:
   explicit Registry(std::string kind) : kind_(std::move(kind)) {}
 
-  // Adds an entry under a name and, if given, aliases. A name that is there already is left alone
-  // and makes every later look-up throw: an initialiser that threw would end the program.
+  // Adds an entry under a name and, if given, aliases. Duplicate names are kept and reported at the
+  // first look-up, because throwing during static initialisation would terminate the program.
   bool add(const std::string& name, Entry entry, const std::vector<std::string>& aliases = {}) {
     if (aliases_.count(name) != 0 || !entries_.emplace(name, std::move(entry)).second) {
       return refuse("'" + name + "'");
@@ -31,12 +31,12 @@ class Registry {
     return true;
   }
 
-  // Throws Error(config) if a name was registered twice; so do all below.
+  // Throws Error(config) if a name was registered twice, as do all functions below.
   void check() const {
     if (!problem_.empty()) throw Error(ErrorKind::config, problem_);
   }
 
-  // The entry of a name or an alias; nullptr if there is none.
+  // The entry with this name or alias; nullptr if there is none.
   [[nodiscard]] const Entry* find(std::string_view name) const {
     check();
     const auto alias = aliases_.find(name);
@@ -44,7 +44,7 @@ class Registry {
     return entry == entries_.end() ? nullptr : &entry->second;
   }
 
-  // The entry of a name or an alias. Throws Error(usage) that lists near matches.
+  // The entry with this name or alias. Throws Error(usage) that lists near matches.
   [[nodiscard]] const Entry& at(std::string_view name) const {
     if (const Entry* entry = find(name)) return *entry;
     throw Error(ErrorKind::usage, unknown_name_message(kind_, name, names()));

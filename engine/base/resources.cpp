@@ -23,22 +23,22 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 
-// The mask that the process was started with. 65,536 CPUs; glibc's cpu_set_t ends at 1,024.
+// The process's initial affinity mask. 65,536 CPUs; glibc's cpu_set_t ends at 1,024.
 std::array<unsigned long, 1024> first_mask;
 long first_mask_bytes = 0;
 
-// Before the initialisers of shared libraries, and of sanitizers: nothing is called but the system.
+// Runs before the initialisers of shared libraries and sanitizers, so it makes only system calls.
 __attribute__((no_sanitize("address", "undefined", "thread"), used)) void keep_first_mask(int,
                                                                                           char**,
                                                                                           char**) {
   first_mask_bytes = ::syscall(SYS_sched_getaffinity, 0, sizeof(first_mask), &first_mask);
 }
 #ifdef LRA_SHARED_LIBRARY
-// A shared library (the Python module) comes into a process that runs already: the mask of then.
+// A shared library (the Python module) is loaded into a running process; it takes the mask at that
+// time.
 const bool kept = (keep_first_mask(0, nullptr, nullptr), true);
 #else
-// An executable's own functions of this section run before libgomp's constructor, which no other
-// constructor does.
+// Only an executable's functions in this section run before libgomp's constructor.
 __attribute__((section(".preinit_array"), used)) void (*const kept)(int, char**,
                                                                     char**) = keep_first_mask;
 #endif
@@ -72,7 +72,7 @@ std::int64_t value_of(const fs::path& file, const std::string& key) {
   return 0;
 }
 
-// The process's group of a controller ("" for version 2): its path below the mount.
+// The process's group for a controller ("" for version 2), as a path below the mount.
 std::string group_of(const fs::path& root, const std::string& controller) {
   std::ifstream file(root / "proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {  // ID:CONTROLLER,...:/PATH
@@ -116,7 +116,7 @@ std::vector<Mount> mounts_of(const fs::path& root, const std::string& controller
   return mounts;
 }
 
-// The folders of the process's group and of those above it that can be seen.
+// The folders of the process's group and its visible ancestors.
 std::vector<fs::path> groups_of(const fs::path& root, const std::string& controller) {
   std::vector<fs::path> groups;
   const std::string path = group_of(root, controller);
@@ -159,7 +159,7 @@ std::int64_t left_by_groups(const fs::path& root) {
   return left;
 }
 
-// CPUs that quotas amount to.
+// CPUs that correspond to the quotas.
 std::int64_t quota_cpus(const fs::path& root) {
   std::int64_t cpus = kNoLimit;
   const auto take = [&cpus](std::int64_t quota, std::int64_t period) {

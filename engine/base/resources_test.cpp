@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A folder that stands for /, with 8 GB available.
+// A folder used as /, with 8 GB available.
 class System {
  public:
   explicit System(const std::string& groups)
@@ -80,7 +80,7 @@ TEST_CASE("resources: a container that sees its own group as the mount's root", 
 TEST_CASE("resources: control groups of version 1", "[unit]") {
   const System system("4:memory:/job\n3:cpu,cpuacct:/job\n0::/\n");
   const std::string memory = "sys/fs/cgroup/memory/";
-  // Without a limit of its own, a group states the largest number of pages.
+  // A group without a limit states the largest number of pages.
   system.write(memory + "job/memory.limit_in_bytes", "9223372036854771712\n");
   system.write(memory + "job/memory.usage_in_bytes", "1000000\n");
   CHECK(available_memory(system.path()) == 8192000000);

@@ -1,5 +1,5 @@
 #pragma once
-// A few of many, without repetition.
+// Sampling without repetition.
 
 #include <cstddef>
 #include <vector>
@@ -8,8 +8,8 @@
 
 namespace lra {
 
-// `count` of the numbers 0..size-1 in ascending order, drawn with the key; all of them if there are
-// no more. Those of a smaller count are among them.
+// `count` of the numbers 0..size-1 in ascending order, drawn with the key; all numbers if there are
+// fewer. A sample contains those of smaller counts.
 [[nodiscard]] std::vector<std::size_t> sample_indices(std::size_t size, std::size_t count,
                                                       RandomKey key);
 

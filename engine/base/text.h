@@ -1,5 +1,5 @@
 #pragma once
-// Text that may come from anywhere: names of files are bytes, records and messages are UTF-8.
+// Untrusted text: file names are bytes, records and messages are UTF-8.
 
 #include <string>
 #include <string_view>
@@ -9,13 +9,13 @@ namespace lra {
 // The length of the longest prefix that is valid UTF-8 (RFC 3629).
 [[nodiscard]] std::size_t utf8_prefix(std::string_view bytes);
 
-// The text with each byte that is not part of valid UTF-8 as \xNN.
+// The text with \xNN for each byte that is not part of valid UTF-8.
 [[nodiscard]] std::string valid_utf8(std::string_view bytes);
 
-// At most `limit` bytes of a text for a message, "..." in place of the rest.
+// At most `limit` bytes of a text for a message, followed by "..." if shortened.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t limit = 80);
 
-// A number for a message; "NaN" whatever the sign bit, which means nothing.
+// A number for a message; "NaN" whatever the sign bit.
 [[nodiscard]] std::string number_text(double value);
 
 }  // namespace lra

@@ -1,5 +1,5 @@
 #pragma once
-// Registers of several floats for loops that compilers do not keep in registers by themselves. Not
+// Registers of several floats for loops that compilers do not keep in registers. Not
 // installed. Functions that use them are compiled under LRA_SIMD and take no register by value.
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace lra::engine {
 
-// A register of W floats, or as many as the machine needs for it.
+// A register of W floats, or as many machine registers as needed.
 template <int W>
 struct Register {
   using Lanes __attribute__((vector_size(W * sizeof(float)))) = float;
@@ -23,7 +23,7 @@ template <class Lanes>
   std::memcpy(to, &from, sizeof(Lanes));
 }
 
-// True if registers of 16 floats are the machine's own (AVX-512), and there are 32 of them.
+// True if the machine has 32 registers of 16 floats (AVX-512).
 [[nodiscard]] inline bool wide_registers() {
   static const bool found = __builtin_cpu_supports("avx512f") != 0;
   return found;
@@ -74,7 +74,7 @@ template <int U>
 #pragma GCC unroll 4
   for (int i = 0; i < U; ++i) r[i] = r[i] + p[i] * 2.12194440e-4F;
   polynomial<U>(kPolynomial, r, p);
-  // k stands in the low bits of `shifted` and is added to the exponent.
+  // k is in the low bits of `shifted` and is added to the exponent.
 #pragma GCC unroll 4
   for (int i = 0; i < U; ++i) {
     Bits power;  // unsigned: far arguments wrap

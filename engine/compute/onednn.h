@@ -27,7 +27,8 @@ inline const dnnl::stream& stream() {
   return stream;
 }
 
-// Attributes are handles: copies alias. Always built anew. The caller owns the scratchpad.
+// Attributes are handles: copies alias, so they are always built anew. The caller owns the
+// scratchpad.
 inline dnnl::primitive_attr make_attr(const dnnl::post_ops& post_ops = {}) {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);

@@ -1,5 +1,5 @@
 #pragma once
-// Where the time of a step goes: time and calls by operation, summed over threads. Off by default;
+// Time profile of a step: time and calls by operation, summed over threads. Off by default;
 // then a scope costs one load.
 
 #include <atomic>
@@ -29,7 +29,7 @@ void enable(bool on);
 void reset();
 void add(const char* operation, double seconds);
 
-// Times a block under a name that outlives the program (a string literal).
+// Times a block under a name with static lifetime (a string literal).
 class Scope {
  public:
   explicit Scope(const char* operation) : operation_(enabled() ? operation : nullptr) {

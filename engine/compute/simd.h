@@ -1,6 +1,6 @@
 #pragma once
 // LRA_SIMD before a function compiles it for AVX-512, AVX2 and the baseline; the loader picks one.
-// For the few loops of our own that have no oneDNN primitive.
+// For the few hand-written loops without a oneDNN primitive.
 
 #if defined(__x86_64__) && defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__) && defined(__GNUC__) && !defined(__clang__)

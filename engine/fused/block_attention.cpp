@@ -31,7 +31,7 @@ struct Group {
   std::int64_t slabs = 0;
 };
 
-// One call: its lists and tensors, and what is done for a group. Items are (head, tile) pairs.
+// One call: its lists and tensors, and the work for a group. Items are (head, tile) pairs.
 class Call {
  public:
   Call(BlockLists lists, const BlockAttentionOptions& options, Tensor q, Tensor k, Tensor v);
@@ -39,7 +39,7 @@ class Call {
   [[nodiscard]] std::vector<Group> groups() const;
   void find_shift();
   void forward(const Group& group, const Tensor& o) const;
-  // o [H, N, Dv] as forward left it; dq, dk, dv are sums in f32, dq up to the scale.
+  // o [H, N, Dv] is the result of forward; dq, dk, dv are sums in f32, dq up to the scale.
   void backward(const Group& group, const Tensor& o, const Tensor& dy, const Tensor& dlse,
                 const Tensor& dq, const Tensor& dk, const Tensor& dv) const;
   void prepare_backward() { wide_ = dropping() ? Tensor() : ops::widen(v_); }
@@ -60,7 +60,7 @@ class Call {
   // Row numbers in a tensor of all heads, [H rows, *].
   [[nodiscard]] std::vector<std::int32_t> query_index(const Group& group) const;
   [[nodiscard]] std::vector<std::int32_t> key_index(const Group& group, std::int64_t u) const;
-  // Zeroes what is not visible in w [count, K, t], or sets it to `value`.
+  // Zeroes the invisible entries of w [count, K, t], or sets them to `value`.
   void mask(const Group& group, std::int64_t u, const Tensor& w, float value) const;
   template <class T>
   void mask_item(std::int64_t item, std::int64_t u, T* w, T value) const;
@@ -73,7 +73,7 @@ class Call {
   [[nodiscard]] bool dropping() const { return options_.dropout != 0; }
   [[nodiscard]] Tensor mean(const Group& group, const std::vector<std::int32_t>& rows,
                             const Tensor& g, const Tensor& o, const Tensor& dlse) const;
-  // 1 / (s l), with s the share that dropout keeps; 0 where nothing is seen.
+  // 1 / (s l), with s the share that dropout keeps; 0 for queries without visible keys.
   [[nodiscard]] Tensor inverse(const Group& group) const;
 
   BlockLists lists_;
@@ -198,7 +198,7 @@ Tensor Call::weights(const Group& group, std::int64_t u, const Tensor& q, const 
   return w;
 }
 
-// Drawn for each item and slab, whatever the grouping.
+// Drawn per item and slab, independently of the grouping.
 void Call::drop(const Group& group, std::int64_t u, const Tensor& w, const Tensor& kept,
                 const Tensor& mask) const {
   for (std::int64_t i = 0; i < group.count; ++i) {
@@ -264,7 +264,7 @@ void Call::forward(const Group& group, const Tensor& o) const {
   kernels::store_rows(flipped(sum, o.dtype()), rows, o);
 }
 
-// What dS subtracts, (sum_c dO_c o_c - d lse) / l [count, 1, t], of g = dO / (s l).
+// The subtrahend of dS, (sum_c dO_c o_c - d lse) / l [count, 1, t], from g = dO / (s l).
 Tensor Call::mean(const Group& group, const std::vector<std::int32_t>& rows, const Tensor& g,
                   const Tensor& o, const Tensor& dlse) const {
   const auto share = static_cast<float>(kernels::dropout_share(options_.dropout));
@@ -361,7 +361,7 @@ BlockAttention block_attention(const Value& q, const Value& k, const Value& v, B
       Tensor::zeros({q.dim(0), q.dim(1), v.dim(2)}, options.f32_result ? DType::f32 : q.dtype());
   for (const Group& group : call->groups()) call->forward(group, o);
 
-  // The gradient of the normaliser arrives first, if at all: its node is the later one.
+  // The gradient of the normaliser, if any, arrives first, because its node is later.
   auto dlse = std::make_shared<Tensor>();
   auto rule = [call, o, dlse, sq = q.shape(), sk = k.shape(), sv = v.shape(), gq = q.gradient(),
                gk = k.gradient(), gv = v.gradient(), type = q.dtype()](const Tensor& given) {

@@ -22,15 +22,15 @@ struct BlockAttention {
 inline constexpr float kNoKeys = -1e30F;
 
 // o_i = sum_j softmax_j(scale q_i . k_j) v_j over the list of i's tile. q [H, N, D], k [H, M, D],
-// v [H, M, Dv]. Rows that are in no tile, and rows without a visible key, are 0. Throws
+// v [H, M, Dv]. Rows outside all tiles and rows without a visible key are 0. Throws
 // Error(shape).
 //
 // Works on groups of tiles whose transposed weights, e^S [tiles, K, t], stay in the core's cache:
 // keys and values are copied row by row, one batched product with the exponential as its last pass
-// makes the weights, others use them; the backward recomputes them. As in softmax_attention the
+// computes the weights, others use them; the backward recomputes them. As in softmax_attention the
 // logits are shifted by their row maximum only if |q| |k| does not bound them. The backward
-// subtracts the mean of the very products dO_i . v_j that it subtracts it from, so that saturated
-// weights get a gradient of 0 and not of rounding.
+// subtracts the mean of the computed products dO_i . v_j from the same products, so that saturated
+// weights get a gradient of exactly 0 without rounding errors.
 [[nodiscard]] BlockAttention block_attention(const Value& q, const Value& k, const Value& v,
                                              BlockLists lists,
                                              const BlockAttentionOptions& options);

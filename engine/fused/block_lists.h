@@ -1,5 +1,5 @@
 #pragma once
-// Which keys each block of queries attends: the pattern of block_attention.
+// Pattern of block_attention: the keys attended by each block of queries.
 
 #include <cstdint>
 #include <span>
@@ -7,11 +7,11 @@
 
 namespace lra::engine {
 
-// Tiles of up to t query rows, each with a list of key rows. A key may stand in a list more than
-// once and then counts as often; it may be visible to a part of the tile only. A tile's list is
-// stored in slabs of K keys, the last one filled up with nothing, so that all products have one
-// shape. The lists hold for all heads, or next_head() starts those of each further head; tiles and
-// slabs must then agree between heads.
+// Tiles of up to t query rows, each with a list of key rows. A key may be repeated in a list and
+// then counts as often; it may be visible to only a part of the tile. A tile's list is stored in
+// slabs of K keys, the last one padded with empty entries, so that all products have one shape. The
+// lists apply to all heads, unless next_head() starts those of each further head; the numbers of
+// tiles and slabs must then agree between heads.
 class BlockLists {
  public:
   BlockLists(std::int64_t query_block, std::int64_t key_block);
@@ -44,13 +44,13 @@ class BlockLists {
   struct Visible {
     std::int16_t first, last, hidden;
   };
-  // The t rows of a tile; the K rows of a slab and who sees them; -1 where there is none. All heads
-  // have the first one's lists if only those were given.
+  // The t rows of a tile; the K rows of a slab and their visibility; -1 for empty entries. All
+  // heads use the first head's lists if only those were given.
   [[nodiscard]] std::span<const std::int32_t> queries(std::int64_t head, std::int64_t tile) const;
   [[nodiscard]] std::span<const std::int32_t> key_rows(std::int64_t head, std::int64_t slab) const;
   [[nodiscard]] std::span<const Visible> visible(std::int64_t head, std::int64_t slab) const;
 
-  // Fills up the last slab and checks that heads agree and rows are below the numbers given.
+  // Pads the last slab and checks that heads agree and rows are below the given numbers.
   // Throws Error(shape). No tile is added afterwards.
   void finish(std::int64_t query_rows, std::int64_t key_rows);
 

@@ -22,11 +22,11 @@ using kernels::Part;
 using Lanes = Register<8>::Lanes;
 
 constexpr std::int64_t kRows = 16;  // of a chunk
-constexpr std::int64_t kKept = 4;   // a state is kept every so many chunks
+constexpr std::int64_t kKept = 4;   // chunks per kept state
 
 enum class Gate { none, head, feature };
 
-// What a scan takes. With one key (`read` undefined) that key reads, erases and is written; with
+// Inputs of a scan. With one key (`read` undefined), that key reads, erases and is written; with
 // two, beta is 1 and the values of `erase` are 0.
 struct Operands {
   Tensor q, k, v, g, beta, read, erase;
@@ -114,7 +114,7 @@ LRA_SIMD void subtract(const float* a, const float* b, float* y, std::int64_t n)
 LRA_SIMD void negate(const float* x, float* y, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) y[i] = -x[i];
 }
-// Copies rows of C, of which those in memory and those in the cache follow at other distances.
+// Copies rows of C between memory and cache, which have different strides.
 LRA_SIMD void copy_rows(const float* from, std::int64_t from_step, float* to, std::int64_t to_step,
                         std::int64_t count, std::int64_t C) {
   for (std::int64_t i = 0; i < count; ++i) {
@@ -305,7 +305,7 @@ template <int R>
     for (std::int64_t i = kRows - 1; i >= j; --i) {
       const float o = x.dQ[i * kRows + j];
       const float a = x.dA[i * kRows + j];
-      // Nothing has been summed yet at the last row, whose successor does not matter.
+      // At the last row nothing has been summed yet, so its successor does not matter.
       const float* decays = x.decay + std::min(i + 1, kRows - 1) * x.P + first;
 #pragma GCC unroll 4
       for (int r = 0; r < R; ++r) {
@@ -361,7 +361,7 @@ LRA_SIMD float dot_of(const float* x, const float* y, std::int64_t n) {
   return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
 }
 
-// What chunks use one after another.
+// Buffers reused by successive chunks.
 struct Scratch {
   Scratch(std::int64_t P, std::int64_t Pv)
       : o(kRows, Pv),
@@ -390,7 +390,7 @@ struct Scratch {
       dk, terms;
 };
 
-// Where gradients of one head go; undefined tensors are not asked for.
+// Targets of the gradients of one head; undefined tensors are not wanted.
 struct Gradients {
   Tensor q, k, v, g, beta, read, erase;
 };
@@ -454,7 +454,7 @@ class Chunk {
     }
     if (gate_ == Gate::none) return;
     read_rows(in_.g, decay_);
-    // Columns of padding hold what the last chunk left.
+    // Padding columns contain values of the last chunk.
     for (std::int64_t i = 0; i < kRows; ++i) {
       float* g = decay_.row(i);
       std::fill(g + in_.g.dim(2), g + decay_.columns(), gate_ == Gate::head ? g[0] : 0.0F);
@@ -468,7 +468,7 @@ class Chunk {
     if (gate_ == Gate::head) set_ratios();
   }
 
-  // What the chunk writes, from the state S before it.
+  // The values written by the chunk, from the state S before it.
   void solve(const Block& S, const Scratch& w) {
     std::copy_n(S.data(), S.size(), S_.data());
     pairs(erase_, A_, Q_, w);
@@ -485,7 +485,7 @@ class Chunk {
     substitute(A_.data(), beta_.data(), rest_.data(), u_.data(), u_.columns());
   }
 
-  // The outputs, from what solve() found.
+  // The outputs, from the result of solve().
   void write_outputs(const Tensor& o, const Scratch& w) const {
     multiply(qE_, S_, w.o);
     multiply(Q_, u_, w.o, true, Part::lower);
@@ -561,7 +561,7 @@ class Chunk {
     }
   }
 
-  // e^{G_i - G_j} of a gate that all features share.
+  // e^{G_i - G_j} of a gate shared by all features.
   void set_ratios() const {
     for (std::int64_t i = 0; i < kRows; ++i) {
       for (std::int64_t j = 0; j < i; ++j) {
@@ -586,7 +586,7 @@ class Chunk {
     cut_pairs(Q.data(), ratio_.data(), true);
   }
 
-  // What comes through the products of pairs, for keys that are written with the values `value`.
+  // Gradients through the products of pairs, for keys written with the values `value`.
   void add_pair_slopes(const Block& key, const Block& value, const Block& dA, const Block& dQ,
                        const Block& dkey, const Scratch& w) const {
     transpose_to(value, w.u_t);
@@ -710,7 +710,7 @@ void scan_backward(const Operands& in, const Tensor& kept, const Tensor& dy, con
   }
 }
 
-// Like x, with zeros in the rows from n on; the others are to be written.
+// A tensor like x with zeros in the rows from n on; the other rows are uninitialised.
 Tensor with_zeros_behind(const Tensor& x, std::int64_t n) {
   Tensor y(x.shape(), x.dtype());
   kernels::zero_rows(y, n);

@@ -1,5 +1,5 @@
 #pragma once
-// Linear attention that corrects what its state says of a key instead of adding to it.
+// Delta rules: linear attention whose state is corrected at a key instead of added to.
 
 #include "engine/tape/tape.h"
 
@@ -19,16 +19,17 @@ namespace lra::engine {
 //   u_i = beta_i (v_i - S^T e^{G_i} k_i - sum_(j<i) (k_i . e^{G_i - G_j} k_j) u_j),
 //   o_i = S^T e^{G_i} q_i + sum_(j<=i) (q_i . e^{G_i - G_j} k_j) u_j,
 //   S <- diag(e^{G_16}) S + sum_j e^{G_16 - G_j} k_j u_j^T.
-// No exponent is above 0, so that any gates are exact: products of gates between two rows are made
-// step by step, or, where all features share one, once for the pair. Per row and head 3 D Dv
-// multiply-adds forwards and 11 backwards, and some tens of D + Dv. The backward keeps the state
-// before every fourth chunk, [H, N / 64, D, Dv] in f32, and computes those between again. dg_t is
-// the sum over the rows from t on of q dq + k dk_read - k dk_written, as in gated_scan.
+// No exponent is above 0, so that any gates are exact: products of gates between two rows are
+// accumulated step by step or, for a gate shared by all features, computed once per pair. Per row
+// and head 3 D Dv multiply-adds forwards and 11 backwards, and some tens of D + Dv. The backward
+// keeps the state before every fourth chunk, [H, N / 64, D, Dv] in f32, and computes those between
+// again. dg_t is the sum over the rows from t on of q dq + k dk_read - k dk_written, as in
+// gated_scan.
 [[nodiscard]] Value delta_scan(const Value& q, const Value& k, const Value& v, const Value& g,
                                const Value& beta, std::int64_t n, bool reverse);
 
 // The generalised delta rule of RWKV-7 (Peng et al. 2025, arXiv 2503.14456), which reads, erases
-// and writes with keys of their own:
+// and writes with separate keys:
 //   S'_t = diag(e^{g_t}) S_(t-1),  S_t = S'_t - erase_t (S'_t^T read_t)^T + k_t v_t^T,
 //   o_t = S_t^T q_t.
 // read, erase [H, N, D] of q's type, the others as above.

@@ -88,7 +88,8 @@ void add_delta_scan(const std::string& what, const Shape& keys, std::int64_t Dv,
                       : delta_scan(in[0], in[1], in[2], g, in[last], n, reverse);
     };
     c.definition = Recurrence{n, reverse, gated, two_keys};
-    // Two keys of their own do not bound the state: it grows over many rows, and rounding with it.
+    // Two separate keys do not bound the state: it grows over many rows, and rounding errors with
+    // it.
     if (two_keys && n > 64) c.f32 = {4e-6, 4e-6};
     op_cases().add(std::string(two_keys ? "generalised_delta_scan: " : "delta_scan: ") + what +
                        (reverse ? ", reverse" : ""),

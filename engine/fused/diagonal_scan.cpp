@@ -40,7 +40,7 @@ LRA_SIMD void complex_slope(const float* __restrict h, const float* __restrict g
   }
 }
 
-// The factors of one sequence: one row for all steps, or one a step.
+// The factors of one sequence: one row for all steps, or one per step.
 struct Factors {
   const float* rows;
   std::int64_t stride;     // S, or 0 for one row
@@ -55,7 +55,7 @@ void scan(const float* x, const Factors& a, float* y, std::int64_t T, std::int64
   for (std::int64_t i = 0; i < T; ++i) {
     const auto row = [&](std::int64_t step) { return o.reverse ? T - 1 - step : step; };
     const std::int64_t t = row(i);
-    // At the first step there is nothing to multiply.
+    // The first step has no previous state.
     const float* factors = a.rows + row(a.late ? std::max<std::int64_t>(0, i - 1) : i) * a.stride;
     if (o.exclusive) std::copy(h.begin(), h.end(), y + t * S);
     if (o.complex) {
@@ -67,8 +67,8 @@ void scan(const float* x, const Factors& a, float* y, std::int64_t T, std::int64
   }
 }
 
-// Adds to da (one row, or one a step) of one sequence from the states y and the gradients g of the
-// states' inputs.
+// Adds to da (one row, or one per step) of one sequence, from the states y and the gradients g of
+// the states' inputs.
 void slopes(const float* y, const float* g, float* da, std::int64_t stride, std::int64_t T,
             std::int64_t S, const DiagonalScanOptions& o) {
   for (std::int64_t t = 0; t < T; ++t) {

@@ -13,9 +13,9 @@ struct DiagonalScanOptions {
 
 // h_t = a h_(t-1) + x_t, y_t = h_t (exclusive: y_t = h_(t-1)), h = 0 at the start, element-wise; a
 // is the same at all times, or a_t, that of the step's row. x [B, T, S] and a [B, S] or [B, T, S]
-// in f32 -> [B, T, S]. With `complex`, S holds S/2 complex numbers. An own loop over time,
+// in f32 -> [B, T, S]. With `complex`, S is S/2 complex numbers. A hand-written loop over time,
 // vectorised over S: oneDNN has no recurrence without matrices. The backward is the same recurrence
-// the other way with the conjugate of a. Throws Error(shape).
+// in the opposite direction with the conjugate of a. Throws Error(shape).
 [[nodiscard]] Value diagonal_scan(const Value& x, const Value& a,
                                   const DiagonalScanOptions& options = {});
 

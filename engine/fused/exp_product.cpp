@@ -22,9 +22,9 @@ using primitives::Unary;
 using primitives::View;
 using primitives::view;
 
-constexpr std::int64_t kTileElements = 64 * 1024;  // of y, worked on at once
+constexpr std::int64_t kTileElements = 64 * 1024;  // of y, processed at once
 
-// How many columns represent one f32 number.
+// Number of columns that represent one f32 number.
 std::int64_t parts(DType type) { return type == DType::bf16 ? 3 : 1; }
 
 // x as a sum of numbers of the type: to[0] + to[1] + to[2] = x to f32's precision.
@@ -53,8 +53,8 @@ void widen_rows(const Tensor& x, const Tensor& minus, bool ones, bool ones_first
   }
 }
 
-// [x, -minus, 1] or [x, 1, -minus]: the columns by which r and c take part in the product; `ones`
-// are there if the other operand has something to subtract.
+// [x, -minus, 1] or [x, 1, -minus]: the columns through which r and c enter the product; the `ones`
+// are present if the other operand has a subtrahend.
 Tensor widen(const Tensor& x, const Tensor& minus, bool ones, bool ones_first) {
   const std::int64_t p = parts(x.dtype());
   const std::int64_t extra = (minus.defined() ? p : 0) + (ones ? p : 0);
@@ -72,7 +72,7 @@ Tensor batch_of(const Tensor& x, std::int64_t i) {
   return x.slice(x.dim(0) == 1 ? 0 : i, 1).reshaped({x.dim(1), x.dim(2)});
 }
 
-// One operand: its widened tensor, where its own subtrahend's column is, and its gradients.
+// One operand: its widened tensor, the column of its subtrahend, and its gradients.
 struct Side {
   Tensor wide;
   std::int64_t D = 0;
@@ -80,7 +80,7 @@ struct Side {
   Gradient x, minus;
 
   [[nodiscard]] bool wanted() const { return x != nullptr || minus != nullptr; }
-  // Hands out the sums of gradients of `wide` (f32).
+  // Distributes the summed gradients of `wide` (f32).
   void deliver(const Tensor& sum) const {
     const auto part = [&](const Gradient& gradient, std::int64_t begin, float scale) {
       if (!gradient) return;

@@ -86,7 +86,7 @@ LRA_SIMD void radix2(Complex x, Target y, std::int64_t s) {
   }
 }
 
-// x times a complex number a row, conjugated if asked for (conj(x w)).
+// x times one complex number per row, conjugated on request (conj(x w)).
 LRA_SIMD void multiply_rows(float* re, float* im, const float* wr, const float* wi,
                             std::int64_t rows, bool conjugate) {
   for (std::int64_t j = 0; j < rows; ++j) {

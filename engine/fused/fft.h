@@ -26,7 +26,7 @@ class Fft {
   [[nodiscard]] std::int64_t length() const { return n_; }
   // Rows that a block needs: at least n.
   [[nodiscard]] std::int64_t rows() const { return m_; }
-  // In place on rows 0..n-1; what is in the others is lost. `scratch` is a block of the same size.
+  // In place on rows 0..n-1; other rows are overwritten. `scratch` is a block of the same size.
   void run(FftBlock& x, FftBlock& scratch) const;
 
  private:
@@ -39,7 +39,7 @@ class Fft {
   std::vector<float> filter_re_, filter_im_;  // transform of the conjugate chirp, over m
 };
 
-// The transform of length n, kept by the thread with the last few others.
+// The transform of length n, cached per thread with the last few others.
 [[nodiscard]] std::shared_ptr<const Fft> fft_of_length(std::int64_t n);
 
 }  // namespace lra::engine

@@ -120,7 +120,7 @@ LRA_SIMD void exponentials(float* g, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) g[i] = fast::exp(g[i]);
 }
 
-// What a recurrence takes: decay e^g of the step's row, or of the row that the step before had.
+// Inputs of a recurrence: decay e^g of the step's row, or of the previous step's row.
 struct Recurrence {
   HeadRows g, left, right, reader;
   bool inclusive = true;
@@ -155,7 +155,7 @@ void scan(const Recurrence& r, const ScanOrder& order, bool transposed, const He
     x.count = std::min(kChunk, order.n - begin);
     for (std::int64_t i = 0; i < x.count; ++i) {
       const std::int64_t row = order.row(begin + i);
-      // At the first step there is nothing to decay.
+      // The first step has no state to decay.
       r.g.read(order.row(std::max<std::int64_t>(0, begin + i - (r.late_decay ? 1 : 0))),
                decay.data() + i * x.P);
       r.left.read(row, left.data() + i * x.P);
@@ -221,7 +221,7 @@ Value gated_scan(const Value& q, const Value& k, const Value& v, const Value& g,
        gg = g.gradient()](const Tensor& dy) {
         const profile::Scope scope("scan");
         const ScanOrder back{order.n, !order.backward};
-        const Tensor dq = Tensor::zeros(tq.shape());  // f32: dg is made of their differences
+        const Tensor dq = Tensor::zeros(tq.shape());  // f32: dg is computed from their differences
         const Tensor dk = Tensor::zeros(tk.shape());
         Tensor dv = Tensor::zeros(tv.shape(), tv.dtype());
         Tensor dg = Tensor::zeros(tg.shape());

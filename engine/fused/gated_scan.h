@@ -1,5 +1,5 @@
 #pragma once
-// Linear attention whose state forgets, feature by feature.
+// Gated linear attention: a state with a decay per feature.
 
 #include "engine/tape/tape.h"
 
@@ -11,9 +11,10 @@ namespace lra::engine {
 // type, g [H, N, D] in f32, at most 0 -> [H, N, Dv] of v's type. States and sums in f32. Rows from
 // n on are 0. Throws Error(shape).
 //
-// An own loop over time with the D x Dv state in the first-level cache: exact for any gates, where
-// the products of cumulative gates of a chunked form overflow. The backward keeps no state. With
-//   G_t = q_t do_t^T + diag(e^{g_(t+1)}) G_(t+1), the same recurrence the other way,
+// A hand-written loop over time with the D x Dv state in the first-level cache: exact for any
+// gates, whereas the products of cumulative gates in a chunked form overflow. The backward keeps no
+// state. With
+//   G_t = q_t do_t^T + diag(e^{g_(t+1)}) G_(t+1), the same recurrence in the opposite direction,
 //   dq_t = S_t do_t,  dk_t = G_t v_t,  dv_t = G_t^T k_t,
 //   dg_t = sum_(i >= t) (q_i dq_i - k_i dk_i):
 // three scans, each over a state stored along the axis that it is read for, and a sum, because

@@ -29,8 +29,8 @@ struct Sizes {
   }
 };
 
-// What is transformed at once: features first..first+B-1 as real parts and the next B as imaginary
-// ones.
+// One block of a transform: features first..first+B-1 as real parts and the next B as imaginary
+// parts.
 struct Columns {
   std::int64_t first, reals, imaginaries;
 
@@ -104,7 +104,7 @@ class Transforms {
   void product(FftBlock& a, const FftBlock& b, bool conjugate) {
     const std::int64_t M = sizes_.points;
     const float sign = conjugate ? -1.0F : 1.0F;
-    // Points 0 and M/2 are their own mirrors: on copies, of which one is kept.
+    // Points 0 and M/2 are their own mirrors: computed on copies, of which one is kept.
     for (const std::int64_t k : {std::int64_t{0}, M / 2}) {
       float re[B];
       float im[B];

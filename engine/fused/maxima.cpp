@@ -8,8 +8,8 @@
 namespace lra::engine {
 namespace {
 
-// Own loops: oneDNN 2.6's reduction is a reference kernel over any axis but the last and slow over
-// that one.
+// Hand-written loops: oneDNN 2.6's reduction is a reference kernel over all axes but the last, and
+// slow over the last.
 LRA_SIMD void columns(const float* x, std::int64_t n, std::int64_t C, float* y) {
   for (std::int64_t i = 0; i < n; ++i) {
     for (std::int64_t c = 0; c < C; ++c) y[c] = y[c] > x[i * C + c] ? y[c] : x[i * C + c];

@@ -1,6 +1,6 @@
 #pragma once
-// Largest entries as constants: stabilisers of exponentials. They cancel exactly from what is
-// computed, so they need no gradient (stop-gradient in the definitions).
+// Largest entries as constants: stabilisers of exponentials. They cancel exactly in the result, so
+// they need no gradient (stop-gradient in the definitions).
 
 #include "engine/tensor/tensor.h"
 

@@ -31,7 +31,7 @@ void for_parts(std::int64_t parts, std::int64_t work, const std::function<void(s
     f(i);
     flops += primitives::executed_flops() - before;
   };
-  // While it waits this thread takes up nothing else: another sequence would use its tape.
+  // A waiting thread takes no other work: another sequence would use its tape.
   tbb::this_task_arena::isolate([&] {
     tbb::parallel_for(std::int64_t{0}, parts, std::int64_t{1}, run, tbb::simple_partitioner{});
   });

@@ -1,5 +1,5 @@
 #pragma once
-// The parts of an operation, its heads or tiles of its rows, on several threads.
+// Parallel parts of an operation: its heads, or tiles of its rows.
 
 #include <atomic>
 #include <cstdint>
@@ -8,22 +8,22 @@
 
 namespace lra::engine {
 
-// Runs f(i) for the parts 0 to `parts` - 1, which start in this order. Where a part takes a
-// millisecond or so (`work` multiply-adds), parts are offered to threads of this arena that have
-// nothing to do, as a batch of fewer sequences than cores leaves them; a part may have parts of its
-// own. f computes on tensors alone, as tape and gradients belong to the calling thread, and parts
-// write to different places or in the order of a Staircase: then the bits do not depend on threads.
+// Runs f(i) for the parts 0 to `parts` - 1, which start in this order. If a part takes about a
+// millisecond (`work` multiply-adds), parts are offered to idle threads of this arena, which exist
+// if a batch has fewer sequences than cores; parts may be nested. f must compute only on tensors,
+// because tape and gradients belong to the calling thread, and parts must write to different places
+// or in the order of a Staircase; then results are bit-identical for any number of threads.
 void for_parts(std::int64_t parts, std::int64_t work, const std::function<void(std::int64_t)>& f);
 
-// Parts that each go through the same steps and add up what a step yields: step j of a part comes
-// after step j of the part before, so that the sum has the order of one thread, while other steps
-// run beside.
+// Orders the steps of parts that all do the same steps and accumulate their results: step j of a
+// part follows step j of the previous part, so that the sum has the order of one thread, while
+// other steps run in parallel.
 class Staircase {
  public:
   explicit Staircase(std::int64_t parts) : done_(static_cast<std::size_t>(parts)) {}
 
-  // One part's way; its parts must start in order, as for_parts starts them. Where it ends, also by
-  // an exception, the next part waits no more.
+  // One part's progress; parts must start in order, as in for_parts. When it ends, also by an
+  // exception, the next part stops waiting.
   class Part {
    public:
     Part(Staircase& stairs, std::int64_t part) : stairs_(stairs), part_(part) {}
@@ -31,7 +31,7 @@ class Staircase {
     Part& operator=(const Part&) = delete;
     ~Part();
 
-    // Until every part before has done step j or ended.
+    // Waits until every earlier part has done step j or has ended.
     void wait(std::int64_t j) const;
     void done(std::int64_t j) const;
 

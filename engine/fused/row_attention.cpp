@@ -52,7 +52,7 @@ T* bias_row(const Tensor& bias, T* entries, std::int64_t i) {
   return i < bias.dim(0) ? entries + i * bias.dim(1) : nullptr;
 }
 
-// Adds the difference of the sums c on the way between i and each of the first n keys.
+// Adds the difference of the running sums c between i and each of the first n keys.
 void add_differences(const float* c, std::int64_t i, float* row, std::int64_t n) {
   const std::int64_t own = std::min(i + 1, n);
   for (std::int64_t j = 0; j < own; ++j) row[j] += c[i] - c[j];
@@ -153,7 +153,7 @@ class RowAttention {
     return o_.causal ? std::min(head.keys, i + 1) : head.keys;
   }
 
-  // Products of row i -> logits; the keys that it does not see get 0.
+  // Products of row i -> logits; invisible keys get 0.
   void prepare(const Head& head, float* row, std::int64_t n, std::int64_t i, std::int64_t M) const {
     for (std::int64_t j = 0; j < n; ++j) row[j] = o_.scale * row[j] + o_.shift;
     if (head.bias.defined()) add_bias(head, i, row, n);
@@ -213,7 +213,7 @@ void check(const Value& q, const Value& k, const Value& v, const Value& bias,
   }
 }
 
-// The part of a bias, or of its gradient, that head h has.
+// Head h's part of a bias or of its gradient.
 Tensor bias_of(const Tensor& bias, std::int64_t h) {
   if (of_sums(bias)) return bias.slice(h, 1);
   return per_pair(bias) ? ops::head_of(bias, h) : bias;

@@ -14,8 +14,8 @@ struct RowAttentionOptions {
   RowWeights weights = {};
   float scale = 1;  // of the products q.k
   float shift = 0;  // added to them
-  // Real keys of each head; the rest of its k and v is padding with weight exactly 0. One number
-  // holds for all heads.
+  // Real keys of each head; the rest of its k and v is padding with weight exactly 0. A single
+  // number applies to all heads.
   std::vector<std::int64_t> keys = {};
   bool causal = false;  // key j is seen by query i only if j <= i
   double dropout = 0;   // on the weights

@@ -137,7 +137,7 @@ LRA_SIMD float above(const float* s, std::int64_t n, float tau, float reference,
   return count;
 }
 
-// The threshold by Michelot's iteration (1986): the support shrinks to the right one in a few
+// The threshold by Michelot's iteration (1986): the support shrinks to the final one in a few
 // steps, each a pass over the row, without sorting. tau is at least max - 1.
 float threshold(const float* s, std::int64_t n) {
   const float m = largest(s, n);

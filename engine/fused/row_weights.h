@@ -1,7 +1,7 @@
 #pragma once
 // Attention weights as functions of a row of logits, with their derivatives: the element-wise part
-// of row_attention. Own loops, because oneDNN has no erf, no projection onto the simplex and no
-// power that keeps the sign, and because one pass over logits in cache replaces several.
+// of row_attention. Hand-written loops, because oneDNN has no erf, no projection onto the simplex
+// and no power that keeps the sign, and because one pass over logits in cache replaces several.
 
 #include <cstdint>
 
@@ -28,12 +28,12 @@ struct RowWeights {
 
 namespace kernels {
 
-// s[0..n-1]: logits -> weights. Rules that need the row whole leave what describes it in `state`
+// s[0..n-1]: logits -> weights. Rules that need the whole row store its parameters in `state`
 // (softmax: the log of the sum, rounded to f32; sparsemax: tau; entmax15: tau less half of the
 // largest logit; softpick: the denominator, divided by e^max(0, max s)).
 void row_weights(const RowWeights& w, float* s, std::int64_t n, float& state);
-// s: logits -> weights; dw: gradient of the weights -> gradient of the logits. `state` is as
-// row_weights left it.
+// s: logits -> weights; dw: gradient of the weights -> gradient of the logits. `state` is the
+// output of row_weights.
 void row_weights_backward(const RowWeights& w, float* s, float* dw, std::int64_t n, float state);
 
 }  // namespace kernels

@@ -36,7 +36,7 @@ Value running_maximum(const Value& g, const Value& x, std::int64_t n, bool rever
     Tensor dg = Tensor::zeros(tx.shape());
     Tensor dx = Tensor::zeros(tx.shape());
     for (std::int64_t h = 0; h < tx.dim(0); ++h) {
-      float later = 0;  // what later maxima pass on
+      float later = 0;  // gradient passed on by later maxima
       for (std::int64_t step = n - 1; step >= 0; --step) {
         const std::int64_t at = h * N + column(step);
         const float slope = dm.f32()[at] + later;

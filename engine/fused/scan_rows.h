@@ -1,5 +1,6 @@
 #pragma once
-// Rows of one head for scans that copy a few of them into the first-level cache. Not installed.
+// Rows of one head for scans, which copy a few rows at a time into the first-level cache. Not
+// installed.
 
 #include <algorithm>
 #include <cstdint>
@@ -15,7 +16,7 @@ inline constexpr std::int64_t kScanPadding = 16;
   return (columns + kScanPadding - 1) / kScanPadding * kScanPadding;
 }
 
-// The rows of one head, [N, C], as they are in memory.
+// The rows of one head, [N, C], in memory.
 struct HeadRows {
   const Tensor* tensor = nullptr;
   std::int64_t head = 0;

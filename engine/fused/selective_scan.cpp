@@ -53,7 +53,7 @@ template <bool kInclusive>
   }
 }
 
-// What the backward has of a chunk and a block: the states before each step and their factors,
+// Data of the backward for a chunk and a block: the states before each step and their factors,
 // [count, S, kLanes]; sums over all blocks, [count, S, kLanes]; and sums over all chunks, [S,
 // kLanes].
 struct Sums {
@@ -74,8 +74,8 @@ LRA_SIMD void write_factors(const Steps& x, float* __restrict factors) {
   }
 }
 
-// W of the 16 features at a time, from `lane`: registers by hand, since too many pointers are
-// alike.
+// W of the 16 features at a time, from `lane`, in explicit registers, because the compiler cannot
+// rule out aliasing of so many pointers.
 template <int W>
 [[gnu::always_inline]] inline void write_states(const Steps& x, const Sums& sums,
                                                 std::int64_t lane) {

@@ -1,5 +1,5 @@
 #pragma once
-// State spaces whose step size, input and reader are functions of the token.
+// Selective state spaces: step size, input and read-out vectors are functions of the token.
 
 #include "engine/tape/tape.h"
 
@@ -17,10 +17,10 @@ struct SelectiveScanOptions {
 // A [I, S] in f32, dt A at most 0 -> [N, I] of x's type; states and sums in f32. Rows from n on are
 // 0. Throws Error(shape). Time O(n I S).
 //
-// An own loop over time, 16 features side by side, with the states and what belongs to a chunk of
-// time in the cache: the factors e^(dt A), [n, I, S] if they were written down, never are. While a
-// tape records, the states at the beginnings of the chunks are kept; the backward recomputes the
-// others from them, chunk by chunk. With g_t = e^(dt_(t+1) A) P_(t+1), P_t = C_t dy_t + g_t (the
+// A hand-written loop over time, 16 features side by side, with the states and the data of a chunk
+// of time in the cache; the factors e^(dt A), [n, I, S] in size, are never stored. While a tape
+// records, the states at the beginnings of the chunks are kept; the backward recomputes the others
+// from them, chunk by chunk. With g_t = e^(dt_(t+1) A) P_(t+1), P_t = C_t dy_t + g_t (the
 // derivative by the decayed state p_t = e^(dt_t A) h_(t-1)) and H_t = P_t (exclusive: g_t):
 //   dC_t = sum_i dy_t h_t (exclusive: p_t),   dB_t = sum_i H_t dt_t x_t,   dA = sum_t dt_t P_t p_t,
 //   d(dt_t x_t) = sum_s H_t B_t,   d(dt_t A) = P_t p_t.

@@ -1,6 +1,6 @@
 #pragma once
 // Exponentials of rows of logits relative to their largest: the first half of a softmax, for sums
-// that are put together from parts.
+// combined from parts.
 
 #include <span>
 
@@ -15,8 +15,8 @@ struct ShiftedExp {
 inline constexpr float kNoEntry = -1e30F;
 
 // y = e^(s - max of the row) over the first counts[g] entries of each row of s [G, R, C] (f32), 0
-// beyond them. An own loop: the maximum, the difference, the exponential and the change of type in
-// one pass over the row. Throws Error(shape).
+// beyond them. A hand-written loop: the maximum, the difference, the exponential and the type
+// conversion in one pass over the row. Throws Error(shape).
 [[nodiscard]] ShiftedExp shifted_exp(const Value& s, std::span<const std::int64_t> counts,
                                      DType dtype);
 

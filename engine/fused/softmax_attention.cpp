@@ -24,7 +24,7 @@ using primitives::Unary;
 using primitives::View;
 using primitives::view;
 
-// One head's tensors and how they are cut.
+// One head's tensors and their tiling.
 class Blocks {
  public:
   Blocks(const SoftmaxAttentionOptions& options, std::int64_t queries, std::int64_t rows)
@@ -37,8 +37,8 @@ class Blocks {
   [[nodiscard]] std::int64_t tile_size(std::int64_t i) const {
     return std::min(options_.query_tile, queries_ - tile_begin(i));
   }
-  // Key blocks that tile i sees. The last one is cut at the number of rows of the tensor, not at
-  // that of the real keys, so that few distinct shapes occur.
+  // Key blocks that tile i sees. The last one ends at the number of rows of the tensor, not of the
+  // real keys, so that few distinct shapes occur.
   [[nodiscard]] std::int64_t blocks(std::int64_t i) const {
     const std::int64_t end =
         options_.causal ? std::min(rows_, tile_begin(i) + tile_size(i)) : rows_;
@@ -219,7 +219,7 @@ void forward_head(const Head& head, const Tensor& o, const Tensor& l) {
   });
 }
 
-// delta / l of a tile, [1, t], as the weighted sum of the very products that dS subtracts it from.
+// delta / l of a tile, [1, t], as the weighted sum of the same products from which dS subtracts it.
 // Large logits leave one weight of about 1: dO . o and its dO . v_j then differ by rounding alone,
 // which large q and k multiply.
 Tensor summed_delta(const Head& head, const Tensor& g, const Tensor& l, std::int64_t begin) {
@@ -243,7 +243,7 @@ Tensor summed_delta(const Head& head, const Tensor& g, const Tensor& l, std::int
   return delta;
 }
 
-// What the backward of a tile needs of the output's gradient, with s the share that dropout keeps
+// Terms of the output's gradient for the backward of a tile, with s the share that dropout keeps
 // and delta = sum_c dO_c o_c.
 struct TileGradient {
   Tensor g;     // dO / (s l) [t, Dv]
@@ -285,7 +285,7 @@ Tensor score_gradient(const Head& head, const Tensor& wide, const TileGradient& 
     return ds;
   }
   const Tensor mask(w.shape(), w.dtype());
-  const Tensor& kept = ds;  // until dV has it
+  const Tensor& kept = ds;  // until added to dV
   head.drop(w, kept, mask, begin, key_begin);
   primitives::matmul(view(kept), view(tile.g), view(dv.slice(key_begin, b)), add);
   const std::array<PostOp, 3> post{apply(Binary::mul, view(mask)), apply(Binary::sub, view(tile.d)),

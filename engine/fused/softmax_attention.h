@@ -22,9 +22,9 @@ struct SoftmaxAttentionOptions {
 //
 // Works on transposed blocks of unnormalised weights, e^S [key_block, query_tile], which stay in
 // the core's cache: a product with the exponential as its last pass. No row maximum is needed while
-// |q| |k| bounds all logits by 60 in magnitude; beyond that the exact maximum of each query is
-// found in a pass of its own. The normaliser l is applied to the outputs and, in the backward, to
-// their gradients, so that the backward recomputes e^S and nothing else:
+// |q| |k| bounds all logits by 60 in magnitude; beyond that, a separate pass finds the exact
+// maximum of each query. The normaliser l is applied to the outputs and, in the backward, to their
+// gradients, so that the backward recomputes only e^S:
 //   dV = e^S^T (dO / l),   dS = e^S o (dO V^T - delta) / l,   delta_i = dO_i . O_i (in f32,
 //   where logits are large: sum_j P_ij dO_i . V_j, which saturated rows cancel exactly),
 //   dQ = scale dS K,   dK = scale dS^T Q                       (Dao et al. 2022, arXiv 2205.14135).

@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kLanes = 16;   // features side by side
 constexpr std::int64_t kSteps = 128;  // of a piece of time whose rows stay in the first-level cache
 
-// What 16 features have: numbers [S, P, kLanes], real (P = 1) or complex (P = 2).
+// Numbers of 16 features, [S, P, kLanes], real (P = 1) or complex (P = 2).
 struct Block {
   Block(std::int64_t S, std::int64_t P) : states(S), parts(P) {
     for (auto* numbers : {&a, &c, &h, &d, &sum_h, &sum_d}) {

@@ -17,7 +17,7 @@ namespace lra::engine {
 [[nodiscard]] Value operator/(const Value& a, float b);
 [[nodiscard]] Value operator-(float a, const Value& b);
 [[nodiscard]] Value operator-(const Value& a);
-// Element-wise larger one; the gradient goes to it (to a where equal).
+// Element-wise maximum; the gradient goes to the larger operand (to a where equal).
 [[nodiscard]] Value maximum(const Value& a, const Value& b);
 
 }  // namespace lra::engine

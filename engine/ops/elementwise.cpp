@@ -42,7 +42,7 @@ Value gelu(kernels::Gelu form, const Value& x) {
 Value relu(const Value& x) { return apply(Unary::relu, x); }
 Value leaky_relu(const Value& x, float slope) { return apply(Unary::leaky_relu, x, slope); }
 Value elu(const Value& x, float alpha) {
-  // To the primitive 0 stands for its default, 1.
+  // The primitive takes 0 for its default, 1.
   return alpha == 0 ? relu(x) : apply(Unary::elu, x, alpha);
 }
 Value gelu_erf(const Value& x) { return gelu(kernels::Gelu::erf, x); }
@@ -56,7 +56,7 @@ Value sigmoid(const Value& x) { return apply(Unary::sigmoid, x); }
 Value tanh(const Value& x) { return apply(Unary::tanh, x); }
 Value softplus(const Value& x) { return apply(Unary::softplus, x); }
 Value silu(const Value& x) { return apply(Unary::silu, x); }
-// Its gradient needs neither x nor y: neither is kept.
+// The gradient needs neither x nor y, so neither is kept.
 Value affine(const Value& x, float alpha, float beta) {
   Tensor y(x.shape(), x.dtype());
   primitives::unary(Unary::linear, x.tensor(), y, alpha, beta);
@@ -100,7 +100,7 @@ Value elu_plus_one(const Value& x) {
 
 namespace {
 
-// sin and cos: own loops, oneDNN has neither.
+// sin and cos: hand-written loops, oneDNN has neither.
 Value circular(const Value& x, bool sine) {
   const auto f = [](bool use_sine, const Tensor& from, const Tensor& to) {
     use_sine ? kernels::sine(from, to) : kernels::cosine(from, to);
@@ -128,7 +128,7 @@ Value cast(const Value& x, DType dtype) {
       [type = x.dtype(), gx = x.gradient()](const Tensor& dy) { gx->add(ops::cast(dy, type)); });
 }
 
-// An own loop over what is only ever small (denominators).
+// A hand-written loop; the operands (denominators) are always small.
 Value step(const Value& x) {
   Tensor y(x.shape(), x.dtype());
   for (std::int64_t i = 0; i < x.tensor().numel(); ++i) {

@@ -1,5 +1,5 @@
 #pragma once
-// Element-wise functions, with their derivatives. All keep shape and type.
+// Element-wise functions with derivatives. All keep shape and type.
 
 #include "engine/tape/tape.h"
 

@@ -56,7 +56,7 @@ Value embedding(const Value& table, const Value& positions, std::span<const std:
   return Tape::record(
       std::move(y), {&table, &positions},
       [kept = std::move(kept), gt = table.gradient(), gp = positions.gradient()](const Tensor& dy) {
-        // One after the other: both may be one gradient.
+        // One after the other, because both may be the same gradient.
         kernels::embed_backward(dy, kept, ops::f32_sum(gt), Tensor());
         kernels::embed_backward(dy, kept, Tensor(), ops::f32_sum(gp));
       });

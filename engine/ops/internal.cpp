@@ -15,7 +15,7 @@ Tensor ones(std::int64_t n, DType dtype) {
   thread_local std::array<Tensor, 2> kept;
   Tensor& t = kept[dtype == DType::bf16 ? 1 : 0];
   if (!t.defined() || t.numel() < n) {
-    const MemoryScope uncounted(nullptr);  // outlives the run that happens to come first
+    const MemoryScope uncounted(nullptr);  // outlives the first run
     t = Tensor::full({n}, 1.0F, dtype);
   }
   return t.slice(0, n);
@@ -103,7 +103,7 @@ void add_column_sums(const Gradient& gradient, const Tensor& dy) {
   gradient->add(cast(sums, gradient->dtype()));
 }
 
-// As the product of a column of ones with dy: half the time of a broadcast addition.
+// Computed as the product of a column of ones with dy: half the time of a broadcast addition.
 void add_repeated(const Gradient& gradient, const Tensor& dy, int axis) {
   const Shape& wide = gradient->shape();
   const std::int64_t n = wide[axis];

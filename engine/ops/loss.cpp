@@ -9,7 +9,8 @@ namespace lra::engine {
 
 namespace {
 
-// In double: the primitive's logarithm is wrong by 1e-6, as much as the loss of a solved task.
+// Computed in double: the primitive's logarithm has an error of 1e-6, as large as the loss of a
+// solved task.
 double log_sum_exp(std::span<const float> row) {
   const double top = *std::max_element(row.begin(), row.end());
   double sum = 0;

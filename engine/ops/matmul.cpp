@@ -57,7 +57,7 @@ Value matmul(const Value& a, const Value& b, const MatmulOptions& o) {
   const auto left = [o](const Tensor& t) { return o.transpose_a ? transposed(view(t)) : view(t); };
   const auto right = [o](const Tensor& t) { return o.transpose_b ? transposed(view(t)) : view(t); };
   primitives::matmul(left(ta), right(tb), view(c));
-  // Each gradient needs the other operand; what no gradient needs is not kept.
+  // Each gradient needs the other operand; an operand that no gradient needs is not kept.
   auto rule = [o, left, right, type, kept_a = b.gradient() ? ta : Tensor(),
                kept_b = a.gradient() ? tb : Tensor(), ga = a.gradient(),
                gb = b.gradient()](const Tensor& given) {

@@ -9,11 +9,11 @@ namespace lra::engine {
 // x [..., C], gamma and beta [C] in f32.
 [[nodiscard]] Value layer_norm(const Value& x, const Value& gamma, const Value& beta, float eps);
 
-// Over the last axis; f32 inside.
+// Softmax over the last axis; f32 inside.
 [[nodiscard]] Value softmax(const Value& x);
 [[nodiscard]] Value log_softmax(const Value& x);
-// Over the entries of the last axis that `allow` (0 or 1, broadcast to x) permits; the rest is
-// exactly 0, and so is a row without any.
+// Softmax over the entries of the last axis permitted by `allow` (0 or 1, broadcast to x); other
+// entries and rows without a permitted entry are exactly 0.
 [[nodiscard]] Value masked_softmax(const Value& x, const Tensor& allow);
 
 }  // namespace lra::engine

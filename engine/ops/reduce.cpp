@@ -31,7 +31,7 @@ void check_not_empty(const char* what, const Value& x, int axis) {
     fail(ErrorKind::shape, "{}: axis {} of {} is empty", what, axis, x.shape().text());
 }
 
-// Largest entry of the middle axis of x [outer, n, inner] and where it is.
+// Largest entry of the middle axis of x [outer, n, inner] and its position.
 template <class T>
 void max_middle(const T* x, std::int64_t outer, std::int64_t n, std::int64_t inner, T* y,
                 std::int32_t* where) {
@@ -57,7 +57,8 @@ Value mean(const Value& x, int axis) {
   return scaled_sum(x, axis, x.dtype(), 1.0F / static_cast<float>(x.dim(axis)));
 }
 
-// An own loop: the backward needs the position of the maximum, which oneDNN's reduction lacks.
+// A hand-written loop: the backward needs the position of the maximum, which oneDNN's reduction
+// lacks.
 Value max(const Value& x, int axis) {
   check_not_empty("max", x, axis);
   Shape shape = x.shape();

@@ -1,5 +1,5 @@
 #pragma once
-// Sums, means and maxima over one axis, which stays with size 1.
+// Sums, means and maxima over one axis, which is kept with size 1.
 
 #include "engine/tape/tape.h"
 

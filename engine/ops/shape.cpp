@@ -69,7 +69,7 @@ Value transpose(const Value& x) {
   });
 }
 
-// By a broadcast addition to zeros: oneDNN's reorder does not repeat.
+// Uses a broadcast addition to zeros, because oneDNN's reorder does not repeat.
 Tensor expand_tensor(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   Tensor y = Tensor::zeros(shape, x.dtype());
@@ -176,7 +176,7 @@ std::vector<Value> split(const Value& x, std::int64_t parts) {
         gx->add(dx);
       });
   for (std::int64_t i = 0; i < parts; ++i) {
-    // Never empty, so that the sum in the shared tensor is left alone.
+    // Never empty, so that the sum in the shared tensor is not changed.
     Value part = Tape::current()->push(x.tensor().slice(i * size, size), [](const Tensor&) {});
     part.gradient()->provide_ = [shared, i, size, node = whole.gradient(), shape = x.shape(),
                                  type = x.dtype()] {

@@ -1,5 +1,6 @@
 #pragma once
-// Layout: what changes shapes and places but no values. reshape and split share storage.
+// Layout operations, which change shapes and positions but no values. reshape and split share
+// storage.
 
 #include <initializer_list>
 #include <vector>
@@ -19,11 +20,11 @@ namespace lra::engine {
 [[nodiscard]] Value concat(const std::vector<Value>& parts, int axis);
 // `count` entries from `begin` along an axis.
 [[nodiscard]] Value slice(const Value& x, int axis, std::int64_t begin, std::int64_t count);
-// Equal parts of the first axis, without a copy, also of their gradients.
+// Equal parts of the first axis, without copying values or gradients.
 [[nodiscard]] std::vector<Value> split(const Value& x, std::int64_t parts);
 // Zeros before and after along an axis.
 [[nodiscard]] Value pad(const Value& x, int axis, std::int64_t before, std::int64_t after);
-// Zeroes rows n..N-1 of x [..., N, C]: what a padded key is multiplied by.
+// Zeroes rows n..N-1 of x [..., N, C], to remove padded keys.
 [[nodiscard]] Value mask_rows(const Value& x, std::int64_t n);
 // y [G, N, 2 D] with y[g, i, :] = [a_i x[g, i, :], b_i x[g, i, :]]; a and b [N] f32 constants.
 [[nodiscard]] Value scale_rows_twice(const Value& x, const Tensor& a, const Tensor& b);

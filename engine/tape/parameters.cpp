@@ -94,7 +94,7 @@ ParameterScope::~ParameterScope() { current_scope = outer_; }
 
 Value ParameterScope::value(std::int64_t index, bool f32) const {
   const auto& entry = parameters_.entries_[static_cast<std::size_t>(index)];
-  // Gains and biases stay f32: oneDNN takes them so beside bf16 data.
+  // Gains and biases stay f32, as oneDNN requires with bf16 data.
   const bool copy = !f32 && parameters_.compute_ == DType::bf16 && entry.shape.rank() >= 2;
   const Tensor& flat = copy ? parameters_.copy_ : parameters_.master_;
   Tensor tensor = flat.slice(entry.offset, entry.size).reshaped(entry.shape);
@@ -105,12 +105,14 @@ Value ParameterScope::value(std::int64_t index, bool f32) const {
 }
 
 Value Parameter::value() const {
-  if (current_scope == nullptr) fail(ErrorKind::backend, "parameters: no ParameterScope here");
+  if (current_scope == nullptr)
+    fail(ErrorKind::backend, "parameters: no ParameterScope on this thread");
   return current_scope->value(index_, false);
 }
 
 Value Parameter::value_f32() const {
-  if (current_scope == nullptr) fail(ErrorKind::backend, "parameters: no ParameterScope here");
+  if (current_scope == nullptr)
+    fail(ErrorKind::backend, "parameters: no ParameterScope on this thread");
   return current_scope->value(index_, true);
 }
 

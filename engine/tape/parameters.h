@@ -1,6 +1,6 @@
 #pragma once
-// Trainable parameters: f32 masters in one flat array, copies for computing in bf16, and how a
-// thread that computes reaches them.
+// Trainable parameters: f32 masters in one flat array, bf16 copies for computation, and access for
+// computing threads.
 
 #include <cstdint>
 #include <functional>
@@ -14,7 +14,7 @@
 
 namespace lra::engine {
 
-// Fills a parameter's initial values.
+// Functions that fill a parameter's initial values.
 using Initialiser = std::function<void(RandomStream&, std::span<float>)>;
 namespace init {
 [[nodiscard]] Initialiser constant(float value);
@@ -29,15 +29,15 @@ namespace init {
 
 class Parameters;
 
-// A parameter by its place in the set.
+// A parameter, as its index in the set.
 class Parameter {
  public:
   Parameter() = default;
   [[nodiscard]] bool defined() const { return index_ >= 0; }
-  // In the type that the thread computes in (bf16 for matrices of a bf16 run), with a gradient if a
+  // Its value in the thread's compute type (bf16 for matrices of a bf16 run), with a gradient if a
   // tape records. Needs a ParameterScope on this thread.
   [[nodiscard]] Value value() const;
-  // In f32, always.
+  // Its value in f32.
   [[nodiscard]] Value value_f32() const;
 
  private:
@@ -68,9 +68,9 @@ class Parameters {
     return add(name, shape, std::move(initialiser), Traits{});
   }
 
-  // Allocates and fills: each parameter from the seed and its own name, whatever the order.
+  // Allocates and fills each parameter from the seed and its name, independently of the order.
   void initialise(std::uint64_t seed, DType compute);
-  // Copies the masters to the type in which products are computed; after each optimiser step.
+  // Copies the masters to the compute type of products; called after each optimiser step.
   void refresh();
 
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
@@ -90,8 +90,8 @@ class Parameters {
   Tensor master_, copy_;
 };
 
-// Lets this thread compute with a set of parameters while it lives. Gradients are added into
-// `gradients` [flat_size] f32 (undefined: none are wanted).
+// Makes a set of parameters available to this thread during the object's lifetime. Gradients are
+// added into `gradients` [flat_size] f32 (undefined: none are wanted).
 class ParameterScope {
  public:
   ParameterScope(const Parameters& parameters, Tensor gradients);

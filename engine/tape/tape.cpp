@@ -90,7 +90,7 @@ void Tape::backward(const std::vector<std::pair<Value, Tensor>>& outputs) {
   while (!nodes_.empty()) {
     const Gradient node = std::move(nodes_.back());
     nodes_.pop_back();
-    // The rule owns the gradient: it may overwrite it if nobody else refers to it.
+    // The rule owns the gradient and may overwrite it if it is not shared.
     if (node->grad_.defined() && node->backward_) node->backward_(std::move(node->grad_));
     node->backward_ = nullptr;
     node->grad_ = Tensor();

@@ -1,7 +1,7 @@
 #pragma once
-// Reverse-mode differentiation. A Value is a tensor and, while a Tape records, a place for its
-// gradient. An operation computes its result at once and leaves its backward rule on the tape;
-// it keeps only the tensors that the rule needs, so that the rest is freed as soon as it is unused.
+// Reverse-mode differentiation. A Value is a tensor and, while a Tape records, a slot for its
+// gradient. An operation computes its result immediately and records its backward rule on the tape
+// with only the tensors that the rule needs, so that others are freed as soon as they are unused.
 // Without a tape (inference) nothing is recorded.
 
 #include <functional>
@@ -14,7 +14,7 @@
 
 namespace lra::engine {
 
-// A gradient under construction: the sum of what the consumers of a value contribute.
+// A gradient under construction: the sum of the contributions of a value's consumers.
 class GradNode {
  public:
   GradNode(const Shape& shape, DType dtype) : shape_(shape), dtype_(dtype) {}
@@ -22,12 +22,12 @@ class GradNode {
   // Adds a contribution of the value's shape. The first one is taken over without a copy.
   void add(Tensor contribution);
 
-  // The memory that the first contribution will have if it is a slice of a larger gradient, for a
-  // rule that overwrites it and then add()s it; else undefined.
+  // The memory of the first contribution if it is a slice of a larger gradient, for a rule that
+  // overwrites it and then add()s it; else undefined.
   [[nodiscard]] Tensor place();
 
-  // Where a backward rule may write its contribution itself: it must overwrite the target, or add
-  // to it if `accumulate` is set. The target's type may be wider than the value's (f32 for
+  // A target into which a backward rule writes its contribution: it must overwrite the target, or
+  // add to it if `accumulate` is set. The target's type may be wider than the value's (f32 for
   // parameters).
   struct Target {
     Tensor tensor;
@@ -46,8 +46,8 @@ class GradNode {
   Shape shape_;
   DType dtype_;
   Tensor grad_;
-  bool placed_ = false;              // place() was called: the next contribution is there already
-  bool bound_ = false;               // grad_ belongs to someone else and holds a sum already
+  bool placed_ = false;  // place() was called: the next contribution is already in place
+  bool bound_ = false;   // grad_ has another owner and already contains a sum
   std::function<Tensor()> provide_;  // part of a larger gradient, for slices
   std::function<void(Tensor)> backward_;
 };

@@ -236,7 +236,7 @@ TEST_CASE("tape: what no backward rule needs is freed at once", "[unit]") {
   CHECK(grows([](const Value& x) { return cumulative_sum(x, 0); }) == 0);
   CHECK(grows([&](const Value& x) { return matmul(reshape(x, {16, 64}), matrix); }) == 0);
   CHECK(grows([&](const Value& x) { return linear(reshape(x, {16, 64}), matrix, Value()); }) == 0);
-  // One tensor a step: what the rule needs.
+  // One tensor per step, as needed by the rule.
   CHECK(grows([](const Value& x) { return tanh(x); }) == 1);
   CHECK(grows([](const Value& x) { return square(x); }) == 1);
   CHECK(grows([](const Value& x) { return softmax(x); }) == 1);

@@ -13,13 +13,14 @@ namespace lra::engine {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-// With more idle bytes than this a thread gives back what it has not used since it last looked:
-// after it has handed out so many times what is idle, several sequences' worth, and when twice the
-// usual is idle (blocks that others allocate and it frees). What it needs again and again stays,
-// however large: the system would have to clear the pages each time.
+// With more idle bytes than this, a thread returns the blocks that it has not used since the last
+// sweep. A sweep happens after a turnover of several times the idle bytes, several sequences'
+// worth, and when the idle bytes are twice the usual (blocks allocated by other threads and freed
+// here). Blocks in repeated use are kept, however large: the system would have to clear the pages
+// each time.
 constexpr std::size_t kMaxIdleBytes = std::size_t{96} << 20U;
 constexpr std::size_t kTurnover = 16;
-// Blocks that go back at once.
+// Blocks returned together.
 constexpr std::size_t kLargestIdleBlock = std::size_t{256} << 20U;
 
 thread_local std::shared_ptr<MemoryMeter> meter_of_thread;
@@ -49,7 +50,7 @@ struct Pool {
   std::size_t idle_bytes = 0;
   std::size_t handed_out = 0;  // bytes since the last turnover
   std::size_t most_idle = 0;   // idle_bytes at most since then
-  std::size_t usual = 0;       // idle bytes that there have to be
+  std::size_t usual = 0;       // required idle bytes
 
   Pool() = default;
   Pool(const Pool&) = delete;
@@ -95,7 +96,8 @@ struct Pool {
     }
   }
 
-  // Gives back the blocks that have been idle since the last sweep: the lowest of each stack.
+  // Returns the blocks that have been idle since the last sweep, the lowest of each stack, to the
+  // system.
   void sweep() noexcept {
     for (std::size_t i = 0; i < kSizeClasses; ++i) {
       auto& blocks = idle[i];
@@ -108,7 +110,8 @@ struct Pool {
   }
 };
 
-// A thread's pool. Null once the thread is exiting, when blocks go straight back to the system.
+// A thread's pool. Null once the thread is exiting; blocks are then returned directly to the
+// system.
 Pool* pool() {
   thread_local bool ended = false;
   struct Holder {

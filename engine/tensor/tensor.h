@@ -101,11 +101,11 @@ class Tensor {
   [[nodiscard]] Tensor reshaped(const Shape& shape) const;
   // Entries begin..begin+count-1 of the first axis, sharing storage.
   [[nodiscard]] Tensor slice(std::int64_t begin, std::int64_t count) const;
-  // True if nobody else refers to the storage: its content may be overwritten.
+  // True if the storage is not shared, so its content may be overwritten.
   [[nodiscard]] bool unique() const { return storage_.use_count() == 1; }
   void zero() const;
   [[nodiscard]] Tensor clone() const;
-  // The values as floats, row-major (i32 too).
+  // The values as floats, row-major (also for i32).
   [[nodiscard]] std::vector<float> to_floats() const;
 
  private:

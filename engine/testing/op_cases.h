@@ -1,7 +1,7 @@
 #pragma once
-// The table of operations that one generic test walks (op_cases_test.cpp): each ops/*_test.cpp adds
-// its operations, with every option and pattern of shapes, and their definitions in doubles. Named
-// "operation: what is special"; a test asserts that every operation of ops/*.h has a case.
+// The table of operations for the generic test op_cases_test.cpp: each ops/*_test.cpp adds its
+// operations, with every option and pattern of shapes, and their definitions in doubles. Cases are
+// named "operation: special feature"; a test asserts that every operation of ops/*.h has a case.
 
 #include <functional>
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace lra::engine::testing {
 
-// How an input of a case is drawn: uniform in [low, high], or the given values.
+// Values of an input of a case: uniform in [low, high], or given.
 struct Draw {
   std::string name;
   Shape shape;
@@ -45,7 +45,7 @@ struct OpCase {
 [[nodiscard]] std::vector<Input> draw_inputs(const std::string& name, const OpCase& op_case,
                                              DType dtype);
 
-// Definitions that many cases share.
+// Definitions shared by many cases.
 [[nodiscard]] Definition pointwise(std::function<double(double)> f);
 [[nodiscard]] Definition pointwise(std::function<double(double, double)> f);  // broadcasts
 [[nodiscard]] Shape broadcast_shape(const Shape& a, const Shape& b);

@@ -14,8 +14,8 @@
 namespace lra::engine::testing {
 namespace {
 
-// Tests compute as the threads of a run do: oneDNN on one thread. Never destroyed: when the program
-// ends, what its destructor uses is gone.
+// Tests compute like the threads of a run: oneDNN on one thread. Never destroyed, because its
+// destructor would use objects that no longer exist at exit.
 [[gnu::used]] const WorkerScope* const kWorker = new WorkerScope;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -46,7 +46,7 @@ double gradient_scale(const std::vector<Array>& gradients) {
   return scale;
 }
 
-// Keeps the larger error and where it is.
+// Keeps the larger error and its position.
 void keep_worst(Errors& errors, double& kind, double candidate, const std::string& where) {
   if (candidate > std::max(errors.output, errors.gradient)) errors.worst = where;
   kind = std::max(kind, candidate);
@@ -278,7 +278,7 @@ class Differences {
   std::vector<double> weights_;
 };
 
-// No movement in any input.
+// A zero direction for every input.
 std::vector<Array> no_direction(std::size_t inputs) {
   return std::vector<Array>(inputs, Array(Shape{0}));
 }

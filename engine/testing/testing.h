@@ -1,8 +1,8 @@
 #pragma once
-// What tests of differentiable functions share: deterministic tensors, plain arrays of doubles to
-// write definitions with, the comparison metric, and the gradient check. Not installed and not part
-// of the program; it knows nothing of a test framework: the checks return errors as numbers. A
-// program that links it runs oneDNN on one thread.
+// Helpers for tests of differentiable functions: deterministic tensors, plain arrays of doubles for
+// definitions, the comparison metric, and the gradient check. Not installed, not part of the
+// program, and independent of a test framework: the checks return errors as numbers. A program that
+// links it runs oneDNN on one thread.
 //
 //   const std::vector<Input> inputs{{"x", normal({3, 5}, 1)}, {"w", normal({5, 2}, 2)}};
 //   const Errors e = check_definition(
@@ -44,7 +44,7 @@ struct Array {
 // Calls f(index) for every index of a shape in row-major order.
 void for_each_index(const Shape& shape, const std::function<void(const Index&)>& f);
 
-// Tensors that depend on shape, seed and range alone. In bf16 the values are those of f32, rounded.
+// Tensors that depend only on shape, seed and range. In bf16 the values are those of f32, rounded.
 [[nodiscard]] Tensor uniform(const Shape& shape, std::uint64_t seed, double low, double high,
                              DType dtype = DType::f32);
 [[nodiscard]] Tensor normal(const Shape& shape, std::uint64_t seed, double deviation = 1.0,
@@ -52,8 +52,8 @@ void for_each_index(const Shape& shape, const std::function<void(const Index&)>&
 [[nodiscard]] Tensor cast_tensor(const Tensor& tensor, DType dtype);
 // Same shape, type and bits.
 [[nodiscard]] bool identical(const Tensor& a, const Tensor& b);
-// True if oneDNN computes bf16 here (AVX-512, natively or emulated): else tests in bf16 are
-// skipped.
+// True if oneDNN supports bf16 on this machine (AVX-512, natively or emulated); otherwise tests in
+// bf16 are skipped.
 [[nodiscard]] bool bf16_works();
 
 // max |actual - expected| / max(1e-3, scale): the metric of the golden vectors. The scale of an
@@ -94,7 +94,7 @@ struct Defined {
 [[nodiscard]] Defined define(const Definition& definition, const std::vector<Input>& inputs,
                              const Tensor& upstream);
 
-// Errors in the metric above; `worst` says where the largest one is.
+// Errors in the metric above; `worst` names the position of the largest one.
 struct Errors {
   double output = 0;
   double gradient = 0;
@@ -104,7 +104,7 @@ struct Errors {
                              const std::vector<Input>& inputs);
 
 // Compares a function's output and all its gradients with its definition. The definition gets the
-// inputs' values as they are (rounded if bf16), so that only the function's own rounding counts.
+// inputs' actual values (rounded if bf16), so that only the function's own rounding counts.
 [[nodiscard]] Errors check_definition(const Function& function, const Definition& definition,
                                       const std::vector<Input>& inputs);
 

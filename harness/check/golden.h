@@ -37,8 +37,8 @@ struct GoldenReport {
   std::vector<GoldenResult> cases;
   std::vector<FileError> errors;  // files that could not be run at all
   [[nodiscard]] std::int64_t count(GoldenStatus status) const;
-  // 0: all passed or were skipped. An unusable file's code (2 or 3) goes before 1 for a failed
-  // case.
+  // Exit code: 0 if all cases passed or were skipped, 1 if a case failed; an unusable file's code
+  // (2 or 3) takes precedence.
   [[nodiscard]] int exit_code() const;
 };
 
@@ -52,18 +52,18 @@ struct GoldenOptions {
 };
 
 // Runs one file. Throws Error(data, io) for a file that is not a golden file and Error(usage) for
-// one of a variant or block that is not there; the message names file and case.
+// an unknown variant or block; the message names file and case.
 [[nodiscard]] std::vector<GoldenResult> check_golden_file(const std::filesystem::path& path,
                                                           const GoldenOptions& options = {});
 
 // Runs files, and all .json files in folders and below, in the order of their names. Unusable files
-// are reported; the others run all the same. Throws Error(usage) for a folder without such files.
+// are reported; the others still run. Throws Error(usage) for a folder without such files.
 [[nodiscard]] GoldenReport check_golden(const std::vector<std::filesystem::path>& paths,
                                         const GoldenOptions& options = {});
 
 // "PASS softmax/masked   out 1.2e-07 (2e-05)  grad 2.0e-07 (5e-05)"
 [[nodiscard]] std::string golden_line(const GoldenResult& result);
-// "332 passed, 0 failed, 9 skipped", with the unusable files if there are any.
+// "332 passed, 0 failed, 9 skipped", followed by the number of unusable files, if any.
 [[nodiscard]] std::string golden_summary(const GoldenReport& report);
 
 }  // namespace lra::harness

@@ -1,5 +1,5 @@
 // Golden cases of attention variants: tensors of the file become heads, the block's input,
-// parameters, draws or further inputs by their names; each sequence runs on its own.
+// parameters, draws or further inputs by their names; each sequence runs separately.
 
 #include <algorithm>
 #include <array>
@@ -129,7 +129,7 @@ class AttentionCase {
       result.not_offered = "causal";
     }
     if (sizes_.N != sizes_.M && !traits_.cross) result.not_offered = "cross-attention";
-    // The operation inside a block, which no runner of cores knows.
+    // The operation inside a block without a runner for its core.
     if (traits_.input == attention::Input::block && case_.hyper.value("level", json()) == "core") {
       result.not_offered = "level = \"core\"";
     }
@@ -201,13 +201,13 @@ class AttentionCase {
     attention_->build({parameters_, ""}, d);
   }
 
-  // A count that the case states, or what it is without one.
+  // A count from the case, or its default.
   [[nodiscard]] std::int64_t number(const char* key, std::int64_t otherwise) const {
     const auto it = case_.hyper.find(key);
     return it != case_.hyper.end() && it->is_number_integer() ? it->get<std::int64_t>() : otherwise;
   }
 
-  // An input that is named as a parameter is one of its shape (axes of size 1 aside), or one a
+  // An input named like a parameter has its shape (ignoring axes of size 1), or one entry per
   // sequence.
   [[nodiscard]] static bool shared(const GoldenTensor& input, const Parameters::Entry& entry) {
     return without_ones(input.shape) == without_ones(entry.shape);
@@ -236,7 +236,7 @@ class AttentionCase {
     parameters_.refresh();
   }
 
-  // Layouts stand in words in the file: "fixed.global [B,N]" is one row a sequence.
+  // The file describes layouts in words: "fixed.global [B,N]" is one row per sequence.
   [[nodiscard]] bool per_sequence(const std::string& name, const GoldenTensor& tensor) const {
     if (tensor.shape.rank() == 0 || tensor.shape[0] != sizes_.B) return false;
     const auto at = file_.convention.find(name + " [");
@@ -246,7 +246,7 @@ class AttentionCase {
     return tensor.shape.rank() > 1 && tensor.shape[1] == sizes_.N;
   }
 
-  // `name` as it is, or, for name_0, name_1, ..., this sequence's one without the number too.
+  // `name` itself or, for name_0, name_1, ..., also this sequence's entry without the number.
   [[nodiscard]] std::map<std::string, Tensor> draws(std::int64_t b) const {
     std::map<std::string, Tensor> all;
     const std::string suffix = fmt::format("_{}", b);
@@ -320,7 +320,7 @@ class AttentionCase {
            std::find(kNames.begin(), kNames.end(), name) != kNames.end();
   }
 
-  // The heads that projections of a block make of its input.
+  // The heads projected from the input of a block.
   void project(const std::map<std::string, Value>& leaves, attention::Heads& heads) const {
     const auto projected = [&](const char* name, const char* other) {
       const auto found = leaves.find(leaves.count(name) != 0 ? name : other);
@@ -362,7 +362,7 @@ class AttentionCase {
     }
     if (around_heads(case_, traits_)) project(leaves, heads);
     if (!heads.v.defined()) fail(ErrorKind::data, "golden: input v is missing");
-    // Some variants look at the values alone.
+    // Some variants use only the values.
     if (!heads.q.defined()) heads.q = Value(Tensor::zeros(heads.v.shape(), type_));
     if (!heads.k.defined()) heads.k = Value(Tensor::zeros(heads.v.shape(), type_));
     return heads;
@@ -377,7 +377,7 @@ class AttentionCase {
     for (auto& [name, target] : result.outputs) {
       Value value = out;
       if (name != main) {
-        // Further outputs are what the variant leaves for the next layer.
+        // Further outputs are the values that the variant passes to the next layer.
         const auto found = carried.find(name);
         if (found == carried.end() && empty) continue;
         if (found == carried.end()) {

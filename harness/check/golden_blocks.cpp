@@ -1,5 +1,5 @@
-// Golden cases of building blocks below the model: the engine's operations, the loss, the learning
-// rate's schedules, the optimiser.
+// Golden cases of building blocks below the model: the engine's operations, the loss, learning-rate
+// schedules and the optimiser.
 
 #include "harness/check/golden_blocks.h"
 
@@ -216,7 +216,7 @@ GoldenComputed run_rotary(const GoldenCase& c, DType type) {
   });
 }
 
-// The gate on an attention's output, of an output that is given or of softmax attention.
+// The gate on an attention's output, applied to a given output or to softmax attention.
 GoldenComputed run_gate(const GoldenCase& c, DType type) {
   const std::string kind = word(c, "attention_gate");
   const GoldenTensor& o = required(c.inputs, c.inputs.count("o") != 0 ? "o" : "v", 4);
@@ -245,7 +245,7 @@ models::TrainConfig schedule_config(const GoldenCase& c, const char* kind) {
       schedule == "constant" ? 0 : static_cast<std::int64_t>(number(c, "warmup_steps"));
   config.steps = static_cast<std::int64_t>(
       number(c, c.hyper.contains("steps_per_cycle") ? "steps_per_cycle" : "total_steps"));
-  // Names that the schedules do not know are refused as they are in a preset.
+  // Unknown schedule names are refused, as in a preset.
   table_of(config).assign({{"schedule", schedule == "constant_warmup" ? "constant" : schedule}},
                           "golden");
   return config;

@@ -1,5 +1,5 @@
 #pragma once
-// What the golden cases of building blocks share.
+// Helpers shared by the golden cases of building blocks.
 
 #include <string>
 #include <string_view>
@@ -9,15 +9,15 @@
 
 namespace lra::harness {
 
-// An entry of hyper. Throws Error(data) if it is missing or of another kind.
+// An entry of hyper. Throws Error(data) if it is missing or has another type.
 [[nodiscard]] double number(const GoldenCase& c, const char* name);
 [[nodiscard]] std::string word(const GoldenCase& c, const char* name);
-// The tensor of that name with `rank` axes. Throws Error(data).
+// The tensor with this name and `rank` axes. Throws Error(data).
 const GoldenTensor& required(const GoldenTensors& tensors, std::string_view name, int rank);
 [[nodiscard]] std::vector<std::int32_t> integers(const GoldenTensor& tensor);
 // Zeros in the shapes of the case's outputs and gradients.
 [[nodiscard]] GoldenComputed make_computed(const GoldenCase& c);
-// An output of the case. Throws Error(data) if the file expects none of that name.
+// An output of the case. Throws Error(data) if the file expects no output with this name.
 [[nodiscard]] GoldenTensor& output(GoldenComputed& computed, const std::string& name);
 
 // Blocks that are parts of the model.

@@ -1,5 +1,5 @@
 #pragma once
-// Runs the cases of golden files with the project's own code. What check_golden is made of.
+// Runners behind check_golden: they compute the cases of golden files with the project's own code.
 
 #include <map>
 #include <string>
@@ -9,11 +9,11 @@
 
 namespace lra::harness {
 
-// What a case gave, in the names and shapes of its file.
+// Computed outputs and gradients of a case, with the names and shapes of its file.
 struct GoldenComputed {
   GoldenTensors outputs, gradients;
   std::string not_offered;  // why an optional case was not run
-  std::string ignored;      // entries of an optional case's hyper that no option stands for
+  std::string ignored;      // entries of an optional case's hyper without an option
 };
 
 // Zeros of the same names and shapes.
@@ -21,8 +21,8 @@ struct GoldenComputed {
 // to += the values of `from`, beginning with element `begin`; the layout is the same.
 void add_values(const engine::Tensor& from, GoldenTensor& to, std::int64_t begin = 0);
 
-// Runs a case of an attention variant, sequence by sequence. Throws Error for what the variant
-// refuses.
+// Runs a case of an attention variant, sequence by sequence. Throws the variant's Error if it
+// refuses the case.
 [[nodiscard]] GoldenComputed run_attention_case(const GoldenFile& file, const GoldenCase& c,
                                                 std::string_view variant, engine::DType type);
 
@@ -30,8 +30,8 @@ void add_values(const engine::Tensor& from, GoldenTensor& to, std::int64_t begin
 using BlockRunner = GoldenComputed (*)(const GoldenCase& c, engine::DType type);
 [[nodiscard]] const std::map<std::string, BlockRunner, std::less<>>& block_runners();
 
-// Cases of the level `core`, which are of the operation inside a variant that takes the block's
-// input, by variant.
+// Runners of the level `core` by variant: the operation inside a variant that takes the block's
+// input.
 [[nodiscard]] const std::map<std::string, BlockRunner, std::less<>>& core_runners();
 
 }  // namespace lra::harness

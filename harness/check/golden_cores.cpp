@@ -32,7 +32,7 @@ GoldenComputed run_rwkv7(const GoldenCase& c, DType type) {
                                .tensor(std::string(name) == "g" ? DType::f32 : type));
     }
     const std::int64_t n = c.masked ? c.lengths.at(static_cast<std::size_t>(b)) : in.at("q").dim(1);
-    // kk reads the state before it decays.
+    // kk reads the state before the decay.
     const Value read = cast(cast(in.at("kk"), DType::f32) * exp(-in.at("g")), type);
     const Value erase = in.at("a") * in.at("kk");
     const auto scan = [&](bool reverse) {
@@ -52,7 +52,7 @@ GoldenComputed run_rwkv7(const GoldenCase& c, DType type) {
   return computed;
 }
 
-// An operation on the rows of one sequence, of which the first n are real: [N, .].
+// An operation on the rows [N, .] of one sequence; the first n rows are real.
 using RowOperation = std::function<Value(const std::map<std::string, Value>& in, std::int64_t n)>;
 
 // Inputs with three axes are rows of each sequence, others belong to all of them.

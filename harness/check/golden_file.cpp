@@ -70,7 +70,7 @@ GoldenTensor read_tensor(const json& value, const std::string& where) {
   return tensor;
 }
 
-// The tensors of a member; absent and null stand for none.
+// The tensors of a member; absent and null mean none.
 GoldenTensors read_tensors(const json& object, const char* name, const std::string& where) {
   GoldenTensors tensors;
   const auto found = object.find(name);
@@ -196,7 +196,7 @@ GoldenFile read_golden_file(const std::filesystem::path& path) {
     if (!cases[i].is_object()) fail(ErrorKind::data, "{}: not an object", here);
     file.cases.push_back(read_case(cases[i], here));
     if (!names.insert(file.cases.back().name).second) {
-      fail(ErrorKind::data, "{}: the name '{}' is there twice", here, file.cases.back().name);
+      fail(ErrorKind::data, "{}: the name '{}' occurs twice", here, file.cases.back().name);
     }
   }
   return file;

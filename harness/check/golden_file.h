@@ -13,7 +13,7 @@
 
 namespace lra::harness {
 
-// A tensor as the file has it: row-major, decimals parsed as double.
+// A tensor as in the file: row-major, decimals parsed as double.
 struct GoldenTensor {
   engine::Shape shape;
   bool integer = false;

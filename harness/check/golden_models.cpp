@@ -1,5 +1,5 @@
-// Golden cases of parts of the model, run with the model's own classes. Files hold an affine map
-// as W [out, in]; the model holds [in, out] and the maps of q, k and v side by side.
+// Golden cases of parts of the model, run with the model's own classes. Files store an affine map
+// as W [out, in]; the model stores [in, out] and the maps of q, k and v side by side.
 
 #include <algorithm>
 #include <cmath>
@@ -18,7 +18,7 @@ using engine::Tensor;
 using engine::Value;
 using nlohmann::json;
 
-// Where a tensor of the file lies among the model's parameters.
+// Position of a tensor of the file among the model's parameters.
 struct Place {
   std::string parameter;
   std::int64_t column = 0;  // of the parameter's last axis
@@ -244,7 +244,7 @@ models::ModelConfig head_config(const GoldenCase& c, std::int64_t width) {
   config.ff_width = required(c.inputs, "W1", 2).shape[0];
   config.head_layers = c.inputs.count("Wm") != 0 ? 2 : 1;
   const std::string pool = word(c, "pool");
-  // Files say of which rows: masked_mean, masked_max are over the real ones.
+  // The file's name tells the rows: masked_mean and masked_max are over the real rows.
   const std::string kind = pool.starts_with("masked_") ? pool.substr(7) : pool;
   assign(config, {{"pooling", kind}});
   return config;

@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kEveryEntryUpTo = 13;  // tokens; beyond, entries are sampled
 constexpr std::int64_t kSamples = 32;
 
-// What may explain that a setting fails where others do not.
+// Features that may explain why a setting fails and others do not.
 std::vector<std::string> features_of(const attention::DefinitionCase& c) {
   std::vector<std::string> features;
   const attention::ProbeSetup& s = c.setup;
@@ -72,7 +72,7 @@ std::vector<std::string> wrong_parts(const GradientResult& r) {
   return parts;
 }
 
-// What all failed settings of a variant have in common, and others have not; empty if nothing.
+// The feature common to all failed settings of a variant and absent from the others; empty if none.
 std::string pattern_of(const std::vector<const GradientResult*>& settings) {
   std::vector<const GradientResult*> failed;
   for (const GradientResult* r : settings) {
@@ -96,7 +96,7 @@ std::string pattern_of(const std::vector<const GradientResult*>& settings) {
   if (failed.size() == settings.size()) {
     text = "every setting fails";
   } else {
-    // The feature that fewest of the settings that passed have.
+    // The feature that occurs in the fewest passed settings.
     std::string best;
     std::size_t fewest = settings.size() - failed.size();
     for (const std::string& feature : common) {

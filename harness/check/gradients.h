@@ -27,12 +27,12 @@ struct GradientResult {
 [[nodiscard]] std::vector<GradientResult> check_gradients(
     const std::string& name, const std::function<void(const GradientResult&)>& on_result = {});
 
-// What the columns of a line mean; printed before the first one.
+// The meaning of the columns, printed before the first line.
 [[nodiscard]] std::string gradient_legend();
 // "PASS softmax {}, n = 13 of 16  out 2.1e-07  k 1.2e-07  q 1.0e-07  v 9.8e-08"
 [[nodiscard]] std::string gradient_line(const GradientResult& result);
-// "312 settings of 38 variants: 312 passed, 0 failed", then one line for each variant with the
-// worst error of each input, and what the settings that failed have in common.
+// "312 settings of 38 variants: 312 passed, 0 failed", then one line per variant with the worst
+// error of each input and the common feature of the failed settings.
 [[nodiscard]] std::string gradient_summary(const std::vector<GradientResult>& results);
 // 1 if any failed, else 0.
 [[nodiscard]] int gradient_exit_code(const std::vector<GradientResult>& results);

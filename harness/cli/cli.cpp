@@ -20,7 +20,7 @@
 namespace lra::harness::cli {
 namespace {
 
-// What the value of an option can be, by the name of its type.
+// The possible values of an option, by the name of its type.
 CompletionWords completion_words() {
   const auto names = [](const char* list) {
     std::vector<std::string> words;
@@ -36,7 +36,7 @@ CompletionWords completion_words() {
 
 int parse_and_act(int argc, char** argv);
 
-// The command itself, and what the build makes of all commands.
+// The command `help`, and the files that the build derives from all commands.
 void add_meta(CLI::App& app, Action& action) {
   auto* help = app.add_subcommand("help", "show the help of a command");
   auto path = std::make_shared<std::vector<std::string>>();
@@ -57,7 +57,7 @@ void add_meta(CLI::App& app, Action& action) {
         }
         command = found.front();
       }
-      // As the command line itself says it: a parsed App would show the help of `help`.
+      // Looked up through a new parse: a parsed App would show the help of `help`.
       std::vector<std::string> words{"lra"};
       words.insert(words.end(), path->begin(), path->end());
       words.emplace_back("--help");

@@ -1,7 +1,7 @@
 #pragma once
-// The command line. Each command is a file here: it describes its options to CLI11 and, if chosen,
-// runs. Wrong use exits 2, a fault of data or files 3 (stdout included), a diverged run 4, another
-// fault 1, each with one line.
+// The command line. Each command is a file here that describes its options to CLI11 and runs if
+// chosen. Wrong use exits 2, a fault of data or files 3 (stdout included), a diverged run 4,
+// another fault 1, each with one line.
 
 #include <CLI/CLI.hpp>
 #include <functional>
@@ -14,10 +14,10 @@ namespace lra::harness::cli {
 // Exit code of a run or suite that a signal stopped and the same command continues.
 inline constexpr int kInterrupted = 130;
 
-// What a command gives back to the shell.
+// The exit code of a command.
 using Action = std::function<int()>;
 
-// A command registers its subcommand and stores what to do in `action` when it is parsed.
+// A command registers its subcommand; parsing stores the work to do in `action`.
 void add_list(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_train(CLI::App& app, Action& action);

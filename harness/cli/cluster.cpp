@@ -34,7 +34,7 @@ constexpr const char* kJsonFile = ".json";
 
 fs::path absolute_path(const fs::path& path) { return fs::absolute(path).lexically_normal(); }
 
-// What sbatch cannot have in a path: a backslash changes how it reads file names.
+// Characters that sbatch does not accept in a path: a backslash changes how it reads file names.
 void require_usable(const fs::path& path) {
   if (path.string().find_first_of("\\\n\r") == std::string::npos) return;
   fail(
@@ -45,7 +45,7 @@ void require_usable(const fs::path& path) {
 
 std::string this_program() { return fs::read_symlink("/proc/self/exe").string(); }
 
-// Whatever folder a job starts in, and whatever its environment is.
+// Independent of a job's working folder and environment.
 std::string absolute_data(const RunArguments& a) {
   const char* environment = std::getenv("LRA_DATA");
   const std::string place = !a.data.empty() ? a.data : environment != nullptr ? environment : "";
@@ -91,7 +91,7 @@ ClusterOptions cluster_options(const RunArguments& a, const fs::path& out) {
   return o;
 }
 
-// The estimates of the runs that have none, made here. False if a signal stopped it.
+// Estimates on this machine the runs without an estimate. False if stopped by a signal.
 bool estimate_here(const Suite& suite, const RunArguments& a, const fs::path& out) {
   const std::atomic<bool>& stop = stop_on_signals();
   cluster::Costs costs = cluster::load_costs(out, a.cores);
@@ -177,7 +177,7 @@ void add_cluster_options(CLI::App& command, const std::shared_ptr<RunArguments>&
   mark(command.add_option("--cores", a->cores, "cores of a job, and runs at once in it"))
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  mark(command.add_option("--at-once", a->at_once, "jobs that may run at once; 0 means any number"))
+  mark(command.add_option("--at-once", a->at_once, "limit of simultaneous jobs; 0 means no limit"))
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
   mark(command.add_option("--task-minutes", a->task_minutes,
@@ -200,7 +200,7 @@ void add_cluster_options(CLI::App& command, const std::shared_ptr<RunArguments>&
         a->cluster_given.emplace_back("--estimate");
       },
       "with --on, estimate the runs on this machine now, not in a first job");
-  // Of the whole program; parsed when the command's callback runs.
+  // Options of the whole program are parsed before the command's callback runs.
   command.parse_complete_callback([&command, a] {
     const CLI::App* app = command.get_parent();
     for (const auto& plugin : app->get_option("--plugin")->results()) {
@@ -217,7 +217,7 @@ void require_consistent(const RunArguments& a) {
       fail(ErrorKind::usage, "{} needs --on slurm", a.cluster_given.front());
     }
     if (a.has_only && (a.part == "bench" || a.part == "tables")) {
-      fail(ErrorKind::usage, "--only is for runs; --part {} is of the whole suite", a.part);
+      fail(ErrorKind::usage, "--only selects runs; --part {} applies to the whole suite", a.part);
     }
     if (a.part == "measure" && !(a.measure_seconds > 0)) {
       fail(ErrorKind::usage, "--part measure needs --measure-seconds above 0");
@@ -228,9 +228,9 @@ void require_consistent(const RunArguments& a) {
     if (given) fail(ErrorKind::usage, "{} cannot be given with --on; {}", option, instead);
   };
   refuse(a.threads > 0, "--threads", "--cores is for that");
-  refuse(a.memory_gb > 0, "--memory", "each job asks for what its runs are estimated at");
+  refuse(a.memory_gb > 0, "--memory", "each job requests the estimated memory of its runs");
   refuse(!a.events.empty(), "--events", "each job has a log");
-  refuse(a.has_only, "--only", "what has not ended is submitted");
+  refuse(a.has_only, "--only", "all runs that have not ended are submitted");
   refuse(!a.part.empty(), "--part", "the jobs are the parts");
 }
 

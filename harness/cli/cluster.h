@@ -18,8 +18,8 @@ struct RunArguments : SuiteArguments {
   double measure_seconds = 1;
   bool dry_run = false, keep_going = false;
   std::string only, part;
-  bool has_only = false;  // an empty list is one, too: a task without runs
-  // On a cluster.
+  bool has_only = false;  // may be an empty list: a task without runs
+  // Options for a cluster.
   std::string on, slurm, program;
   int cores = 4;
   std::int64_t at_once = 0;
@@ -29,15 +29,15 @@ struct RunArguments : SuiteArguments {
   std::vector<std::string> cluster_given;    // names of the given options that need --on
 };
 
-// The options of a cluster.
+// Adds the options for a cluster.
 void add_cluster_options(CLI::App& command, const std::shared_ptr<RunArguments>& arguments);
 
 // Throws Error(usage) for options that exclude each other.
 void require_consistent(const RunArguments& a);
 
-// Shows where the runs of the suite are, and writes and submits the jobs of those that have not
-// ended and are not in the queue. Where nothing is left, `all_ended` makes the tables. Returns the
-// exit code.
+// Shows the state of the suite's runs; writes and submits the jobs for runs that have not ended and
+// are not in the queue. If all runs have ended, calls `all_ended`, which makes the tables. Returns
+// the exit code.
 [[nodiscard]] int run_on_slurm(const Suite& suite, const RunArguments& a,
                                const std::filesystem::path& out,
                                const std::function<int()>& all_ended);

@@ -47,12 +47,12 @@ tasks::OpenOptions open_options(const DataArguments& a) {
   return o;
 }
 
-// The task, settled by the data.
+// The task, with options completed from its data.
 std::unique_ptr<tasks::Task> make_task_of_data(const DataArguments& a) {
   return tasks::create_task(a.task, task_settings(a.settings), open_options(a));
 }
 
-// Pictures that a task divides itself: the three numbers must be what comes of their sum.
+// Pictures that a task splits itself: the three counts must match the split of their sum.
 void require_shares(const tasks::TaskInfo& info, const tasks::OpenOptions& options) {
   if (!info.splits_from_one_set) return;
   const auto counts = tasks::wanted_counts(options, info.source.counts);
@@ -83,8 +83,8 @@ int make(const DataArguments& a) {
   return 0;
 }
 
-// Tells on stderr how far a download is: a line that is rewritten on a terminal, else one in ten
-// seconds.
+// Shows the progress of a download on stderr: a line that is rewritten on a terminal, else one line
+// per ten seconds.
 class FetchProgress {
  public:
   void operator()(std::string_view what, std::int64_t done, std::int64_t total) {
@@ -134,7 +134,7 @@ int fetch(const DataArguments& a) {
     return 0;
   }
   fmt::print("{}: {} {}\n", plan.task, report.product.string(),
-             report.already ? "is there already" : "fetched");
+             report.already ? "exists already" : "fetched");
   fmt::print("  from    {} ({} bytes, {} before)\n  sha256  {}\n", report.url, report.bytes,
              report.resumed_from, report.sha256);
   if (report.files > 0) fmt::print("  files   {}\n", report.files);
@@ -166,7 +166,7 @@ void print_check(const tasks::DataCheck& c) {
   }
   for (const tasks::Split split : tasks::kSplits) {
     const auto& s = c.splits[static_cast<std::size_t>(split)];
-    if (!c.complete && s.examples == 0) continue;  // it was not come to
+    if (!c.complete && s.examples == 0) continue;  // not reached
     fmt::print("  {}: {} examples, sha256 {}\n", tasks::split_name(split), s.examples, s.sha256);
     if (s.examples == 0) continue;
     fmt::print("    labels:");
@@ -184,7 +184,7 @@ void print_check(const tasks::DataCheck& c) {
              c.complete ? "" : "; not read to the end");
 }
 
-// What can be scored without a trained model, fitted at the first call for these data.
+// Scores of predictors without a trained model, fitted at the first call for these data.
 std::vector<tasks::Shortcut> fit_baselines(const tasks::Task& task,
                                            const tasks::OpenOptions& options) {
   return tasks::shortcuts(task, task.open(options),
@@ -221,8 +221,8 @@ int check(const DataArguments& a) {
   const bool counted = std::any_of(a.counts.begin(), a.counts.end(), [](auto n) { return n >= 0; });
   if (counted && !task->find(open_options(a)).path.empty()) {
     fail(ErrorKind::usage,
-         "data check: a whole data set is read; --train, --val and --test are for data that are "
-         "generated");
+         "data check: a data set in files is read whole; --train, --val and --test apply only to "
+         "generated data");
   }
   const tasks::DataCheck result = tasks::check(*task, open_options(a));
   json text = result.to_json();
@@ -239,9 +239,12 @@ int check(const DataArguments& a) {
 void add_common(CLI::App* command, const std::shared_ptr<DataArguments>& a) {
   command->add_option("TASK", a->task, "task (lra list tasks)")->type_name("TASK")->required();
   command->add_option("--seed", a->seed, "seed of generated data")->capture_default_str();
-  command->add_option("--train", a->counts[0], "number of training examples")->check(positive());
-  command->add_option("--val", a->counts[1], "number of validation examples")->check(positive());
-  command->add_option("--test", a->counts[2], "number of test examples")->check(positive());
+  command->add_option("--train", a->counts[0], "number of training examples (default: the task's)")
+      ->check(positive());
+  command->add_option("--val", a->counts[1], "number of validation examples (default: the task's)")
+      ->check(positive());
+  command->add_option("--test", a->counts[2], "number of test examples (default: the task's)")
+      ->check(positive());
   command->add_option("--set", a->settings, "task option to change (repeatable)");
   command->add_flag("--json", a->json, "print JSON instead of text");
 }

@@ -70,7 +70,8 @@ std::vector<Command> all_commands(const CLI::App& app) {
   return commands;
 }
 
-// Roff: no line is a request, no hyphen is broken at or typeset as one.
+// Escapes text for roff: no line becomes a request, no hyphen a break point or a typographic
+// hyphen.
 std::string roff(const std::string& text) {
   std::string escaped;
   bool line_start = true;
@@ -121,7 +122,7 @@ std::string synopsis(const Command& command) {
   return text;
 }
 
-// The program and the commands of a line that was parsed, each a part of the one before.
+// The program and the subcommands of a parsed line, from the outermost inwards.
 std::vector<const CLI::App*> chain_of(const CLI::App& app) {
   std::vector<const CLI::App*> chain{&app};
   while (!chain.back()->get_subcommands().empty()) {
@@ -189,7 +190,7 @@ std::string unknown_word(const CLI::App& app) {
     } else {
       for (const CLI::App* command : commands_of(last)) known.push_back(command->get_name());
     }
-    // A word for a command without subcommands is one argument too many.
+    // An unknown word after a command without subcommands is a surplus argument.
     const char* kind = option ? "option" : known.empty() ? "argument" : "command";
     std::string text = fmt::format("unknown {} '{}'", kind, word);
     auto near = near_matches(word.substr(0, word.find('=')), known);

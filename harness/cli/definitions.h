@@ -1,7 +1,7 @@
 #pragma once
-// What is derived from the definitions of the commands: near matches for mistyped words, the bash
+// Texts derived from the definitions of the commands: near matches for mistyped words, the bash
 // completion and the manual page. `lra completion bash` and `lra man` print the last two; the build
-// runs them and installs what they print.
+// installs their output.
 
 #include <CLI/CLI.hpp>
 #include <map>
@@ -10,18 +10,18 @@
 
 namespace lra::harness::cli {
 
-// "trian: unknown command; did you mean train?": for a line that `app` could not parse because of a
-// word that it does not know; empty if that was not the reason.
+// "trian: unknown command; did you mean train?" if `app` could not parse the line because of an
+// unknown word; empty for another reason.
 [[nodiscard]] std::string unknown_word(const CLI::App& app);
 
-// Accepts these words alone; another is answered with near matches.
+// Accepts only these words; an error names near matches.
 [[nodiscard]] CLI::Validator one_of(const std::vector<std::string>& words);
 
-// Accept finite numbers from 0, and above 0.
+// Validators of finite numbers: at least 0, and above 0.
 [[nodiscard]] CLI::Validator non_negative();
 [[nodiscard]] CLI::Validator positive();
 
-// "lra data make": the command that the line named, as far as it was parsed.
+// "lra data make": the command named by the line, as far as it was parsed.
 [[nodiscard]] std::string command_path(const CLI::App& app);
 
 // Words to complete the value of an option by the name of its type: {"TASK", {"listops", ...}}.

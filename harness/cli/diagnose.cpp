@@ -1,4 +1,4 @@
-// lra diagnose: the attention of a trained model in numbers.
+// lra diagnose: measures of the attention of a trained model.
 
 #include "harness/diagnose/diagnose.h"
 
@@ -22,7 +22,7 @@ struct DiagnoseArguments {
   bool json = false;
 };
 
-constexpr std::size_t kMostHeads = 8;  // columns of the table; beyond, one a layer
+constexpr std::size_t kMostHeads = 8;  // columns of the table; beyond, one per layer
 
 std::string shown(const std::optional<double>& value) {
   return value ? fmt::format("{:.4g}", *value) : "unavailable";
@@ -103,7 +103,7 @@ void add_diagnose(CLI::App& app, Action& action) {
   command->add_option("--rows", a->settings.rows, "attention rows per example, evenly spaced")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();
-  command->add_option("--threads", a->threads, "threads; 0 means all cores")
+  command->add_option("--threads", a->threads, "number of threads; 0 means all cores (default: 0)")
       ->check(CLI::Range(0, 4096));
   command->add_flag("--save", a->save, "store the measures in result.json for tables and reports");
   command->add_flag("--json", a->json, "print JSON instead of text");

@@ -1,4 +1,4 @@
-// lra evaluate: a trained model on other test data: longer sequences, other options of its task.
+// lra evaluate: tests a trained model on other data: longer sequences, other options of its task.
 
 #include "harness/run/evaluate.h"
 
@@ -89,7 +89,8 @@ int evaluate_run(EvaluateArguments a) {
     fail(ErrorKind::usage, "evaluate: --save keeps the accuracies of --lengths, which is missing");
   }
   if (!a.factors.empty() && (!a.settings.empty() || !a.test.data.empty())) {
-    fail(ErrorKind::usage, "evaluate: --lengths makes its own data; leave out --set and --data");
+    fail(ErrorKind::usage,
+         "evaluate: --lengths generates its own data; leave out --set and --data");
   }
   if (a.test.other_data && a.save) {
     fail(ErrorKind::usage,
@@ -124,7 +125,7 @@ void add_evaluate(CLI::App& app, Action& action) {
   command->add_option("--examples", a->test.examples, "number of test examples per length")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30))
       ->capture_default_str();
-  command->add_option("--threads", a->threads, "threads; 0 means all cores")
+  command->add_option("--threads", a->threads, "number of threads; 0 means all cores (default: 0)")
       ->check(CLI::Range(0, 4096));
   command->add_flag("--save", a->save,
                     "store the accuracies of --lengths in result.json for tables and reports");

@@ -41,7 +41,7 @@ void EventStream::write(json event) {
   const std::string line = event.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
   file_ << line << std::flush;
   if (file_) return;
-  // An observer does not end what it observes.
+  // A failing observer does not end the observed runs.
   note("lra: {}: cannot write events any more; is the disk full? The runs go on\n", path_);
   file_.close();
 }

@@ -1,12 +1,12 @@
 #pragma once
-// The event stream of `lra run --events FILE`: one JSON object a line, for programs that watch.
+// The event stream of `lra run --events FILE`: one JSON object per line, for monitoring programs.
 //
 //   {"event": "suite",    "time": UTC, "suite": NAME, "runs": [NAME...]}
 //   {"event": "progress", "time": UTC, "run": NAME, "phase": "data" | "training" | "evaluation" |
 //    "finished", "step", "steps", "loss", "accuracy", "tokens_per_second", "seconds_left",
 //    "val_accuracy"}                                    fields that are not known yet are missing
-//   {"event": "work",     "time": UTC, "phase", "runs": [NAME...], "first", "total"}   of estimates
-//    and measurements: what is done now, `first` (from 1) being its number among `total`
+//   {"event": "work",     "time": UTC, "phase", "runs": [NAME...], "first", "total"}  the current
+//    estimates or measurements, `first` (from 1) being their number among `total`
 //   {"event": "record",   "time": UTC, "run": NAME, "status", "test_accuracy", "failure"}
 //   {"event": "end",      "time": UTC, "completed": NUMBER, "stopped": BOOL}
 

@@ -1,4 +1,4 @@
-// lra list: what there is.
+// lra list: tasks, variants, presets and other entries.
 
 #include <fmt/core.h>
 
@@ -83,7 +83,7 @@ json list_attention() {
   return all;
 }
 
-// With what each sets for its tasks, task by task.
+// The presets with their settings for each task.
 json list_presets() {
   json all = json::array();
   for (const auto& name : models::preset_names()) {
@@ -179,7 +179,7 @@ void print_options(const json& options) {
   }
 }
 
-// What a protocol sets for each task, other than `exact`, and its remarks.
+// The settings of a protocol for each task that differ from `exact`, and its remarks.
 void print_protocol_tasks(const json& tasks) {
   for (const auto& task : tasks) {
     fmt::print("      {}\n", task["name"].get<std::string>());
@@ -227,7 +227,7 @@ void print_list(const std::string& what, const json& all, bool chosen) {
   }
 }
 
-// The tables of README.md and attention/README.md; tools/check_docs.sh holds them against these.
+// The tables of README.md and attention/README.md; tools/check_docs.sh compares them.
 void print_markdown(const std::string& what, const json& all) {
   if (what == "tasks") {
     fmt::print(
@@ -334,7 +334,9 @@ void add_list(CLI::App& app, Action& action) {
           "all)")
       ->check(one_of(words));
   command->add_option("NAME", *names, "entries to list, in this order (default: all)");
-  command->add_option("--format", *format, "text, json or md (a Markdown table)")
+  command
+      ->add_option("--format", *format,
+                   "output format: text, json or md (a Markdown table); default: text")
       ->check(one_of({"text", "json", "md"}));
   command->add_flag("--json", *as_json, "the same as --format json");
   command->callback(

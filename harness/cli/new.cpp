@@ -1,4 +1,5 @@
-// lra new attention|task: a skeleton to start from, in the tree or as a project of its own.
+// lra new attention|task: creates a variant or task from a skeleton, in the tree or as a separate
+// project.
 
 #include <fmt/core.h>
 
@@ -52,7 +53,7 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
   }
 }
 
-// What can be started: a file of code, and with --plugin the project around it.
+// The kinds of skeletons: a source file and, with --plugin, the project around it.
 struct Kind {
   const char* name;    // on the command line
   const char* what;    // in messages
@@ -101,12 +102,13 @@ struct NewArguments {
 int start(const Kind& kind, const NewArguments& a) {
   if (!is_name(a.name)) {
     fail(ErrorKind::usage,
-         "new {}: '{}' is no name for a {}: at most {} lower-case letters and digits, words joined "
-         "by one '_', a letter first",
+         "new {}: '{}' is not a valid {} name: at most {} lower-case letters and digits, words "
+         "joined by one '_', a letter first",
          kind.name, a.name, kind.what, kLongestName);
   }
   if (kind.taken(a.name)) {
-    fail(ErrorKind::usage, "new {0}: there is a {1} '{2}' already", kind.name, kind.what, a.name);
+    fail(ErrorKind::usage, "new {0}: the {1} '{2}' already exists; choose another name", kind.name,
+         kind.what, a.name);
   }
   const fs::path folder = !a.out.empty() ? fs::path(a.out) : fs::path(a.plugin ? a.name : ".");
   const std::string code = skeleton(kind, kind.source, a.name);
@@ -116,17 +118,16 @@ int start(const Kind& kind, const NewArguments& a) {
              {folder / "CMakeLists.txt", skeleton(kind, kind.project, a.name)}};
   } else {
     if (!fs::exists(folder / "attention" / "attention.h")) {
-      fail(
-          ErrorKind::usage,
-          "new {}: {} is not the source tree of lra; --out TREE says where it is, --plugin makes a "
-          "project outside of it",
-          kind.name, folder.string());
+      fail(ErrorKind::usage,
+           "new {}: {} is not the source tree of lra; name it with --out TREE, or use --plugin for "
+           "a separate project",
+           kind.name, folder.string());
     }
     files = {{folder / kind.folder / (a.name + ".cpp"), code}};
   }
   for (const auto& [path, text] : files) {
     if (fs::exists(fs::symlink_status(path))) {
-      fail(ErrorKind::io, "new {}: {} is there already; nothing was written", kind.name,
+      fail(ErrorKind::io, "new {}: {} already exists; nothing was written", kind.name,
            path.string());
     }
   }

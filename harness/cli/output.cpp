@@ -16,7 +16,7 @@
 namespace lra::harness::cli {
 namespace {
 
-constexpr int kPatienceMs = 1000;  // for a reader of stderr that has stopped reading
+constexpr int kPatienceMs = 1000;  // time allowed to a stalled reader of stderr
 
 int stdout_error = 0;  // errno of the first write that failed
 
@@ -25,7 +25,7 @@ int stdout_error = 0;  // errno of the first write that failed
 void protect_streams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(stream, F_GETFD) != -1 || errno != EBADF) continue;
-    // The other way round: using it stays an error, as with a closed one.
+    // Opened in the opposite direction: using it remains an error, as with a closed descriptor.
     const int taken = ::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
     if (taken >= 0 && taken != stream) {
       ::dup2(taken, stream);
@@ -43,7 +43,7 @@ void write_out(std::string_view text) {
 
 void write_note(std::string_view text) {
   static std::mutex mutex;
-  static bool stalled = false;  // nobody reads: waits no more until somebody does
+  static bool stalled = false;  // no reader: does not wait again until there is one
   const std::scoped_lock lock(mutex);
   while (!text.empty()) {
     pollfd ready{STDERR_FILENO, POLLOUT, 0};

@@ -1,6 +1,6 @@
 #pragma once
-// The standard streams. Results go to stdout, everything else to stderr. A stderr that is closed,
-// full, gone or not read never stops the program; a result that stdout does not take is a fault.
+// The standard streams. Results go to stdout, everything else to stderr. A closed, full, broken or
+// unread stderr never stops the program; a result that cannot be written to stdout is an error.
 
 #include <fmt/core.h>
 
@@ -9,14 +9,14 @@
 
 namespace lra::harness::cli {
 
-// Occupies descriptors 0 to 2 where the caller left them closed, so that no file of ours is opened
-// as a standard stream, and turns a write into a broken pipe into an error in place of a death.
-// Call it first.
+// Occupies descriptors 0 to 2 where the caller left them closed, so that no later file becomes a
+// standard stream, and makes writing to a broken pipe an error instead of a fatal signal. Must be
+// called first.
 void protect_streams();
 
-// Writes to stdout; what fails is found by end_stdout().
+// Writes to stdout; end_stdout() reports a failed write.
 void write_out(std::string_view text);
-// Writes to stderr. Dropped where it cannot be written, and where nobody reads for a second.
+// Writes to stderr. The text is dropped if it cannot be written or the reader stalls for a second.
 void write_note(std::string_view text);
 
 template <class... Args>
@@ -28,7 +28,7 @@ void note(fmt::format_string<Args...> format, Args&&... args) {
   write_note(fmt::format(format, std::forward<Args>(args)...));
 }
 
-// Flushes stdout. Throws Error(io) if anything of it could not be written.
+// Flushes stdout. Throws Error(io) if any part could not be written.
 void end_stdout();
 
 }  // namespace lra::harness::cli

@@ -21,8 +21,9 @@ namespace lra::harness {
 
 namespace {
 
-// What a plugin's file says that it was built against; empty if it says nothing. From the bytes of
-// the file: to open the library is to run its initialisers, against whatever interface they expect.
+// The interface that a plugin's file was built against; empty if it names none. Read from the bytes
+// of the file, because opening the library would run its initialisers, whatever interface they
+// expect.
 std::string interface_of(const std::string& file) {
   const MappedFile map(file);
   const std::string_view bytes(reinterpret_cast<const char*>(map.bytes().data()),
@@ -34,13 +35,13 @@ std::string interface_of(const std::string& file) {
   return std::string(rest.substr(0, rest.find('\0')));
 }
 
-// Whether [offset, offset + size) lies in a file of `total` bytes.
+// Whether [offset, offset + size) is within a file of `total` bytes.
 bool inside(std::uint64_t offset, std::uint64_t size, std::uint64_t total) {
   return offset <= total && size <= total - offset;
 }
 
-// Throws unless all parts that an ELF file announces are there: the system's loader maps a
-// truncated library without a word and dies of it (SIGBUS).
+// Throws unless all parts announced by an ELF file are present: the system's loader silently maps a
+// truncated library and crashes (SIGBUS).
 void check_whole(const std::string& file) {
   const MappedFile map(file);
   const auto bytes = map.bytes();
@@ -59,7 +60,8 @@ void check_whole(const std::string& file) {
     std::memcpy(&part, bytes.data() + header.e_phoff + i * sizeof(part), sizeof(part));
     whole = inside(part.p_offset, part.p_filesz, bytes.size());
   }
-  if (!whole) fail(ErrorKind::data, "not a shared library, or cut; got {} bytes", bytes.size());
+  if (!whole)
+    fail(ErrorKind::data, "not a shared library, or truncated; got {} bytes", bytes.size());
 }
 
 std::string loading;  // the library that is being loaded
@@ -82,8 +84,8 @@ std::string text_thrown() {
   std::_Exit(exit_code(ErrorKind::data));
 }
 
-// The system's loader is no place to unwind through: some exceptions come through it, with its
-// lock held, others end the program.
+// Exceptions must not unwind through the system's loader: some pass through with its lock held,
+// others end the program.
 [[noreturn]] void end_by_exception() { end_loading("threw an exception" + text_thrown()); }
 
 // Called at the program's end, which an initialiser may have caused.
@@ -98,7 +100,7 @@ void* open_library(const std::string& file) {
   loading = file;
   const auto before = std::set_terminate(&end_by_exception);
   void* library = nullptr;
-  // It is declared to throw nothing, which leaves calls by its name without a handler.
+  // dlopen is declared noexcept, so a direct call would have no exception handler.
   void* (*volatile open)(const char*, int) = &::dlopen;
   try {
     library = open(file.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -136,7 +138,7 @@ void open_plugin(const std::string& file) {
 }  // namespace
 
 void load_plugin(const std::string& path) {
-  // A bare name would be searched for in the system's folders.
+  // The loader would search for a bare name in the system's folders.
   const std::string file = path.find('/') == std::string::npos ? "./" + path : path;
   try {
     open_plugin(file);

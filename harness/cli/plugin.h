@@ -5,11 +5,11 @@
 
 namespace lra::harness {
 
-// Loads a library whose LRA_ATTENTION lines then fill the registry. Throws Error(usage) if it
+// Loads a library whose LRA_ATTENTION lines fill the registry. Throws Error(usage) if it
 // registers nothing or was built against another version of lra (attention/plugin.h; none of its
 // code runs then), Error(data) if it is truncated or lacks symbols. An initialiser that throws ends
-// the program with a message and the exit code of Error(data): the exception does not come through
-// the system's loader.
+// the program with a message and the exit code of Error(data), because the exception cannot pass
+// through the system's loader.
 void load_plugin(const std::string& path);
 
 }  // namespace lra::harness

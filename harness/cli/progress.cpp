@@ -20,7 +20,7 @@ std::string describe_share(double share) {
 
 std::string describe(const Progress& p) {
   if (p.phase == Progress::Phase::data) return p.text;
-  // What a narrow terminal cuts off comes last.
+  // The least important parts come last: a narrow terminal cuts them off.
   const std::string best = fmt::format("val {} (best {})", describe_share(p.val_accuracy),
                                        describe_share(p.best_accuracy));
   if (p.phase == Progress::Phase::evaluation) {

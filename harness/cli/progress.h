@@ -1,5 +1,5 @@
 #pragma once
-// How far a run is: as words, and as the live line of `lra train`.
+// Progress of a run: as text, and as the live line of `lra train`.
 
 #include <chrono>
 #include <string>
@@ -12,11 +12,11 @@ namespace lra::harness::cli {
 [[nodiscard]] std::string describe(const Progress& progress);
 // "2h05m", "3m20s", "7s".
 [[nodiscard]] std::string describe_seconds(double seconds);
-// "51.2%"; "-" for a negative share: not known.
+// "51.2%"; "-" for a negative share, which means unknown.
 [[nodiscard]] std::string describe_share(double share);
 
-// Prints progress to stderr: one line that is rewritten on a terminal, else a plain line whenever
-// something new is known, at most one in ten seconds while training.
+// Prints progress to stderr: one line that is rewritten on a terminal, else a plain line per
+// change, at most one per ten seconds while training.
 class ProgressLine {
  public:
   explicit ProgressLine(std::string label);

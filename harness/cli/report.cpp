@@ -28,7 +28,7 @@ void write_report(const std::vector<std::string>& places, const std::filesystem:
   faults.insert(faults.end(), benches.faults.begin(), benches.faults.end());
   faults.insert(faults.end(), studies.faults.begin(), studies.faults.end());
   if (!faults.empty()) {
-    note("lra: report: passed over {} files:\n", faults.size());
+    note("lra: report: skipped {} files:\n", faults.size());
     for (const auto& fault : faults) note("  {}\n", fault.message);
   }
   results::ReportOptions options;

@@ -53,7 +53,7 @@ struct Total {
   std::size_t unknown = 0;  // runs without an estimate
 };
 
-// The end of a plan's line, which stands for `runs` alike.
+// The end of a plan's line, which represents `runs` equal runs.
 void print_cost(const Estimate& cost, std::size_t runs, int threads, Total& total) {
   const std::int64_t bytes = bytes_of({cost.memory}, threads);
   if (!cost.known) {
@@ -75,7 +75,7 @@ std::string plan_text(const FoundData& found) {
                      text(counts[0]), text(counts[1]), text(counts[2]));
 }
 
-// Runs that differ by their seed alone share a line and a measurement.
+// Runs that differ only by seed share a line and a measurement.
 void print_runs(const Suite& suite, const std::vector<FoundData>& found, const std::string& data,
                 int threads, Total& total) {
   Estimator estimator(threads, data, nullptr);
@@ -128,7 +128,7 @@ bool print_data(const Suite& suite, const std::vector<FoundData>& found) {
   return complete;
 }
 
-constexpr double kBusyShare = 0.1;  // of the CPUs, from which times are noticeably too long
+constexpr double kBusyShare = 0.1;  // share of the CPUs above which times are noticeably too long
 
 bool warn_if_busy(int threads) {
   constexpr double kSeconds = 0.5;
@@ -161,7 +161,7 @@ int print_plan(const Suite& suite, const std::string& data, int wanted_threads) 
   return complete ? 0 : exit_code(ErrorKind::data);
 }
 
-// The suite's results as tables: printed, and as files of the folder.
+// The suite's results as tables, printed and written to the folder.
 void finish(const std::vector<results::Record>& records,
             const std::vector<results::BenchRecord>& benches, const std::filesystem::path& out) {
   const auto show = [&out](const char* file, const std::string& text) {
@@ -188,7 +188,7 @@ void finish(const std::vector<results::Record>& records,
   if (!records.empty()) say("runs       {}\n", (out / "runs").string());
 }
 
-// Each cause once with its runs, on stderr; returns the suite's exit code.
+// Prints each cause once with its runs to stderr; returns the suite's exit code.
 int report_failures(const std::vector<results::Record>& records,
                     const std::vector<std::string>& names) {
   int code = 0;
@@ -210,7 +210,7 @@ int report_failures(const std::vector<results::Record>& records,
   return code;
 }
 
-// What the parts of a suite left, for its tables.
+// Makes the tables from the results of the suite's parts.
 int collect(const Suite& suite, const RunArguments& a, const std::filesystem::path& out) {
   std::vector<results::Record> records;
   std::vector<std::string> names;
@@ -238,14 +238,14 @@ SuiteOptions run_options(const RunArguments& a, const std::filesystem::path& out
   options.measure_seconds = a.measure_seconds;
   if (a.part == "measure") options.part = SuitePart::measurement;
   if (a.part == "train") options.part = SuitePart::training;
-  // Longer than a file server takes to give up the locks of a node that has died.
+  // Longer than a file server takes to release the locks of a dead node.
   constexpr std::chrono::seconds kPatience{100};
   if (options.part == SuitePart::training || a.has_only) options.patience = kPatience;
   options.costs = cluster::load_costs(out, a.threads).runs;
   return options;
 }
 
-// Runs a part of the suite, or all of it. The tables are made of the whole alone.
+// Runs a part of the suite, or all of it. Tables are made only for the whole suite.
 int execute(const Suite& whole, const RunArguments& a, const std::filesystem::path& out) {
   const Suite suite = !a.has_only ? whole : only_runs(whole, a.only);
   EventStream events(a.events);
@@ -267,7 +267,7 @@ int execute(const Suite& whole, const RunArguments& a, const std::filesystem::pa
   const bool measures_only = options.part == SuitePart::measurement;
   const bool lacks_bench = has_bench && !bench_is_complete(suite, benches);
   const bool lacks_runs = !benches_only && !measures_only && outcome.stopped();
-  // Runs of other processes are theirs to end.
+  // Runs of other processes are left to those processes.
   const bool ended = !benches_only && !measures_only && outcome.ended() == suite.runs.size();
   const bool stopped = (lacks_bench && !ended) || (lacks_runs && (stop || !options.patience)) ||
                        (measures_only && stop);
@@ -334,15 +334,17 @@ void add_run(CLI::App& app, Action& action) {
                     "job files and submit nothing");
   command->add_flag("--keep-going", a->keep_going, "exit with 0 even if runs failed or diverged");
   command
-      ->add_option("--only", a->only,
-                   "only these runs, without tables: names of run folders or the last digits of "
-                   "these names, with commas between them")
+      ->add_option(
+          "--only", a->only,
+          "restrict to these runs and make no tables: names of run folders or the last digits of "
+          "these names, separated by commas (default: all runs)")
       ->type_name("ID,ID,...");
   command
-      ->add_option("--part", a->part,
-                   "only this part: measure (speed and memory of each run), train (without "
-                   "measuring), bench (over sequence lengths), tables (of the results that are "
-                   "there)")
+      ->add_option(
+          "--part", a->part,
+          "part of the suite to run: measure (speed and memory of each run), train (without "
+          "measuring), bench (over sequence lengths), tables (from the existing results); "
+          "default: all parts")
       ->check(one_of({"measure", "train", "bench", "tables"}));
   add_cluster_options(*command, a);
   command->footer(

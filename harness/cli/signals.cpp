@@ -14,7 +14,7 @@ std::atomic<bool> stop_requested{false};
 std::atomic<bool> wrote_line{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "set in a signal handler");
 
-// Never waits: a handler that blocks would block what it interrupts.
+// Never waits: a blocking handler would block the interrupted code.
 void write_now(std::string_view text) {
   pollfd ready{STDERR_FILENO, POLLOUT, 0};
   if (::poll(&ready, 1, 0) > 0)
@@ -24,10 +24,10 @@ void write_now(std::string_view text) {
 extern "C" void on_signal(int signal) {
   const int saved = errno;
   if (!stop_requested.exchange(true)) {
-    // At the left edge of a terminal, over a line of progress.
+    // Starts at the left edge of a terminal, over a line of progress.
     if (::isatty(STDERR_FILENO) == 1) write_now("\r\033[K");
     write_now(
-        "lra: stopping: what runs is kept, the same command continues; Ctrl-C again ends at "
+        "lra: stopping: running work is kept, the same command continues; Ctrl-C again ends at "
         "once\n");
     wrote_line = true;
   } else if (signal == SIGINT) {

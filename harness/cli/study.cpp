@@ -1,4 +1,4 @@
-// lra study: questions with known answers, asked of attention kernels.
+// lra study: studies of attention kernels with known answers.
 
 #include <fmt/core.h>
 
@@ -98,7 +98,7 @@ int separation(const StudyArguments& a) {
   return 0;
 }
 
-// lra study ablation DIR...: what goes with accuracy among attentions.
+// lra study ablation DIR...: correlates attention measures with accuracy.
 void add_ablation(CLI::App& command, Action& action) {
   struct Arguments {
     std::vector<std::string> places;
@@ -169,7 +169,7 @@ void add_study(CLI::App& app, Action& action) {
       ->check(CLI::Range(std::int64_t{4}, std::int64_t{1} << 30))
       ->capture_default_str();
   sub->add_option("--seed", a->seed, "seed of all draws")->capture_default_str();
-  sub->add_option("--threads", a->threads, "threads; 0 means all cores")
+  sub->add_option("--threads", a->threads, "number of threads; 0 means all cores (default: 0)")
       ->check(CLI::Range(0, 4096));
   sub->add_option(
       "--json", a->json,

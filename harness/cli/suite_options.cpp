@@ -18,11 +18,13 @@ void add_suite_options(CLI::App& command, const std::shared_ptr<SuiteArguments>&
                      "folder with the official data (default: $LRA_DATA, then the user's cache)");
   command.add_option("--set", a->settings,
                      "setting to change in every run, as in lra train (repeatable)");
-  command.add_option("--threads", a->threads, "threads, and runs at once; 0 means all cores")
+  command
+      .add_option("--threads", a->threads,
+                  "number of threads and of simultaneous runs; 0 means all cores (default: 0)")
       ->check(CLI::Range(0, 4096));
   command
       .add_option("--memory", a->memory_gb,
-                  "memory limit of all runs together in GB; 0 means the free memory")
+                  "memory limit of all runs together in GB; 0 means the free memory (default: 0)")
       ->check(non_negative());
   command.add_option("--checkpoint-seconds", a->checkpoint_seconds, "seconds between checkpoints")
       ->check(non_negative())

@@ -1,5 +1,5 @@
 #pragma once
-// Options that `lra run` and `lra tune` share: which suite, where, with what of the machine.
+// Options shared by `lra run` and `lra tune`: the suite, its folders, threads and memory.
 
 #include <filesystem>
 #include <memory>

@@ -29,7 +29,7 @@ TerminalSize terminal_size() {
   return {size.ws_row, size.ws_col};
 }
 
-// One line of at most so many columns.
+// The text as one line of at most this many columns.
 std::string fit(std::string_view text, std::size_t columns) {
   std::string line;
   for (const char c : text) {
@@ -78,7 +78,7 @@ void SuiteView::on_phase(const std::string& name) {
   }
 }
 
-// A run that was being worked on waits again.
+// A run that was in work is waiting again.
 void SuiteView::pause(std::size_t run) {
   Line& line = lines_[run];
   if (line.state != State::running) return;
@@ -162,7 +162,7 @@ void SuiteView::on_measured(std::size_t run, const Measurement& measurement) {
   const auto ms = measurement.train.quantiles();
   line.state = State::waiting;
   line.text = line.known =
-      fmt::format("measured: {:.1f} ms a step [{:.1f}, {:.1f}], {:.1f} MB", ms->median, ms->p10,
+      fmt::format("measured: {:.1f} ms per step [{:.1f}, {:.1f}], {:.1f} MB", ms->median, ms->p10,
                   ms->p90, static_cast<double>(measurement.peak_tensor_bytes) / 1e6);
   if (terminal_) {
     draw();
@@ -214,7 +214,7 @@ std::string SuiteView::summary() const {
   if (diverged > 0) text += fmt::format(", {} diverged", diverged);
   text += fmt::format(", {} running", running);
   if (stop_) text += "  stopping";
-  // The plan's seconds are upper bounds: what is left is scaled by how they have turned out so far.
+  // The plan's seconds are upper bounds: the remaining time is scaled by the ratio observed so far.
   if (phase_ == kAccuracyPhase && done > 0) {
     const std::chrono::duration<double> elapsed = Clock::now() - phase_start_;
     text += fmt::format("  left {}", describe_seconds(elapsed.count() * (planned - done) / done));
@@ -257,7 +257,7 @@ void SuiteView::draw() {
 }
 
 void SuiteView::clear() {
-  // Below a line of somebody else a new block begins.
+  // A new block begins below a line from another source.
   if (signal_wrote_line()) drawn_rows_ = 0;
   if (drawn_rows_ > 0) note("\033[{}F\033[J", drawn_rows_);
   drawn_rows_ = 0;

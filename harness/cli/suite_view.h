@@ -1,5 +1,5 @@
 #pragma once
-// What `lra run` shows while it works, and its stream of events.
+// Progress display of `lra run`, and its stream of events.
 
 #include <atomic>
 #include <chrono>
@@ -11,10 +11,10 @@
 
 namespace lra::harness::cli {
 
-// On a terminal a block of lines that is redrawn in place: the suite, then a line a run (where the
-// block would not fit, the runs that go on); runs that fail scroll away above it. Elsewhere plain
-// lines whenever something new is known, for each run at most one in ten seconds while it trains.
-// Both to stderr: stdout is for results.
+// On a terminal, a block of lines that is redrawn in place: the suite, then one line per run (only
+// the active runs if the block would not fit); failed runs scroll away above it. Elsewhere, plain
+// lines for every change, at most one per run in ten seconds of training. Both go to stderr: stdout
+// is for results.
 class SuiteView final : public SuiteObserver {
  public:
   // `stop` is shown once it is set.
@@ -35,8 +35,8 @@ class SuiteView final : public SuiteObserver {
   struct Line {
     std::string label;  // TASK/ATTENTION sSEED
     State state = State::waiting;
-    std::string text;                                     // of what it is doing
-    std::string known;                                    // what stays to be said while it waits
+    std::string text;                                     // of the current work
+    std::string known;                                    // text shown while it waits
     results::Status status = results::Status::completed;  // if ended
     double planned_seconds = 0;
     double share_done = 0;

@@ -1,4 +1,4 @@
-// lra table: what result files say.
+// lra table: comparison tables of results.
 
 #include "results/table/table.h"
 

@@ -7,7 +7,7 @@ namespace lra::harness::cli {
 
 void add_table_options(CLI::App& command, const std::shared_ptr<results::TableOptions>& options) {
   auto* o = options.get();
-  // The shared pointer lives in the command's own callback as well.
+  // The command's own callback also holds the shared pointer.
   command
       .add_option("--with", o->with,
                   "published:KEY of literature rows to add (lra list published; repeatable)")

@@ -1,5 +1,5 @@
 #pragma once
-// Options that `lra table` and `lra report` share: which runs, which rows of the literature.
+// Options shared by `lra table` and `lra report`: runs and rows of the literature.
 
 #include <memory>
 
@@ -11,11 +11,12 @@ namespace lra::harness::cli {
 // Adds the options to the command; they fill `options` while the command line is parsed.
 void add_table_options(CLI::App& command, const std::shared_ptr<results::TableOptions>& options);
 
-// Says on stderr how many runs of earlier versions of a suite were left out, and what shows them.
+// Prints to stderr how many runs of earlier versions of a suite were left out, and the option that
+// shows them.
 void note_left_out(std::size_t runs, const char* remedy);
 
-// Names of attentions in place of their aliases (`linear`); a name that this program does not know
-// stays, because records may be of a plugin's.
+// Replaces aliases of attentions (`linear`) by their names; unknown names are kept, because records
+// may come from a plugin.
 void resolve_aliases(results::TableOptions& options);
 
 }  // namespace lra::harness::cli

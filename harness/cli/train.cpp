@@ -100,7 +100,7 @@ int train(const TrainArguments& a) {
   }
   line.end();
   if (!worked && record.status == results::Status::completed) {
-    note("lra: {}: completed before; this is its record\n", options.folder.string());
+    note("lra: {}: already completed; this is its record\n", options.folder.string());
   }
   if (a.json) {
     say("{}\n", results::to_json(record).dump(2));
@@ -156,7 +156,7 @@ void add_train(CLI::App& app, Action& action) {
   command->add_option("--init", a->init,
                       "weights to start from (model.safetensors of a run, or of PyTorch with the "
                       "same names); tensors of the same name and shape are taken");
-  command->add_option("--threads", a->threads, "threads; 0 means all cores")
+  command->add_option("--threads", a->threads, "number of threads; 0 means all cores (default: 0)")
       ->check(CLI::Range(0, 4096));
   command
       ->add_option("--set", a->request.settings,

@@ -1,4 +1,4 @@
-// lra tune: a search for settings, the same for every attention, and the suite that it chooses.
+// lra tune: searches for settings in the same way for every attention, and writes the chosen suite.
 
 #include <fmt/format.h>
 
@@ -36,7 +36,7 @@ int print_plan(const Search& search, const SearchOptions& options) {
   for (const SuiteRun& run : first.runs) {
     std::string last;
     const auto& all = run.request.settings;
-    for (auto at = all.begin(); at != all.end(); ++at) {  // what a later one changes is not said
+    for (auto at = all.begin(); at != all.end(); ++at) {  // later settings may override it
       const std::string key = at->substr(0, at->find('=') + 1);
       const bool changed = std::any_of(
           at + 1, all.end(), [&key](const std::string& later) { return later.starts_with(key); });
@@ -47,7 +47,7 @@ int print_plan(const Search& search, const SearchOptions& options) {
   return 0;
 }
 
-// Runs a rung to its end, in a process of its own.
+// Runs a rung to its end in a separate process.
 int run_rung(const Suite& suite, const TuneArguments& a, const std::filesystem::path& out,
              const std::atomic<bool>& stop) {
   try {
@@ -71,7 +71,7 @@ int run_rung(const Suite& suite, const TuneArguments& a, const std::filesystem::
   }
 }
 
-// The suite file: what the search chose, for `lra run`.
+// Writes the chosen settings as a suite file for `lra run`.
 void finish(const Search& search, const std::filesystem::path& out) {
   const std::string text = search.markdown();
   const nlohmann::json tuned = search.tuned_suite();
@@ -91,7 +91,7 @@ int run(const TuneArguments& a) {
   std::map<std::string, std::string> failed;
   for (std::size_t rung = 0; rung < search.rungs(); ++rung) {
     Suite suite = search.rung(rung);
-    std::map<std::string, std::string> folders;  // of the runs, as an earlier call has begun them
+    std::map<std::string, std::string> folders;  // of the runs, as begun by an earlier call
     std::vector<std::string> names;
     for (const SuiteRun& each : suite.runs) names.push_back(each.name);
     adopt_begun(suite, out);
@@ -133,7 +133,7 @@ void add_tune(CLI::App& app, Action& action) {
       ->capture_default_str();
   command
       ->add_option("--share", a->search.share,
-                   "share of the suite's steps that a trial of the last rung has")
+                   "share of the suite's steps given to a trial of the last rung")
       ->check(CLI::Range(1e-6, 1.0))
       ->capture_default_str();
   command
@@ -154,7 +154,7 @@ void add_tune(CLI::App& app, Action& action) {
       "The grid is the suite's \"tune\": {\"train.lr\": [0.0003, 0.001], ...}; without it:\n"
       "train.lr 0.0001, 0.0003, 0.001, 0.003; warmup_share (of the steps) 0.02, 0.1, 0.3;\n"
       "model.embedding_std 0.02, 0.2, 0.7; model.dropout 0, 0.1. Trials are evaluated on\n"
-      "validation alone; the test split is never looked at. The chosen settings are written as\n"
+      "validation alone; the test split is never used. The chosen settings are written as\n"
       "OUT/SUITE-tuned.json for lra run, the trials as OUT/trials.md.\n"
       "Exit codes: 0 done; 1 a trial failed; 2 wrong use or suite; 3 data or files;\n"
       "130 stopped by a signal: the same command continues.");

@@ -78,7 +78,7 @@ TEST_CASE("slurm options: options pass, those of the files and other words are r
   CHECK_THAT(fault_of("-c4"), ContainsSubstring("--cores"));
   CHECK_THAT(fault_of("partition=main"), ContainsSubstring("got 'partition=main'"));
   CHECK_THAT(fault_of("--mem=4G lots"), ContainsSubstring("got 'lots'"));
-  CHECK_THAT(fault_of("--comment='a"), ContainsSubstring("without its end"));
+  CHECK_THAT(fault_of("--comment='a"), ContainsSubstring("unclosed quote"));
 }
 
 TEST_CASE("slurm options: one kind of node is a constraint without alternatives", "[unit]") {

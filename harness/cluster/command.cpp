@@ -16,7 +16,7 @@
 namespace lra::harness::cluster {
 namespace {
 
-// What a program writes, in memory.
+// The output of a program, in memory.
 class Capture {
  public:
   Capture() : descriptor_(::memfd_create("lra-output", MFD_CLOEXEC)) {

@@ -13,9 +13,10 @@ struct CommandResult {
   std::string err;  // without its last line break
 };
 
-// The program gets no input, and this process's environment without what a surrounding Slurm job
-// says of itself (SLURM_*, besides SLURM_CONF): sbatch would take it for options of the new job.
-// Throws Error(backend) if it cannot be started for another reason than that it is missing.
+// The program gets no input, and this process's environment without the variables of a surrounding
+// Slurm job (SLURM_* except SLURM_CONF), which sbatch would take for options of the new job. A
+// missing program is not an error; throws Error(backend) if it cannot be started for another
+// reason.
 [[nodiscard]] CommandResult run_command(const std::vector<std::string>& words);
 
 }  // namespace lra::harness::cluster

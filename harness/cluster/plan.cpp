@@ -9,9 +9,9 @@
 namespace lra::harness::cluster {
 namespace {
 
-// Opening the data, building the model, writing the result: a run takes no less.
+// The minimum of a run: opening the data, building the model, writing the result.
 constexpr double kLeastSeconds = 1;
-// A task may be that much longer than what is aimed at.
+// A task may exceed the target length by this factor.
 constexpr double kMostFill = 4.0 / 3.0;
 
 std::int64_t next_power(double least) {
@@ -21,7 +21,7 @@ std::int64_t next_power(double least) {
 
 double seconds_of(const PlannedRun& run) { return std::max(kLeastSeconds, run.cost.seconds); }
 
-// Of as many of these runs at once as there are cores, the largest.
+// Memory of the largest runs, as many at once as there are cores.
 std::int64_t bytes_at_once(const std::vector<const PlannedRun*>& runs, int cores) {
   std::vector<Footprint> largest;
   std::int64_t sequence = 0;
@@ -36,7 +36,8 @@ std::int64_t bytes_at_once(const std::vector<const PlannedRun*>& runs, int cores
   return bytes_of(largest, cores);
 }
 
-// Short runs of one class of memory, the longest first, each into the task that has least to do.
+// Packs short runs of one class of memory, the longest first, each into the task with the least
+// work.
 std::vector<std::vector<const PlannedRun*>> pack(std::vector<const PlannedRun*> runs,
                                                  double seconds) {
   std::stable_sort(runs.begin(), runs.end(), [](const PlannedRun* a, const PlannedRun* b) {
@@ -57,7 +58,7 @@ std::vector<std::vector<const PlannedRun*>> pack(std::vector<const PlannedRun*> 
   }
 }
 
-// The tasks of a class of memory: a run that fills one is alone.
+// The tasks of a class of memory; a run that fills a task is alone in it.
 std::vector<std::vector<const PlannedRun*>> tasks_of(const std::vector<const PlannedRun*>& runs,
                                                      double seconds) {
   std::vector<std::vector<const PlannedRun*>> tasks;
@@ -85,7 +86,7 @@ void share(std::vector<Array>& arrays, std::int64_t at_once) {
     }
     return;
   }
-  // One each, then one by one to the array with the most work for each that it has.
+  // One slot per array, then each further slot to the array with the most work per slot.
   std::vector<double> work;
   for (Array& array : arrays) {
     double sum = 0;
@@ -133,7 +134,7 @@ std::int64_t gigabytes_for(std::int64_t bytes) {
 }
 
 std::vector<Array> plan_arrays(const std::vector<PlannedRun>& runs, const PlanOptions& options) {
-  // Large runs apart from small ones, which would ask for as much memory beside them.
+  // Large runs are separated from small ones, which would otherwise request as much memory.
   std::map<std::int64_t, std::vector<const PlannedRun*>> by_memory;
   for (const PlannedRun& run : runs) {
     const std::vector<const PlannedRun*> alike(static_cast<std::size_t>(options.cores), &run);

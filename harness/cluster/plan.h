@@ -1,6 +1,6 @@
 #pragma once
-// How runs are spread over jobs: several short ones make a task, tasks of one class of time and
-// memory make an array.
+// Distribution of runs over jobs: several short runs form a task, tasks of one class of time and
+// memory form an array.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +20,7 @@ struct PlannedRun {
 struct Task {
   std::vector<std::size_t> runs;
   double seconds = 0;      // estimated
-  std::int64_t bytes = 0;  // of as many runs at once as there are cores, the largest
+  std::int64_t bytes = 0;  // of the largest runs, as many at once as there are cores
 };
 
 struct Array {
@@ -28,7 +28,7 @@ struct Array {
   std::int64_t hours = 1;            // limit of each task
   std::int64_t gigabytes = 1;        // limit of each task, in 2^30 bytes
   std::int64_t at_once = 0;          // tasks that may run at once; 0: any number
-  std::optional<std::size_t> after;  // the array that has to end before this one starts
+  std::optional<std::size_t> after;  // the array that must end before this one starts
 
   [[nodiscard]] std::size_t runs() const;
   [[nodiscard]] double longest() const;  // seconds of its longest task
@@ -50,7 +50,7 @@ inline constexpr std::size_t kMostTasks = 1000;
 [[nodiscard]] std::vector<Array> plan_arrays(const std::vector<PlannedRun>& runs,
                                              const PlanOptions& options);
 
-// The limits of a job of that length and size.
+// The limits of a job with this length and size.
 [[nodiscard]] std::int64_t hours_for(double seconds);
 [[nodiscard]] std::int64_t gigabytes_for(std::int64_t bytes);
 

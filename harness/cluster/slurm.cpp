@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Options that the files have already, by long and short name, and what to do instead.
+// Options already set by the files, by long and short name, and their replacement.
 struct Taken {
   std::string_view name;
   char letter;

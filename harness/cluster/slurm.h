@@ -11,30 +11,31 @@
 
 namespace lra::harness::cluster {
 
-// Options of `--slurm "..."`, each as one word or two ("-p main"), as written into the files.
-// Throws Error(usage) for a word that is no option and for an option that the files have already.
+// Options of `--slurm "..."`, each one word or two ("-p main"), as written into the files. Throws
+// Error(usage) for a word that is not an option and for an option already set by the files.
 [[nodiscard]] std::vector<std::string> slurm_options(std::string_view text);
 // True if the options ask for one kind of node: a --constraint without alternatives.
 [[nodiscard]] bool has_one_constraint(const std::vector<std::string>& options);
 
 // One sbatch file.
 struct Script {
-  std::string comment;           // what it is for, one line
+  std::string comment;           // its purpose, one line
   std::string name;              // of the job
-  std::filesystem::path folder;  // DIR/slurm, absolute: it works there, logs are in its `logs`
+  std::filesystem::path folder;  // DIR/slurm, absolute: the working folder; logs are in its `logs`
   std::size_t tasks = 0;         // of an array; 0: a single job
   std::int64_t at_once = 0;      // of an array's tasks; 0: any number
   int cores = 1;
   std::int64_t gigabytes = 1;  // 0: all of a node's
   std::int64_t hours = 1;
   bool exclusive = false;            // nothing else on the node
-  std::vector<std::string> options;  // of the user, after ours: the last one counts
+  std::vector<std::string> options;  // of the user, after ours: the last value counts
   std::string command;               // a line of shell
 };
-// The text. Its last line replaces the shell by the command: a signal reaches it at once.
+// The text of the file. Its last line replaces the shell by the command, so that signals reach it
+// directly.
 [[nodiscard]] std::string text_of(const Script& script);
 
-// Names of a folder's jobs: lra-SUITE-KEY.ROUND.SCRIPT. The key is made of the folder's path.
+// Names of a folder's jobs: lra-SUITE-KEY.ROUND.SCRIPT. The key is derived from the folder's path.
 struct JobName {
   std::string prefix;  // lra-SUITE-KEY
   int round = 0;
@@ -54,18 +55,18 @@ struct QueuedTask {
   [[nodiscard]] bool pending() const { return state == "PENDING"; }
   [[nodiscard]] std::string job() const { return id.substr(0, id.find('_')); }
 };
-// The format that squeue is asked for, and its lines' jobs whose name has the prefix. Throws
-// Error(backend) for a line of another form.
+// The output format requested from squeue, and the jobs in its output whose names have the prefix.
+// Throws Error(backend) for a malformed line.
 inline constexpr const char* kQueueFormat = "%i|%j|%T|%N|%r";
 [[nodiscard]] std::vector<QueuedTask> parse_queue(const std::string& text,
                                                   const std::string& prefix);
 
-// What squeue says of the caller's jobs with that prefix. Throws Error(backend) if it is missing or
-// fails.
+// The caller's jobs with this prefix, as listed by squeue. Throws Error(backend) if squeue is
+// missing or fails.
 [[nodiscard]] std::vector<QueuedTask> read_queue(const std::string& prefix);
 
 // Submits a file, to start when the jobs `after` have ended, however they end. Returns its id.
-// Throws Error(backend) with sbatch's own words if it is missing or refuses.
+// Throws Error(backend) with sbatch's message if sbatch is missing or refuses.
 [[nodiscard]] std::string submit_script(const std::filesystem::path& file,
                                         const std::vector<std::string>& after);
 

@@ -67,7 +67,7 @@ std::string place_of(const QueuedTask& task) {
   return fmt::format("job {} ({})", task.id, task.reason.empty() ? "None" : task.reason);
 }
 
-// What a run's folder says by itself.
+// The state of a run according to its folder.
 RunStatus status_of_folder(const SuiteRun& run, const fs::path& folder) {
   RunStatus status;
   try {
@@ -76,7 +76,7 @@ RunStatus status_of_folder(const SuiteRun& run, const fs::path& folder) {
     const results::Record& record = *found;
     switch (record.status) {
       case Status::completed:
-        // Stopped between its result and the baselines beside it: the same command adds these.
+        // Stopped between the result and its baselines; the same command adds them.
         if (record.baselines.empty() && is_there(folder / kCheckpointFile)) {
           status.text = "has its result, not its baselines";
           break;
@@ -147,7 +147,7 @@ class Round {
   }
 
  private:
-  // A number that no job in the queue has, and no submission before.
+  // A number not used by a queued job or an earlier submission.
   void begin(bool anything) {
     if (!anything && !needs_tables()) return;
     std::set<int> queued;
@@ -238,7 +238,7 @@ class Round {
             : "the arrays follow from the estimates; this job submits them");
   }
 
-  // Variants of one task and seed are measured in turns by one process.
+  // Variants of one task and seed are measured alternately by one process.
   std::optional<std::string> add_measurement(const std::vector<PlannedRun>& planned) {
     if (!(options_.measure_seconds > 0)) return std::nullopt;
     if (!has_one_constraint(options_.slurm)) {
@@ -274,8 +274,9 @@ class Round {
       longest = std::max(longest, task.seconds);
       runs += task.runs.size();
     }
-    Script s = script(kMeasure,
-                      fmt::format("Speed and memory of {} runs, with nothing beside them.", runs));
+    Script s =
+        script(kMeasure,
+               fmt::format("Speed and memory of {} runs, with exclusive use of the node.", runs));
     s.tasks = tasks.size();
     s.at_once = options_.plan.at_once;
     s.cores = options_.plan.cores;
@@ -284,9 +285,8 @@ class Round {
     s.hours = hours_for(longest);
     s.command = part_command("measure", s.cores) + only_of(kMeasure);
     write_list(kMeasure, tasks);
-    const std::string id =
-        add(kMeasure, s, fmt::format("{} runs in {} tasks, nodes of their own", runs, tasks.size()),
-            {});
+    const std::string id = add(
+        kMeasure, s, fmt::format("{} runs in {} tasks, exclusive nodes", runs, tasks.size()), {});
     return id.empty() ? std::nullopt : std::optional(id);
   }
 
@@ -323,7 +323,8 @@ class Round {
   }
 
   void add_bench(double seconds) {
-    Script s = script(kBench, "Speed and memory over sequence lengths, with nothing beside.");
+    Script s =
+        script(kBench, "Speed and memory over sequence lengths, with exclusive use of the node.");
     s.cores = options_.plan.cores;
     s.exclusive = true;
     s.gigabytes = 0;
@@ -331,14 +332,14 @@ class Round {
     s.command = part_command("bench", s.cores);
     static_cast<void>(
         add(kBench, s,
-            fmt::format("speed and memory over lengths, {} h, a node of its own", s.hours), {}));
+            fmt::format("speed and memory over lengths, {} h, an exclusive node", s.hours), {}));
     if (!has_one_constraint(options_.slurm)) {
       submission_.notes.emplace_back(
           "the bench runs on any kind of node; --slurm \"--constraint=NAME\" names one");
     }
   }
 
-  // Of jobs after which the tables change.
+  // Ids of the jobs after which the tables change.
   [[nodiscard]] std::vector<std::string> queued_ids() const {
     std::set<std::string> ids;
     for (const QueuedTask& task : overview_.queue) {
@@ -364,10 +365,10 @@ class Round {
     }
     const bool fresh = options_.dry_run ? makes_results : after.size() > before;
     if (!fresh && !needs_tables()) return;
-    Script s =
-        script(kTables,
-               "Leaderboard, tables and report of what is there when the other jobs have ended; "
-               "submitted with --dependency=afterany:...");
+    Script s = script(
+        kTables,
+        "Leaderboard, tables and report of the existing results when the other jobs have ended; "
+        "submitted with --dependency=afterany:...");
     s.gigabytes = 2;
     s.command = command({"--part", "tables"});
     static_cast<void>(add(kTables, s, "leaderboard, tables, report; after the others", after));

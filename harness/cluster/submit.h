@@ -1,11 +1,13 @@
 #pragma once
-// A suite as jobs. There is no database and no daemon: what has ended is in the run folders, what
-// is pending or running is in the queue, and a job's name leads to the file with its runs.
+// A suite as jobs, without a database or daemon: the run folders show the ended runs, the queue
+// shows pending and running jobs, and a job's name leads to the file with its runs.
 //
-//   DIR/slurm/costs.json           what the first job estimated
-//   DIR/slurm/ROUND/*.sbatch       a submission's jobs; *.runs beside them: line N has task N's
-//   runs DIR/slurm/ROUND/submitted.txt  their ids DIR/slurm/tasks.txt            the training tasks
-//   of the last plan, a command a line DIR/slurm/logs/
+//   DIR/slurm/costs.json              the first job's estimates
+//   DIR/slurm/tasks.txt               the training tasks of the last plan, one command per line
+//   DIR/slurm/ROUND/*.sbatch          the jobs of a submission
+//   DIR/slurm/ROUND/*.runs            line N of a job's list names the runs of its task N
+//   DIR/slurm/ROUND/submitted.txt     the ids of the jobs
+//   DIR/slurm/logs/
 
 #include <cstddef>
 #include <filesystem>
@@ -28,7 +30,7 @@ struct ClusterOptions {
   std::vector<std::string> estimate;   // further ones, of the job that estimates and submits
   std::vector<std::string> slurm;      // from slurm_options()
   PlanOptions plan;
-  double measure_seconds = 1;  // of each run, where that can be done alone on one kind of node
+  double measure_seconds = 1;  // of each run alone, if all nodes are of one kind
   bool dry_run = false;        // writes the files, submits nothing
   bool estimated = false;      // on a node, after the estimates: a run without a cost has failed
 };
@@ -39,7 +41,7 @@ constexpr auto texts(Place) { return enum_texts("ended", "running", "pending", "
 struct RunStatus {
   Place place = Place::open;
   bool queued = false;  // a task in the queue holds it
-  std::string text;     // what is known besides
+  std::string text;     // further information
 };
 
 struct Overview {
@@ -68,10 +70,9 @@ struct Submission {
   [[nodiscard]] bool complete() const;  // every job was submitted
 };
 
-// Writes and submits the jobs for what has not ended and is not in the queue: arrays of the runs
-// whose cost is known, the first job for the others, a measurement before the training where there
-// is one kind of node, the bench, and at the end the tables. A job that is refused does not hold up
-// the others.
+// Writes and submits jobs for all work that has not ended and is not in the queue: arrays of the
+// runs with known cost, the first job for the others, a measurement before the training if there is
+// one kind of node, the bench and finally the tables. A refused job does not block the others.
 [[nodiscard]] Submission submit(const Suite& suite, const ClusterOptions& options,
                                 const Overview& overview);
 

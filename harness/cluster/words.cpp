@@ -81,7 +81,7 @@ std::vector<std::string> split_words(std::string_view text) {
       open = true;
     }
   }
-  if (quote != 0) fail(ErrorKind::usage, "'{}': a quote ({}) without its end", text, quote);
+  if (quote != 0) fail(ErrorKind::usage, "'{}': unclosed quote ({})", text, quote);
   if (open) words.push_back(word);
   return words;
 }

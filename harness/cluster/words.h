@@ -1,5 +1,5 @@
 #pragma once
-// Words of command lines, as the shell and sbatch read them.
+// Words of command lines, as read by the shell and sbatch.
 
 #include <string>
 #include <string_view>
@@ -7,17 +7,17 @@
 
 namespace lra::harness::cluster {
 
-// One word for a POSIX shell: as it is where no character is special, else in single quotes.
+// One word for a POSIX shell: unchanged without special characters, else in single quotes.
 [[nodiscard]] std::string shell_word(std::string_view word);
 // The words between blanks, each for a shell.
 [[nodiscard]] std::string shell_line(const std::vector<std::string>& words);
 
-// One value in a line "#SBATCH --option=value": as it is, or in double quotes. Slurm's reader knows
-// a backslash before a quote and before itself, and no escaped blank.
+// One value in a line "#SBATCH --option=value": unchanged or in double quotes. Slurm's reader
+// accepts a backslash before a quote and before a backslash, but no escaped blank.
 [[nodiscard]] std::string sbatch_word(std::string_view word);
 
 // Splits text at blanks; quotes and backslashes act as in a shell, nothing is expanded. Throws
-// Error(usage) for a quote without its end and for a line break.
+// Error(usage) for an unclosed quote and for a line break.
 [[nodiscard]] std::vector<std::string> split_words(std::string_view text);
 
 }  // namespace lra::harness::cluster

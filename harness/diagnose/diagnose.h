@@ -1,6 +1,6 @@
 #pragma once
-// The attention of a trained model in numbers: its weights by the variant's own definition, row by
-// row in memory linear in the length, from the queries and keys that the model computes with.
+// Measures of the attention of a trained model. The weights follow the variant's own definition and
+// are computed row by row, in memory linear in the length, from the model's queries and keys.
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -18,15 +18,15 @@ struct Diagnosis {
   std::int64_t rows = 0;
   std::vector<std::vector<Measures>> heads;  // [layers][heads]
 
-  // Over the heads of a layer, and over all.
+  // Means over the heads of a layer, and over all heads.
   [[nodiscard]] Measures layer(std::size_t index) const;
   [[nodiscard]] Measures mean() const;
   // {matrix: "definition" | "unavailable", samples, rows, mean {...}, layers [[{...}]]}.
   [[nodiscard]] nlohmann::json to_json() const;
 };
 
-// Measures `settings.samples` examples of a split, the same ones for a seed. Random draws come from
-// streams of their own. Of a pair the first sequence is measured.
+// Measures `settings.samples` examples of a split, the same ones for a seed. Random draws use
+// separate streams. For pairs, the first sequence is measured.
 [[nodiscard]] Diagnosis diagnose(Workers& workers, const models::Model& model,
                                  const tasks::Dataset& data, const Settings& settings,
                                  std::int64_t seed);

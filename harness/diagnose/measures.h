@@ -1,5 +1,5 @@
 #pragma once
-// What is measured of the attention of a head, averaged over rows and examples.
+// Measures of the attention of a head, averaged over rows and examples.
 
 #include <array>
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace lra::harness::diagnose {
 
-// Concentration, locality and sign are of p = |w| / sum |w|; dead rows are left out of their means.
+// Concentration, locality and sign refer to p = |w| / sum |w|; their means leave out dead rows.
 enum class Field : std::size_t {
   entropy_norm,       // -sum p ln p / ln m over the m keys that the query sees
   n_eff,              // e^entropy, tokens
@@ -50,7 +50,7 @@ class Measures {
   // A value that is not finite counts as not measured.
   void add(Field field, double value, double weight = 1);
   void add(const Measures& other);
-  // The mean of what was added, or the largest for grad_max; none if nothing was.
+  // The mean of the added values, or the largest for grad_max; none if nothing was added.
   [[nodiscard]] std::optional<double> operator[](Field field) const;
   // {name: number or null}.
   [[nodiscard]] nlohmann::json to_json() const;

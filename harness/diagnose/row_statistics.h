@@ -1,5 +1,5 @@
 #pragma once
-// Numbers of one row of an attention matrix: how concentrated, how local and how signed it is.
+// Statistics of one row of an attention matrix: concentration, locality and sign.
 
 #include <array>
 #include <cstdint>
@@ -8,10 +8,10 @@
 
 namespace lra::harness::diagnose {
 
-// Widths of what counts as local, as shares of the sequence.
+// Widths of the local neighbourhood, as shares of the sequence.
 inline constexpr std::array kLocalWidths{0.01, 0.05, 0.1, 0.2};
 
-// Of p = |w| / sum |w| over the m keys that the query sees, in a sequence of n tokens.
+// Statistics of p = |w| / sum |w| over the m keys that the query sees, in a sequence of n tokens.
 struct RowStatistics {
   double entropy_norm = 0;   // -sum p ln p / ln m, in [0, 1]
   double n_eff = 0;          // e^(-sum p ln p), tokens
@@ -26,8 +26,8 @@ struct RowStatistics {
   double squares = 0;                                       // sum w^2
 };
 
-// Row `i` of weights w_0, w_1, ..., at least two, in a sequence of n tokens. None for a row that
-// has no weight or is not finite.
+// Row `i` of weights w_0, w_1, ..., at least two, in a sequence of n tokens. Empty for a row that
+// is zero or not finite.
 [[nodiscard]] std::optional<RowStatistics> row_statistics(std::span<const double> w, std::int64_t i,
                                                           std::int64_t n);
 

@@ -25,7 +25,7 @@ TEST_CASE("row statistics: four weights, one of them negative, by hand", "[unit]
   CHECK(s->span == Approx(0.5 + 0.125 + 0.25));
   CHECK(s->neg_mass == Approx(0.25));
   CHECK(s->squares == Approx(22));
-  // No key but the query's own lies within 0.2 * 4 / 2 of it.
+  // No key but the query's own is within 0.2 * 4 / 2 of it.
   CHECK(s->local_mass.back() == Approx(0.25));
   CHECK(s->local_uniform.back() == Approx(0.25));
 }

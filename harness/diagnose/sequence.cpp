@@ -34,7 +34,7 @@ void add_row(const RowStatistics& s, std::size_t keys, std::int64_t n, Measures&
   constexpr auto kGain = static_cast<std::size_t>(Field::local_gain_01);
   for (std::size_t r = 0; r < kLocalWidths.size(); ++r) {
     head.add(field_at(kMass + r), s.local_mass[r]);
-    // In sum the local mass of all rows over that of uniform rows.
+    // Ratio of the summed local mass of all rows to that of uniform rows.
     if (s.local_uniform[r] > 0) {
       head.add(field_at(kGain + r), s.local_mass[r] / s.local_uniform[r], s.local_uniform[r]);
     }

@@ -1,5 +1,5 @@
 #pragma once
-// The measures of one sequence.
+// Measures of one sequence.
 
 #include <cstdint>
 #include <map>
@@ -23,8 +23,8 @@ class Probe {
  public:
   Probe(const models::Model& model, std::int64_t rows, std::uint64_t seed);
 
-  // Of the sequence `ids`, whose draws are named by `id`. Thorough: gradients and, up to
-  // kMostOfRank tokens, the stable rank too, which takes all rows.
+  // Measures the sequence `ids`; `id` names its random draws. `thorough` adds gradients and, up to
+  // kMostOfRank tokens, the stable rank, which needs all rows.
   [[nodiscard]] SequenceMeasures measure(std::span<const std::uint16_t> ids, std::uint64_t id,
                                          bool thorough) const;
 
@@ -35,8 +35,8 @@ class Probe {
   std::vector<std::map<std::string, attention::Plain>> parameters_;  // of each layer's attention
 };
 
-// Adds the measures of every head of one call of attention to `heads` [H]: `rows` rows of the
-// matrix that `weights` states, for queries and keys `q`, `k` [H, n, D].
+// Adds the measures of every head of one attention call to `heads` [H]: `rows` rows of the matrix
+// defined by `weights`, for queries and keys `q`, `k` [H, n, D].
 void measure_rows(const attention::Weights& weights, const attention::Plain& q,
                   const attention::Plain& k, std::int64_t rows, std::vector<Measures>& heads);
 

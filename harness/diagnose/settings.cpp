@@ -8,14 +8,14 @@ namespace lra::harness::diagnose {
 namespace {
 
 constexpr std::array kShares{0.0, 0.1, 0.25, 0.5, 1.0};
-// Training sequences that take as long as the measures of `samples` sequences: 1.5 for the rows, 15
-// more where gradients and the largest singular value are measured too.
+// Number of training sequences that take as long as measuring `samples` sequences: 1.5 each for the
+// rows, 15 more for gradients and the largest singular value.
 double cost(std::int64_t samples) {
   const std::int64_t thorough = (samples + kThoroughOf - 1) / kThoroughOf;
   return 1.5 * static_cast<double>(samples) + 15.0 * static_cast<double>(thorough);
 }
 
-// At most, that of the selected weights included.
+// Largest number of diagnoses, including that of the selected weights.
 std::int64_t diagnoses_in(const Settings& settings, std::int64_t steps) {
   const auto few = static_cast<std::int64_t>(kShares.size());
   return 1 + (settings.every > 0 ? steps / settings.every + 2 : few);

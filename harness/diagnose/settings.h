@@ -1,5 +1,5 @@
 #pragma once
-// When and on how much the attention of a model in training is measured.
+// Schedule and extent of attention measurements during training.
 
 #include <cstdint>
 
@@ -7,7 +7,7 @@
 
 namespace lra::harness::diagnose {
 
-// One example of so many is measured thoroughly: gradients and the largest singular value too.
+// One in this many examples is measured thoroughly, with gradients and the largest singular value.
 inline constexpr std::int64_t kThoroughOf = 16;
 
 struct Settings {
@@ -19,11 +19,11 @@ struct Settings {
   void options(OptionTable& table);
 };
 
-// True after `step` of `steps` steps where a diagnosis is due: at the start, at 10, 25, 50 and 100
-// % of the training, or every `every` steps and at both ends.
+// True if a diagnosis is due after `step` of `steps` steps: at the start, at 10, 25, 50 and 100 %
+// of the training, or every `every` steps and at both ends.
 [[nodiscard]] bool is_due(const Settings& settings, std::int64_t step, std::int64_t steps);
-// The settings with so few examples that all diagnoses of a training of `sequences` sequences stay
-// within the share. At least one example.
+// The settings with the number of examples reduced until all diagnoses of a training on `sequences`
+// sequences stay within the share; at least one example.
 [[nodiscard]] Settings within_share(Settings settings, std::int64_t steps, std::int64_t sequences);
 
 }  // namespace lra::harness::diagnose

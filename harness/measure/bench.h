@@ -24,18 +24,18 @@ struct BenchOptions {
   results::BenchMode mode = results::BenchMode::train;
   Precision precision = Precision::f32;
   std::int64_t batch = 32;
-  std::vector<std::int64_t> lengths;  // of the batch's sequences, in turn; empty: n each
+  std::vector<std::int64_t> lengths;  // of the batch's sequences, repeated; empty: n each
   std::int64_t lanes = 0;             // gradient lanes that training asks for; 0: by batch and n
   int threads = 0;
   double seconds = 2;  // of measuring, after warm-up
   std::int64_t min_steps = 3;
   bool profile = false;
-  bool limit = false;      // measure what the machine would allow, too (limit.h)
-  std::vector<int> cores;  // numbers of cores to work out a training step for (cores.h)
+  bool limit = false;      // also measure the machine's limit (limit.h)
+  std::vector<int> cores;  // numbers of cores to predict a training step for (cores.h)
 };
 
 struct BenchResult {
-  bool known = true;  // false: its process was killed, which says nothing about memory
+  bool known = true;  // false: its process was killed, independently of memory
   results::BenchPoint point;
   std::int64_t parameters = 0;
   std::int64_t lanes = 0;                       // gradient lanes; none in inference
@@ -45,7 +45,7 @@ struct BenchResult {
 
 [[nodiscard]] std::int64_t lanes_of(const BenchOptions& options, std::int64_t n);
 
-// The attention, model and precision of a run; the rest at its default.
+// The attention, model and precision of a run; everything else has its default.
 [[nodiscard]] BenchOptions bench_options(const RunSpec& spec);
 
 // Parameters of the measured model for this length.
@@ -54,25 +54,25 @@ struct BenchResult {
 // One length, in this process.
 [[nodiscard]] BenchResult bench_point(const BenchOptions& options, std::int64_t n);
 
-// The same in a child process, so that its peak resident memory is its own and running out of
+// The same in a child process, so that its peak resident memory is separate and running out of
 // memory is a result. Must be called before this process has started threads. Throws Interrupted
 // once `stop` is set.
 [[nodiscard]] BenchResult bench_point_isolated(const BenchOptions& options, std::int64_t n,
                                                const std::atomic<bool>* stop = nullptr);
 
-// One length of several variants in turns, in three rounds of `seconds` / 3 each and at least one
-// step; each in a process of its own, all processes within `memory_bytes` (0: no limit). Fewer
-// results than variants if it was stopped.
+// One length of several variants measured alternately, in three rounds of `seconds` / 3 each and at
+// least one step. Each variant has a separate process; all processes together stay within
+// `memory_bytes` (0: no limit). Fewer results than variants if it was stopped.
 [[nodiscard]] std::vector<BenchResult> bench_side_by_side(const std::vector<BenchOptions>& variants,
                                                           std::int64_t n, std::int64_t memory_bytes,
                                                           const std::atomic<bool>* stop);
 
-// A record without points of what the options ask for; 0 threads: all cores.
+// A record of the options without points; 0 threads: all cores.
 [[nodiscard]] results::BenchRecord bench_record(const BenchOptions& options);
 // Adds a length, keeping the points sorted by n. The record's lanes are the most of any length.
 void add_point(results::BenchRecord& record, const BenchResult& result);
 
-// What a variant's traits claim of time or memory.
+// The growth in time or memory claimed by a variant's traits.
 [[nodiscard]] results::GrowthClaim claim_of(attention::Growth growth);
 
 }  // namespace lra::harness

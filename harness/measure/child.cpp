@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kPollMilliseconds = 50;
 
-// How many processes the system has killed for want of memory; 0 where it does not say.
+// Number of processes killed by the system for lack of memory; 0 where it is not reported.
 std::int64_t memory_kills() {
   std::ifstream file("/proc/vmstat");
   std::string name;
@@ -30,8 +30,8 @@ std::int64_t memory_kills() {
   return 0;
 }
 
-// Closes all but one and the standard streams: a lock that a child inherits would outlive its
-// owner.
+// Closes all descriptors except one and the standard streams: a lock inherited by a child would
+// outlive its owner.
 void close_others(int kept) {
   if (kept > 3) ::close_range(3, static_cast<unsigned>(kept) - 1, 0);
   ::close_range(static_cast<unsigned>(kept) + 1, ~0U, 0);
@@ -92,7 +92,7 @@ Child::Child(const std::function<void(Channel&)>& work) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);
     close_others(ends[1]);
-    // They reach the whole process group; the parent decides, and its end is ours.
+    // These signals reach the whole process group; the parent decides, and the child ends with it.
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU}) {
       std::signal(signal, SIG_IGN);
     }

@@ -5,7 +5,7 @@
 namespace lra::harness {
 namespace {
 
-// Until the last lane is done, each taken in its order by the core that is free first.
+// Seconds until the last lane is done; lanes are taken in order by the first free core.
 double makespan(const std::vector<double>& lanes, int cores) {
   std::vector<double> busy(static_cast<std::size_t>(cores), 0.0);
   for (const double seconds : lanes) *std::min_element(busy.begin(), busy.end()) += seconds;

@@ -1,9 +1,9 @@
 #pragma once
-// What a training step would take on another number of cores, from the parts of a measured one.
+// Predicted time of a training step on another number of cores, from the parts of a measured step.
 //
-// Only what is known of the program goes in: lanes are taken by free cores in their order, the
-// optimiser's update divides evenly, the rest is one thread's. Clock rates, caches and memory
-// bandwidth that cores share are taken as they were in the measurement.
+// The model covers only the program: free cores take lanes in order, the optimiser's update divides
+// evenly, the rest runs on one thread. Clock rates, caches and shared memory bandwidth are assumed
+// to be as in the measurement.
 
 #include <vector>
 
@@ -16,7 +16,7 @@ struct StepParts {
   double whole = 0;           // wall time
 };
 
-// Seconds on `cores` of a step that was measured with `threads`.
+// Seconds on `cores` cores of a step that was measured with `threads` threads.
 [[nodiscard]] double seconds_on(const StepParts& step, int threads, int cores);
 
 }  // namespace lra::harness

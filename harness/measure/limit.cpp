@@ -17,7 +17,7 @@ double operations(const ProductCount& product) {
   return static_cast<double>(product.calls) * static_cast<double>(product.shape.flops());
 }
 
-// The sum over threads of what each of them measures at the same time.
+// Sum of the simultaneous measurements of all threads.
 double sum_over_threads(Workers& workers, const std::function<double()>& measure) {
   std::vector<double> rates(static_cast<std::size_t>(workers.threads()), 0.0);
   workers.execute([&] {
@@ -49,8 +49,8 @@ MachineRates measure_rates(Workers& workers, const std::vector<ProductCount>& pr
       rates.products.push_back(covered / seconds);
       continue;
     }
-    // Some sizes and places of the operands fall on the same lines of a cache and take twice the
-    // time: the best of three counts.
+    // Some sizes and addresses of the operands map to the same cache lines and take twice the time;
+    // the best of three counts.
     double rate = 0;
     for (const std::int64_t bytes : {cache, cache / 2, cache / 4}) {
       const primitives::ProductShape shape = primitives::fitting(product.shape, bytes);

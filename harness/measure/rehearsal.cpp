@@ -55,8 +55,8 @@ class RunRehearsal final : public Rehearsal {
   }
 
  private:
-  // The longest examples first: that step decides the memory. Then the batches that each round
-  // repeats, as many as take a round's time; they compile what the rounds will use.
+  // The longest examples first: that step determines the memory. Then the batches that each round
+  // repeats, as many as fill a round's time; they compile the primitives of the rounds.
   void warm_up(double round_seconds) {
     training_.step_on(longest_examples(), 0);
     double ms = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// Speed and memory of runs, measured while nothing else of the suite goes on.
+// Speed and memory of runs, measured while nothing else of the suite is running.
 
 #include <filesystem>
 #include <memory>
@@ -12,7 +12,7 @@ namespace lra::harness {
 struct MeasureOptions {
   std::filesystem::path data;  // as OpenOptions
   int threads = 1;
-  double seconds = 1;  // of training steps of a run, over all rounds; a third more of inference
+  double seconds = 1;  // of training steps of a run, over all rounds; inference adds a third
 };
 
 inline constexpr int kMeasuredRounds = 3;

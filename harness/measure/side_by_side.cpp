@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-// The process's side: says when it is warm, then does a round whenever it is told to.
+// The child's side: reports the end of the warm-up, then does a round per request.
 void serve(Channel& channel, const Subject& subject) {
   try {
     const auto rehearsal = subject.prepare([&channel](const std::string& text) {
@@ -40,7 +40,7 @@ class Session {
       const std::size_t end = prepare(begin);
       for (int round = 0; round < options_.rounds; ++round) {
         for (std::size_t k = begin; k < end; ++k) {
-          // Back and forth: a drift within a round does not favour the first.
+          // Alternating directions: a drift within a round does not favour the first subject.
           const std::size_t i = round % 2 == 0 ? k : begin + end - 1 - k;
           if (children_[i] == nullptr) continue;
           children_[i]->channel().send("round");
@@ -58,8 +58,8 @@ class Session {
  private:
   [[nodiscard]] bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
 
-  // Prepares subjects from `begin` on while there is room for one more like the largest; returns
-  // the end of what is prepared.
+  // Prepares subjects from `begin` on while there is memory for one more like the largest; returns
+  // the end of the prepared range.
   std::size_t prepare(std::size_t begin) {
     std::int64_t total = 0;
     std::int64_t largest = 0;
@@ -77,8 +77,8 @@ class Session {
     return i;
   }
 
-  // Takes the subject's answer and returns its resident bytes if it says them; drops a process that
-  // has no answer.
+  // Takes the subject's answer and returns its resident bytes if reported; drops a process without
+  // an answer.
   std::int64_t await(std::size_t i) {
     Subject& subject = subjects_[i];
     while (const auto answer = children_[i]->channel().receive(options_.stop)) {
@@ -98,7 +98,8 @@ class Session {
     if (subject.failure.empty() && !stopped()) {
       subject.out_of_memory = children_[i]->ran_out_of_memory();
       subject.broke_off = !subject.out_of_memory;
-      subject.failure = subject.out_of_memory ? "out of memory" : "the measuring process broke off";
+      subject.failure =
+          subject.out_of_memory ? "out of memory" : "the measuring process ended early";
     }
     subject.result.reset();
     children_[i].reset();

@@ -1,5 +1,5 @@
 #pragma once
-// Measures several things in turns, each in a process of its own.
+// Measures several subjects alternately, each in a separate process.
 
 #include <atomic>
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace lra::harness {
 
-// What a process measures: warm when it is made, then in rounds.
+// A benchmark subject: the constructor warms up, then each call is one round of measurements.
 class Rehearsal {
  public:
   Rehearsal() = default;
@@ -26,25 +26,24 @@ class Rehearsal {
 using Tell = std::function<void(const std::string&)>;
 
 struct Subject {
-  // Called in the subject's process; `tell` reaches `progress` in this one.
+  // Called in the subject's process; `tell` is forwarded to `progress` in this process.
   std::function<std::unique_ptr<Rehearsal>(const Tell& tell)> prepare;
   Tell progress;                         // may be empty
   std::optional<nlohmann::json> result;  // none: `failure` says why, unless it was stopped
   std::string failure;
   bool out_of_memory = false;
-  bool broke_off = false;  // its process was killed, which says nothing about the subject
+  bool broke_off = false;  // its process was killed, independently of the subject
 };
 
 struct SideBySideOptions {
   int rounds = 3;
-  std::int64_t memory_bytes = 0;  // that the processes may take together; 0: no limit
+  std::int64_t memory_bytes = 0;  // limit of all processes together; 0: no limit
   const std::atomic<bool>* stop = nullptr;
 };
 
-// Prepares the subjects one after the other; then each in turn does a round while the others wait,
-// so that a machine that slows down slows all of them. Subjects that do not fit into memory beside
-// the ones before them are measured after these. Must be called before this process has started
-// threads.
+// Prepares the subjects one after the other; then they alternate in rounds while the others wait,
+// so that a slower machine slows all of them. Subjects that do not fit into memory with the
+// preceding ones are measured afterwards. Must be called before this process has started threads.
 void measure_side_by_side(std::vector<Subject>& subjects, const SideBySideOptions& options);
 
 }  // namespace lra::harness

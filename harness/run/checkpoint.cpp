@@ -41,7 +41,7 @@ std::int64_t count_of(const TensorFile& file, const char* key, const std::string
 }
 
 void require_owner(const TensorFile& file, const CheckpointOwner& owner, const std::string& where) {
-  // A damaged key would otherwise count as one that an earlier version did not write.
+  // Otherwise a damaged key would count as missing, as in files of earlier versions.
   for (const auto& [key, value] : file.metadata) {
     if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) {
       fail(ErrorKind::data, "{}: unknown metadata '{}'", where, key);
@@ -63,7 +63,7 @@ void require_owner(const TensorFile& file, const CheckpointOwner& owner, const s
   }
 }
 
-// Reasons why no run has left such a state; empty if there are none.
+// Reasons why this cannot be the state of a run; empty if there are none.
 std::string fault_of(const RunState& s, const Checkpoint& c, std::int64_t steps) {
   const auto bad = [](const StepSums& sums) {
     return sums.steps < 0 || sums.correct < 0 || sums.counted < 0 || sums.tokens < 0 ||

@@ -10,7 +10,7 @@
 
 namespace lra::harness {
 
-// What a checkpoint belongs to.
+// Identity of the run that a checkpoint belongs to.
 struct CheckpointOwner {
   std::string spec_sha256;
   std::string data_sha256;
@@ -21,7 +21,7 @@ struct CheckpointOwner {
 struct Checkpoint {
   RunState state;
   std::int64_t updates = 0;         // of the optimiser
-  std::uint64_t metrics_bytes = 0;  // of metrics.jsonl at that moment
+  std::uint64_t metrics_bytes = 0;  // of metrics.jsonl at this step
   engine::Tensor master, m, v;      // f32, flat
   engine::Tensor best;              // weights of the best validation; undefined before the first
 };
@@ -31,8 +31,8 @@ void write_checkpoint(const std::filesystem::path& file, const CheckpointOwner& 
                       const Checkpoint& checkpoint);
 
 // Throws Error(data) with the file and the reason for a checkpoint of another version, run or data,
-// one that lacks tensors or has others, and values that no run leaves (a step beyond the planned
-// ones, negative counts, a stride of 0). Files of earlier versions name no data.
+// for missing or unknown tensors, and for impossible values (a step beyond the planned ones,
+// negative counts, a stride of 0). Files of earlier versions do not name their data.
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& file,
                                          const CheckpointOwner& owner);
 

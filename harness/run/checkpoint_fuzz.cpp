@@ -1,5 +1,5 @@
-// A checkpoint's counters as they stand in its metadata: what is accepted can be written again and
-// is the same.
+// A checkpoint's counters from its metadata: an accepted state is the same after being written
+// again.
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// Empty for a path that is not UTF-8, which JSON cannot keep.
+// Empty for a path that is not UTF-8, which JSON cannot represent.
 std::string absolute_text(const fs::path& path) {
   std::error_code code;
   const fs::path whole = fs::absolute(path, code);
@@ -30,7 +30,7 @@ std::string absolute_text(const fs::path& path) {
   return text;
 }
 
-// What --data or $LRA_DATA named, if the data come from there.
+// The path given by --data or $LRA_DATA, if the data come from there.
 std::string place_of(const tasks::Task& task, const tasks::OpenOptions& open) {
   if (!open.data.empty()) return absolute_text(open.data);
   const char* given = std::getenv("LRA_DATA");
@@ -38,7 +38,7 @@ std::string place_of(const tasks::Task& task, const tasks::OpenOptions& open) {
   return task.find(open).via == "$LRA_DATA" ? absolute_text(given) : "";
 }
 
-// How the counts in use differ from those that the preset wishes for.
+// Differences between the counts in use and those that the preset asks for.
 std::vector<std::string> notes_of(const RunSpec& spec, const tasks::TaskData& data,
                                   const std::array<std::int64_t, 3>& counts) {
   std::vector<std::string> notes;

@@ -1,5 +1,5 @@
 #pragma once
-// The data of a run: opening them, what identifies them, and where they were.
+// The data of a run: opening, identity and location.
 
 #include <array>
 #include <cstdint>
@@ -15,20 +15,20 @@
 
 namespace lra::harness {
 
-// Where the data of runs are looked for, as tasks::OpenOptions.
+// Search locations of the data of runs, as in tasks::OpenOptions.
 struct DataOptions {
   std::filesystem::path data;
   std::filesystem::path cache;
   std::function<void(const std::string&)> progress;  // notified of long work; may be empty
 };
 
-// What identifies a run's data (the digest), and what a reader wants to know of them.
+// Identity (the digest) and description of a run's data.
 struct DataUsed {
   std::string sha256;
   std::string origin;  // name_of(Origin)
   std::string description;
   std::array<std::int64_t, 3> counts{};  // examples, by tasks::Split
-  std::string place;                     // absolute; what --data or $LRA_DATA named, or empty
+  std::string place;                     // absolute path from --data or $LRA_DATA, or empty
 };
 [[nodiscard]] nlohmann::json to_json(const DataUsed& used);
 // Throws Error(data) that names `where`.
@@ -39,18 +39,18 @@ struct DataUsed {
 struct RunData {
   tasks::TaskData data;
   DataUsed used;
-  std::vector<std::string> notes;  // where the preset's wish for counts was not what was used
+  std::vector<std::string> notes;  // differences between the preset's counts and those in use
 };
 
-// Opens the data that a specification asks for. Counts that only the preset asks for are upper
-// limits: a smaller split is used whole. Throws as tasks::Task::open.
+// Opens the data of a specification. Counts from the preset are upper limits: a smaller split is
+// used whole. Throws as tasks::Task::open.
 [[nodiscard]] RunData open_data(const RunSpec& spec, const DataOptions& options);
 
 // tasks::OpenOptions of a specification.
 [[nodiscard]] tasks::OpenOptions open_options(const RunSpec& spec, const DataOptions& options);
 
-// The same without reading or generating anything: what is known of data that are cached. Empty if
-// they are not.
+// The same without reading or generating anything, from the cache. Empty if the data are not
+// cached.
 [[nodiscard]] std::optional<RunData> cached_data(const RunSpec& spec, const DataOptions& options);
 
 }  // namespace lra::harness

@@ -114,7 +114,7 @@ void require_same_run(const RunSpec& spec, const fs::path& folder) {
   if (!is_there(file)) return;
   const RunSpec found = read_spec(file);
   if (spec_digest(found) == spec_digest(spec)) return;
-  fail(ErrorKind::config, "{}: holds another run ({} on {}); got {}; choose another --out",
+  fail(ErrorKind::config, "{}: contains another run ({} on {}); got {}; choose another --out",
        folder.string(), found.attention, found.task, differences(spec, found));
 }
 
@@ -130,7 +130,8 @@ std::optional<DataUsed> data_of_folder(const fs::path& folder) {
 
 void require_same_data(const DataUsed& used, const DataUsed& expected, const fs::path& folder) {
   if (used.sha256 == expected.sha256) return;
-  fail(ErrorKind::data, "{}: holds a run on other data; got {}; expected {}; try --data with these",
+  fail(ErrorKind::data,
+       "{}: contains a run on other data; got {}; expected {}; pass the expected data with --data",
        folder.string(), describe(used), describe(expected));
 }
 
@@ -149,12 +150,13 @@ void write_spec(const RunSpec& spec, const DataUsed& used, const fs::path& folde
 
 namespace {
 
-// The folder's result, which must be of the run that its spec.json names.
+// The folder's result, which must belong to the run in its spec.json.
 results::Record record_of(const RunSpec& spec, const fs::path& file) {
   results::Record record = results::parse_record(read_file(file), file.string());
   if (record.spec_sha256 != spec_digest(spec)) {
-    fail(ErrorKind::data, "{}: of another run than spec.json; got spec_sha256 {}, expected {}",
-         file.string(), record.spec_sha256.substr(0, 12), spec_digest(spec).substr(0, 12));
+    fail(ErrorKind::data,
+         "{}: result of another run than spec.json; got spec_sha256 {}, expected {}", file.string(),
+         record.spec_sha256.substr(0, 12), spec_digest(spec).substr(0, 12));
   }
   return record;
 }
@@ -183,7 +185,7 @@ std::optional<results::Record> ended_record(const RunSpec& spec, const DataUsed&
   if (const fs::path checkpoint = folder / kCheckpointFile; is_there(checkpoint)) {
     const bool completed = record.status == results::Status::completed;
     if (completed && record.baselines.empty()) return std::nullopt;
-    std::error_code code;  // one that stays is passed over
+    std::error_code code;  // a remaining one is ignored
     fs::remove(checkpoint, code);
   }
   return record;

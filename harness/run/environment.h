@@ -1,5 +1,5 @@
 #pragma once
-// Machine, program and time of a record.
+// Machine, program and time for a record.
 
 #include <cstdint>
 #include <string>
@@ -8,9 +8,9 @@
 
 namespace lra::harness {
 
-// This moment in UTC: 2026-01-31T12:00:00Z.
+// The current time in UTC: 2026-01-31T12:00:00Z.
 [[nodiscard]] std::string utc_now();
-// The node's name is that of a Slurm job (SLURMD_NODENAME); elsewhere the machine stays unnamed.
+// The node's name comes from a Slurm job (SLURMD_NODENAME); elsewhere the machine has no name.
 [[nodiscard]] results::Environment environment(int threads, std::int64_t lanes);
 
 }  // namespace lra::harness

@@ -36,11 +36,11 @@ TestResult evaluate_on(const SavedRun& run, const json& task_options, const Test
   if (task_values(spec.task, task_options) == run.spec.task_options) {
     data = open_data_of(run, where, options.other_data, tasks::Split::test).data;
   } else {
-    // Only the test split of other data is made, or read from the files that the run had.
+    // Only the test split of other data is generated, or read from the run's files.
     const bool from_files = run.data && run.data->origin != name_of(Origin::generated);
     if (from_files) where.data = place_of_data(run, where);
-    // Of files all, or of the run's own all that it tested on, for they may come class by class: a
-    // sample is taken below.
+    // Files are read completely, and the run's own data as far as they were tested, because they
+    // may be sorted by class; a sample is taken below.
     std::int64_t& count = spec.counts[tasks::split_index(tasks::Split::test)];
     if (!from_files) count = options.examples;
     if (from_files && !options.data.empty()) count = -1;
@@ -57,7 +57,7 @@ TestResult evaluate_on(const SavedRun& run, const json& task_options, const Test
         std::max(result.length,
                  static_cast<std::int64_t>(std::max(example.tokens.size(), example.second.size())));
   }
-  // What fits the trained model stays its own; a longer one has tables of positions that end.
+  // Lengths within the trained model keep its tables; a longer one exceeds the position tables.
   std::unique_ptr<models::Model> longer;
   if (result.length > own.max_length || info.classes != own.classes ||
       info.vocabulary != own.vocabulary) {
@@ -73,7 +73,8 @@ results::LengthPart evaluate_lengths(const SavedRun& run, std::span<const std::i
                                      const std::function<void(const results::LengthPoint&)>& done) {
   const tasks::TaskInfo info = tasks::create_task(run.spec.task, run.spec.task_options)->info();
   if (info.length_axis.empty()) {
-    fail(ErrorKind::usage, "{}: the task's sequences have no other length", run.spec.task);
+    fail(ErrorKind::usage, "{}: sequence length is fixed for this task; --lengths is not available",
+         run.spec.task);
   }
   results::LengthPart lengths;
   for (const std::int64_t factor : factors) {

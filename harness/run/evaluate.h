@@ -1,5 +1,5 @@
 #pragma once
-// A trained model on other test data of its task: with other options, or with longer sequences.
+// Tests a trained model on other data of its task: with other options, or with longer sequences.
 
 #include <filesystem>
 #include <functional>
@@ -24,16 +24,16 @@ struct TestResult {
   std::int64_t length = 0;  // of its longest sequences
 };
 
-// Evaluates on the test split of the run's task with `task_options`; with the run's own options
+// Evaluates on the test split of the run's task with `task_options`. With the run's own options
 // these are the examples of its test accuracy, and other data are Error(data). Throws Error(config)
-// if the model has no weights for such sequences (a table of positions that ends before them, say)
-// or the task no such options.
+// if the model has no weights for such sequences (for example, a shorter table of positions) or the
+// task has no such options.
 [[nodiscard]] TestResult evaluate_on(const SavedRun& run, const nlohmann::json& task_options,
                                      const TestOptions& options, Workers& workers);
 
-// The length protocol: evaluates on test sequences that are `factors` times as long. Where the
-// model or the task has no such length the point says why. Throws Error(usage) for a task whose
-// sequences have one length only. `done` is told each point.
+// The length protocol: evaluates on test sequences that are `factors` times as long. If the model
+// or the task does not allow a length, the point gives the reason. Throws Error(usage) for a task
+// with a fixed length. `done` is called with each point.
 [[nodiscard]] results::LengthPart evaluate_lengths(
     const SavedRun& run, std::span<const std::int64_t> factors, const TestOptions& options,
     Workers& workers, const std::function<void(const results::LengthPoint&)>& done = {});

@@ -91,7 +91,7 @@ std::string framed(const std::string& data) {
   return record;
 }
 
-// Bytes of the whole and undamaged records at the start of a file's content.
+// Number of bytes of complete, undamaged records at the start of a file's content.
 std::size_t whole_records(std::string_view content) {
   std::size_t end = 0;
   while (content.size() - end >= kFrame) {
@@ -118,7 +118,7 @@ Message value_of(const json& value) {
   return message.text(3, value.is_string() ? value.get<std::string>() : value.dump());
 }
 
-// A summary value of the plugin of hyper-parameters; it wants a tensor, which it does not look at.
+// A summary value of the hyper-parameter plugin, which requires a tensor but ignores it.
 Message hyper_parameter_summary(const char* tag, const Message& content) {
   const Message plugin = Message().text(1, "hparams").message(2, content);
   const Message shape = Message().message(2, Message().integer(1, 1));  // of one number

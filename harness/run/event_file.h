@@ -17,16 +17,16 @@ namespace lra::harness {
 
 class EventFile {
  public:
-  // Opens `folder`/events.out.tfevents.lra for appending. A record that a killed process left
-  // unfinished is cut off; what follows `step` in an existing file is declared void, as TensorBoard
-  // understands it. Throws Error(io).
+  // Opens `folder`/events.out.tfevents.lra for appending. An unfinished record of a killed process
+  // is removed; everything after `step` in an existing file is declared void for TensorBoard.
+  // Throws Error(io).
   EventFile(const std::filesystem::path& folder, std::int64_t step);
 
-  // Numbers of a line of metrics.jsonl as scalars "SPLIT/NAME" at its step.
+  // Writes the numbers of a line of metrics.jsonl as scalars "SPLIT/NAME" at its step.
   void add(const nlohmann::json& line);
-  // The hyper-parameters of the run: names with numbers, texts or truth values.
+  // Writes the hyper-parameters of the run: names with numbers, texts or booleans.
   void add_hyper_parameters(const nlohmann::json& values);
-  // The end of the run.
+  // Writes the end of the run.
   void finish(bool success);
 
  private:

@@ -32,7 +32,7 @@ std::uint32_t slow_crc32c(const std::string& bytes) {
   return remainder ^ 0xFFFFFFFFU;
 }
 
-// A field of a message: its number, and what it holds by wire type.
+// A field of a message: its number, and its content by wire type.
 struct Field {
   std::uint64_t number = 0;
   std::uint64_t integer = 0;
@@ -133,7 +133,7 @@ TEST_CASE("event file: scalars, hyper-parameters and the end are read back", "[u
     file.add({{"split", "train"}, {"step", 300}, {"loss", 1.5}, {"accuracy", 0.75}, {"note", "x"}});
   }
   const std::string before = read_file(path);
-  // A process that was killed within a record, and the run that goes on from step 200.
+  // A process killed within a record, and the run that continues from step 200.
   write_file_atomic(path, before + before.substr(before.size() - 40, 25));
   {
     EventFile file(folder, 200);

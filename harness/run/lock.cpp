@@ -16,9 +16,10 @@ fs::path lock_file(const fs::path& folder) { return folder / ".lock"; }
 
 Busy::Busy(const fs::path& folder)
     : Error(ErrorKind::usage,
-            fmt::format("{}: another process works on this run; wait for its end or choose another "
-                        "--out",
-                        folder.string())) {}
+            fmt::format(
+                "{}: another process is working on this run; wait for its end or choose another "
+                "--out",
+                folder.string())) {}
 
 std::unique_ptr<FileLock> try_lock_run(const fs::path& folder) {
   auto lock = FileLock::try_lock(lock_file(folder));
@@ -38,7 +39,7 @@ void update_record(const fs::path& folder, const std::string& run_id,
   const fs::path file = folder / "result.json";
   results::Record record = results::parse_record(read_file(file), file.string());
   if (record.run_id != run_id) {
-    fail(ErrorKind::data, "{}: holds another run by now; got {}, expected {}", folder.string(),
+    fail(ErrorKind::data, "{}: now contains another run; got {}, expected {}", folder.string(),
          record.run_id, run_id);
   }
   change(record);

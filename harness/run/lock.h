@@ -1,6 +1,7 @@
 #pragma once
-// The lock of a run's folder: whoever writes into the folder holds it, so that two processes share
-// a folder of runs without training one twice. It goes with its process, however that ends.
+// The lock of a run's folder. A process holds it while writing into the folder, so that several
+// processes can share a folder of runs without training a run twice. It is released with its
+// process, however the process ends.
 
 #include <filesystem>
 #include <functional>
@@ -18,14 +19,14 @@ class Busy : public Error {
   explicit Busy(const std::filesystem::path& folder);
 };
 
-// Takes the lock, creates the folder if it is missing, and removes the temporary files of writers
-// that were killed. Throws Busy, and Error(io).
+// Takes the lock, creates a missing folder, and removes temporary files of killed writers. Throws
+// Busy and Error(io).
 [[nodiscard]] std::unique_ptr<FileLock> lock_run(const std::filesystem::path& folder);
-// The same, empty if another process holds the lock.
+// The same, but empty if another process holds the lock.
 [[nodiscard]] std::unique_ptr<FileLock> try_lock_run(const std::filesystem::path& folder);
 
-// Changes result.json under the lock, which it waits for: what others have changed meanwhile stays.
-// Throws Error(data) if the folder's run is no longer `run_id`.
+// Waits for the lock and changes result.json under it, so that changes by others are kept. Throws
+// Error(data) if the folder's run is no longer `run_id`.
 void update_record(const std::filesystem::path& folder, const std::string& run_id,
                    const std::function<void(results::Record&)>& change);
 

@@ -17,8 +17,8 @@ using nlohmann::json;
 
 constexpr const char* kSchema = "lra-measurement/1";
 
-// "..., 64 cores, 4 threads, ...": threads that do not run are no condition of a measurement. A
-// node measures with all its cores in reach, and trains in a share of them.
+// "..., 64 cores, 4 threads, ...": the number of idle cores is not a condition of a measurement. A
+// node measures with access to all its cores and trains on a share of them.
 std::string without_cores(const std::string& machine) {
   static const std::regex cores(", [0-9]+ cores,");
   return std::regex_replace(machine, cores, ",");
@@ -103,7 +103,7 @@ std::optional<Measurement> load_measurement(const std::filesystem::path& file, i
     return measurement_of(j);
   } catch (const json::exception&) {
     return std::nullopt;
-  } catch (const Error&) {  // cut or malformed: measured again
+  } catch (const Error&) {  // truncated or malformed: measured again
     return std::nullopt;
   }
 }

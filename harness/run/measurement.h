@@ -1,5 +1,5 @@
 #pragma once
-// Speed and memory of a run, measured apart from it, and their file in the run's folder.
+// Speed and memory of a run, measured separately, and their file in the run's folder.
 
 #include <cstdint>
 #include <filesystem>
@@ -12,7 +12,7 @@
 
 namespace lra::harness {
 
-// Times of the same batches in every round, and what these batches hold.
+// Times of the same batches in every round, and the contents of these batches.
 struct TimedBatches {
   std::vector<std::vector<double>> round_ms;         // [round][batch]
   std::int64_t examples = 0, tokens = 0, flops = 0;  // of one round
@@ -24,25 +24,25 @@ struct TimedBatches {
 
 struct Measurement {
   TimedBatches train, infer;
-  std::int64_t peak_tensor_bytes = 0;  // over training steps, one of them on the longest examples
-  std::int64_t peak_rss_bytes = 0;     // of a process that did nothing else
+  std::int64_t peak_tensor_bytes = 0;  // over training steps, including one on the longest examples
+  std::int64_t peak_rss_bytes = 0;     // of a separate process
   std::string machine;                 // and the program's version
   std::string data_sha256;             // of the data that it was measured on
 
-  // Replaces the times and bytes that a run measured of itself beside others.
+  // Replaces the times and bytes measured by the run itself next to other runs.
   void fill(results::Record& record) const;
 };
 
 [[nodiscard]] nlohmann::json to_json(const Measurement& measurement);
-// Empty if the file is not there, cannot be read, is of another version, or was measured on other
-// data, on another machine, with another number of threads or by another version of the program.
+// Empty if the file is missing, unreadable or of another version, or was measured on other data, on
+// another machine, with another number of threads or by another version of the program.
 [[nodiscard]] std::optional<Measurement> load_measurement(const std::filesystem::path& file,
                                                           int threads,
                                                           const std::string& data_sha256);
 
-// From to_json().
+// Reads the form of to_json().
 [[nodiscard]] Measurement measurement_of(const nlohmann::json& result);
-// This machine and the program's version, as a measurement names them.
+// This machine and the program's version, in the form used by measurements.
 [[nodiscard]] std::string machine_text(int threads);
 
 }  // namespace lra::harness

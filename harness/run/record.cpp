@@ -150,7 +150,7 @@ Record make_record(const RecordInputs& in, results::Status status, const std::st
   }
   fill_speed(record, in);
   record.memory.peak_tensor_bytes = in.workers.meter()->peak_bytes();
-  // A process that does several runs has no resident memory of one of them.
+  // A process with several runs cannot tell the resident memory of one of them.
   if (in.own_process)
     record.memory.peak_rss_bytes = static_cast<std::int64_t>(engine::peak_rss_bytes());
   record.time.started = in.state.started;

@@ -1,5 +1,5 @@
 #pragma once
-// The result record of a run, from its counters.
+// Run counters and the result record built from them.
 
 #include <cstdint>
 #include <span>
@@ -27,15 +27,15 @@ struct RecordInputs {
 [[nodiscard]] results::Record make_record(const RecordInputs& in, results::Status status,
                                           const std::string& failure);
 
-// Puts what the predictors without a model say on the test split beside what the run says.
+// Compares the predictors without a model with the run's predictions on the test split.
 void add_baselines(results::Record& record, std::span<const tasks::Shortcut> shortcuts,
                    const Evaluation& test);
 
-// A record for a run that could not start or broke off: what is known is the specification.
+// A record for a run that could not start or ended early, from its specification alone.
 [[nodiscard]] results::Record make_failed_record(const RunSpec& spec, int threads,
                                                  const std::string& failure);
 
-// Parameters of the softmax Transformer under the same model configuration.
+// Number of parameters of the softmax Transformer under the same model configuration.
 [[nodiscard]] std::int64_t baseline_parameters(const RunSpec& spec, const tasks::TaskInfo& info);
 
 // Quantiles of at least one time in ms.

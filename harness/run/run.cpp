@@ -45,7 +45,7 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Appends lines to metrics.jsonl; a continued run cuts off what came after its checkpoint.
+// Appends lines to metrics.jsonl; a continued run removes lines after its checkpoint.
 class MetricsFile {
  public:
   MetricsFile(const fs::path& path, std::uint64_t keep) : path_(path) {
@@ -71,7 +71,7 @@ class MetricsFile {
   std::uint64_t size_ = 0;
 };
 
-// Everything that changes while a run goes on.
+// The changing state of a run.
 class Run {
  public:
   Run(const RunSpec& spec, const RunOptions& options, Workers& workers)
@@ -140,7 +140,8 @@ void Run::prepare(tasks::TaskData data) {
                         spec_.train.batch_size);
   }
   if (spec_.validation_only && data.split(tasks::Split::val).size() == 0) {
-    fail(ErrorKind::data, "{}: got no validation split, which evaluate=validation needs",
+    fail(ErrorKind::data,
+         "{}: evaluate=validation needs a validation split; got no validation examples",
          spec_.task);
   }
   training_.emplace(spec_, std::move(data), workers_);
@@ -220,7 +221,8 @@ void Run::log(const json& line) {
 void Run::save_model() const {
   TensorFile weights;
   const models::ModelTask& task = training_->model->task();
-  // "pt" is what libraries around PyTorch look for; the task, what spec.json says by its name only.
+  // Libraries around PyTorch look for "pt"; the task is described here because spec.json only names
+  // it.
   weights.metadata = {{"format", "pt"},
                       {"lra", "lra-model/1"},
                       {"spec_sha256", spec_digest(spec_)},
@@ -237,7 +239,7 @@ void Run::save_model() const {
   write_safetensors(file("model.safetensors"), weights);
 }
 
-// Whoever watches cannot fail the run.
+// An observer cannot fail the run.
 void Run::tell(const Progress& progress) const {
   if (!options_.progress) return;
   try {
@@ -252,7 +254,7 @@ void Run::report(Progress::Phase phase) {
   p.phase = phase;
   p.step = state_.step;
   p.steps = spec_.train.steps;
-  // Right after a line of metrics the window is empty: the one before it is still the news.
+  // Right after a line of metrics the window is empty, and the previous one is shown.
   const StepSums& w = state_.window.steps > 0 ? state_.window : logged_;
   if (w.steps > 0) {
     const auto steps = static_cast<double>(w.steps);
@@ -295,8 +297,8 @@ bool Run::selects(double accuracy) const {
   return accuracy > state_.best_accuracy;
 }
 
-// Whether as many evaluations as the run waits for were no better than the best. It follows from
-// the state alone, so that a continued run ends at the same step.
+// True after train.patience evaluations without improvement. Depends only on the state, so that a
+// continued run ends at the same step.
 bool Run::out_of_patience() const {
   return spec_.train.patience > 0 && state_.best_step >= 0 && state_.evaluated == state_.step &&
          state_.step - state_.best_step >= spec_.train.patience * spec_.train.eval_every;
@@ -347,7 +349,7 @@ void Run::diagnose_if_due() {
   state_.diagnosis_seconds += seconds_since(start);
 }
 
-// Also of a continued run that was stopped within this evaluation.
+// Also applies to a continued run that was stopped within this evaluation.
 void Run::evaluate_if_due() {
   const bool last = state_.step == spec_.train.steps;
   if (state_.evaluated == state_.step) return;
@@ -410,7 +412,8 @@ void Run::final_evaluation() {
   state_.diagnosis_seconds += seconds_since(begin);
 }
 
-// The first run on its data fits the predictors without a model, the others read what they say.
+// The first run on some data fits the predictors without a model; later runs read their
+// predictions.
 std::vector<tasks::Shortcut> Run::fit_shortcuts() {
   std::vector<tasks::Shortcut> all;
   workers_.execute([&] {
@@ -426,7 +429,7 @@ std::vector<tasks::Shortcut> Run::fit_shortcuts() {
   return all;
 }
 
-// From where the run is to its end, or until it is stopped.
+// Continues the run from its current step to its end, or until it is stopped.
 results::Record Run::train() {
   const RecordInputs inputs{spec_,  *training_->task, training_->data, *training_->model,
                             state_, workers_,         options_.shared, options_.own_process};
@@ -447,7 +450,7 @@ results::Record Run::train() {
   return make_record(inputs, results::Status::interrupted, "stopped by the user");
 }
 
-// Keeps what the next process needs for them if this one is killed.
+// Keeps the data for the next process in case this one is killed.
 void Run::prepare_baselines() {
   if (spec_.validation_only) return;
   try {
@@ -456,8 +459,8 @@ void Run::prepare_baselines() {
   }
 }
 
-// Of a result that has been written. A predictor that cannot be fitted takes nothing of it; a stop
-// leaves the checkpoint, from which the next call goes on to here.
+// Adds baselines to a written result. A failure to fit them leaves the result unchanged; a stop
+// leaves the checkpoint, from which the next call returns to this point.
 void Run::fill_baselines(results::Record& record) {
   if (spec_.validation_only) return;
   try {
@@ -480,9 +483,9 @@ results::Record Run::execute() {
   if (options_.on_data) options_.on_data(opened);
   if (auto ended = ended_record(spec_, opened.used, options_.folder)) return std::move(*ended);
   const auto lock = lock_run(options_.folder);
-  // Another process may have ended it before this one got the lock.
+  // Another process may have ended the run before this one got the lock.
   if (auto ended = ended_record(spec_, opened.used, options_.folder)) return std::move(*ended);
-  // One without baselines, which no fault and no stop on the way to them takes back.
+  // A result without baselines, which survives a failure or stop while fitting them.
   const auto completed = completed_record(options_.folder);
   write_spec(spec_, opened.used, options_.folder);
   prepare(std::move(opened.data));
@@ -512,7 +515,7 @@ results::Record Run::execute() {
     if (again) fill_baselines(record);
   }
   if (record.status != results::Status::interrupted) {
-    std::error_code code;  // a checkpoint that stays is passed over
+    std::error_code code;  // a remaining checkpoint is ignored
     fs::remove(file(kCheckpointFile), code);
   }
   report(Progress::Phase::finished);

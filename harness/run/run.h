@@ -1,5 +1,5 @@
 #pragma once
-// One run: trains a model on a task, evaluates it, and leaves a run folder that says everything.
+// One run: trains a model on a task, evaluates it and writes a self-contained run folder.
 //
 //   spec.json  metrics.jsonl  checkpoint.safetensors (while it runs)  model.safetensors result.json
 
@@ -19,7 +19,7 @@ namespace lra::harness {
 struct Measurement;
 struct InitUsed;
 
-// What a run tells while it goes on.
+// Progress of a run.
 struct Progress {
   enum class Phase { data, training, evaluation, finished } phase = Phase::data;
   std::string text;  // for the data phase, and while baselines are fitted
@@ -40,24 +40,24 @@ struct RunOptions {
   double checkpoint_seconds = 30;  // between checkpoints
   double report_seconds = 0.5;     // between progress reports
   std::function<void(const Progress&)> progress;
-  std::function<void(const RunData&)> on_data;  // notified of the opened data; may be empty
-  // Notified of the weights that the run starts from, if any are given; may be empty.
+  std::function<void(const RunData&)> on_data;  // called with the opened data; may be empty
+  // Called with the initial weights if they come from a file; may be empty.
   std::function<void(const InitUsed&)> on_init;
   const std::atomic<bool>* stop = nullptr;  // set: checkpoint and end as `interrupted`
-  bool shared = false;                      // other runs go on beside this one
-  bool own_process = true;  // which trains no other run: its resident memory is this one's
-  // Speed and memory for the record, measured apart; null: what the run measures of itself.
+  bool shared = false;                      // other runs are active at the same time
+  bool own_process = true;  // the process trains no other run, so its resident memory is this run's
+  // Separately measured speed and memory for the record; null: the run's own measurements.
   const Measurement* measurement = nullptr;
   const results::SearchPart* search = nullptr;  // that chose the settings, for the record
 };
 
-// Runs, or continues from the folder's checkpoint; a folder with a completed or diverged result of
-// the same specification on the same data returns that result. A folder of another specification is
-// Error(config), one of other data Error(data). A loss or gradient that is not finite ends as
-// status `diverged`. A completed result is written before the baselines of its data are fitted and
-// added to it, whose faults it survives. Other faults throw; so does a stop with Interrupted while
-// data are opened or baselines fitted, after which the same call continues. Busy
-// (harness/run/lock.h) while another process works in the folder.
+// Runs, or continues from the folder's checkpoint. If the folder has a completed or diverged result
+// of the same specification on the same data, returns that result. Throws Error(config) for a
+// folder of another specification and Error(data) for other data. A loss or gradient that is not
+// finite ends the run with status `diverged`. A completed result is written before the baselines of
+// its data are fitted and added; their failure does not affect it. Other faults throw. A stop while
+// data are opened or baselines fitted throws Interrupted; the same call continues later. Throws
+// Busy (harness/run/lock.h) while another process works in the folder.
 results::Record run_training(const RunSpec& spec, const RunOptions& options, Workers& workers);
 
 }  // namespace lra::harness

@@ -24,7 +24,7 @@ namespace {
 
 constexpr const char* kMetadata = "__metadata__";
 constexpr const char* kDigest = "sha256";
-constexpr std::size_t kLargestHeader = 100'000'000;  // as the format's own library has it
+constexpr std::size_t kLargestHeader = 100'000'000;  // as in the format's own library
 
 using Range = std::pair<std::size_t, std::size_t>;  // of bytes, [begin, end)
 
@@ -43,7 +43,7 @@ const json& member(const json& entry, const char* name, const std::string& where
   return *found;
 }
 
-// The shape and its bytes as f32.
+// The shape and its number of bytes as f32.
 std::pair<Shape, std::size_t> shape_of(const json& value, const std::string& where) {
   if (!value.is_array() || value.size() > std::size_t{Shape::kMaxRank}) {
     fail(ErrorKind::data, "{}: shape; got {}, expected at most {} sizes", where,
@@ -102,7 +102,7 @@ void require_cover(std::vector<Range> ranges, std::size_t bytes, const std::stri
   }
 }
 
-// Over the header without the digest and the data.
+// Digest over the header without the digest, and the data.
 std::string digest_of(const json& header, const std::vector<std::span<const std::byte>>& data) {
   Sha256 digest;
   digest.update(json_text(header)).update("\n");
@@ -142,8 +142,8 @@ TensorFile parse_safetensors(std::string_view content, const std::string& where)
   if (content.size() >= sizeof(size)) std::memcpy(&size, content.data(), sizeof(size));
   if (content.size() < sizeof(size) || size > content.size() - sizeof(size) ||
       size > kLargestHeader) {
-    fail(ErrorKind::data, "{}: not a safetensors file, or cut; got {} bytes, a header of {}", where,
-         content.size(), size);
+    fail(ErrorKind::data, "{}: not a safetensors file, or truncated; got {} bytes, a header of {}",
+         where, content.size(), size);
   }
   json header = parse_json(content.substr(sizeof(size), size), where + ": header");
   if (!header.is_object()) fail(ErrorKind::data, "{}: header; expected an object", where);
@@ -177,7 +177,7 @@ TensorFile parse_safetensors(std::string_view content, const std::string& where)
   return file;
 }
 
-// Reads the file instead of mapping it: one that is cut meanwhile ends in a message.
+// Reads the file instead of mapping it, so that a concurrent truncation becomes an error message.
 TensorFile read_safetensors(const std::filesystem::path& path) {
   return parse_safetensors(read_file(path), path.string());
 }

@@ -1,4 +1,4 @@
-// safetensors files: every tensor that is accepted has all of its bytes.
+// safetensors files: every accepted tensor has all of its bytes.
 
 #include "engine/base/fuzz.h"
 #include "harness/run/safetensors.h"

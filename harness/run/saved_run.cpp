@@ -69,12 +69,12 @@ RunData open_data_of(const SavedRun& run, DataOptions options, bool other_data,
                      tasks::Split split) {
   options.data = place_of_data(run, options);
   if (other_data) {
-    // Generated examples may depend on how many there are.
+    // Generated examples may depend on their number.
     const auto task = tasks::create_task(run.spec.task, run.spec.task_options);
     const bool files = !task->find(open_options(run.spec, options)).path.empty();
     if (!files) return open_data(run.spec, options);
     RunSpec spec = with_one_split(run.spec, split);
-    spec.counts[tasks::split_index(split)] = -1;  // how many the run took says nothing of these
+    spec.counts[tasks::split_index(split)] = -1;  // the run's counts do not apply to them
     return open_data(spec, options);
   }
   RunData opened = open_data(run.spec, options);
@@ -91,13 +91,13 @@ SavedRun load_run(const fs::path& folder, Workers& workers) {
   run.record = results::parse_record(read_file(result_file), result_file.string());
   run.data = data_of_folder(folder);
   const fs::path file =
-      required(folder, "model.safetensors", "a run leaves its weights when it is completed");
+      required(folder, "model.safetensors", "a run writes its weights when it is completed");
   const TensorFile weights = read_safetensors(file);
   const auto text = [&](const char* key) {
     const auto found = weights.metadata.find(key);
     return found == weights.metadata.end() ? std::string("none") : found->second;
   };
-  // Earlier versions had theirs in `format`.
+  // Earlier versions stored it in `format`.
   const std::string version = text(text("format") == "pt" ? "lra" : "format");
   if (version != "lra-model/1") {
     fail(ErrorKind::data, "{}: weights of another version; got format {}, expected lra-model/1",

@@ -20,11 +20,11 @@ struct SavedRun {
   results::Record record;
   std::unique_ptr<models::Model> model;  // with the selected weights
   std::filesystem::path folder;
-  std::optional<DataUsed> data;  // that it was trained on; empty if nothing is known of them
+  std::optional<DataUsed> data;  // that it was trained on; empty if unknown
 };
 
-// Trained tensors by name, and how to complain where a model needs others: "where: name: got ...,
-// expected ...: otherwise".
+// Trained tensors by name, and the parts of the error message for a model that needs others:
+// "where: name: got ..., expected ...: otherwise".
 struct Weights {
   std::vector<std::pair<std::string, engine::Tensor>> tensors;
   std::string where;
@@ -37,19 +37,19 @@ struct Weights {
                                                         const tasks::TaskInfo& info,
                                                         Workers& workers);
 
-// Throws Error(data) for a folder that holds no run or no weights, and for weights of another
-// version or run.
+// Throws Error(data) for a folder without a run or weights, and for weights of another version or
+// run.
 [[nodiscard]] SavedRun load_run(const std::filesystem::path& folder, Workers& workers);
 
-// Opens the data that a saved run was trained on, where they were if `options.data` is empty.
-// Throws Error(data) with both descriptions if these are other data, unless `other_data`; of other
-// data in files only `split` need be there, and is taken whole.
+// Opens the data that a saved run was trained on, at their recorded location if `options.data` is
+// empty. Throws Error(data) with both descriptions if the data differ, unless `other_data`; other
+// data in files need only have `split`, which is used whole.
 [[nodiscard]] RunData open_data_of(const SavedRun& run, DataOptions options, bool other_data,
                                    tasks::Split split);
-// The specification that asks for nothing but one split, and at most as much of it.
+// The specification reduced to one split and at most this many of its examples.
 [[nodiscard]] RunSpec with_one_split(RunSpec spec, tasks::Split split);
 
-// `options.data`, or if it is empty the place of the run's data, if they are still there.
+// `options.data` or, if it is empty, the recorded location of the run's data if it still exists.
 [[nodiscard]] std::filesystem::path place_of_data(const SavedRun& run, const DataOptions& options);
 
 }  // namespace lra::harness

@@ -74,7 +74,7 @@ RunState RunState::from_json(const json& j, const std::string& where) {
   } catch (const json::exception& error) {
     fail(ErrorKind::data, "{}: malformed: {}", where, error.what());
   }
-  // Earlier versions stopped between a validation and the next step only.
+  // Earlier versions stopped only between a validation and the next step.
   if (!j.contains("evaluated")) state.evaluated = state.step;
   return state;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Counters of a run, and their form in a checkpoint.
+// Counters of a run, and their JSON form in a checkpoint.
 
 #include <array>
 #include <cstdint>
@@ -24,7 +24,7 @@ struct StepSums {
   void add(const BatchResult& result, double step_seconds);
 };
 
-// The part of a run that a checkpoint keeps beside the weights.
+// The state of a run that a checkpoint stores in addition to the weights.
 struct RunState {
   std::int64_t step = 0;
   std::int64_t lanes = 0;

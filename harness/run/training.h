@@ -1,5 +1,5 @@
 #pragma once
-// What a run computes, without its folder: data, model, optimiser, and a step of training.
+// The computation of a run, without its folder: data, model, optimiser and a training step.
 
 #include <cstdint>
 #include <memory>
@@ -34,7 +34,7 @@ class Training {
 
   // Step `step` of the run: its batch, forward, backward and update.
   BatchResult step(std::int64_t step);
-  // The same on a batch of one's own choice from the training split.
+  // The same on a chosen batch from the training split.
   BatchResult step_on(std::span<const std::size_t> examples, std::int64_t step);
 
   tasks::TaskData data;

@@ -158,7 +158,7 @@ Point noise_point(const std::string& name, const Setting& x, std::int64_t trials
   if (name == "softmax") {
     samples = parallel_map<Sample>(
         trials, [&](std::int64_t t) { return softmax_sample(rows("samples", t), spike); });
-    // The reference comes from draws of its own.
+    // The reference uses separate draws.
     const auto others = parallel_map<Sample>(
         trials, [&](std::int64_t t) { return softmax_sample(rows("reference", t), spike); });
     p.reference = mean_of(others, &Sample::purity).mean;

@@ -19,7 +19,7 @@ std::string quantity(Mode mode) {
   return mode == Mode::noise ? "R2" : "test accuracy";
 }
 
-// What the numbers mean and do not mean.
+// Notes on the interpretation of the numbers.
 std::string caveat(Mode mode) {
   if (mode == Mode::theory) {
     return "Weights are fixed: this says nothing about trained networks, where a learned scale can "

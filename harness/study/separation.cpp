@@ -19,7 +19,7 @@ void require(bool holds, const std::string& what) {
   if (!holds) fail(ErrorKind::usage, "study separation: {}", what);
 }
 
-// Checks sizes and fills in what follows from them.
+// Checks sizes and fills in derived values.
 Setting completed(Setting x, Mode mode) {
   if (mode == Mode::noise) {
     require(x.n >= 2 && x.n <= 1 << 20, fmt::format("n must be in [2, 2^20]; got n={}", x.n));
@@ -142,7 +142,7 @@ std::vector<Point> run_study(const Request& request) {
     assign(x, r.mode, r.swept, value);
     const std::int64_t n = x.n;
     settings.push_back(completed(x, r.mode));
-    // Tables and pictures name the swept values.
+    // Tables and pictures show the swept values.
     require(r.swept != "n" || settings.back().n == n,
             fmt::format("n = t (d - 2): expected multiples of {}, such as {}; got n={}", x.d - 2,
                         settings.back().n, n));

@@ -1,7 +1,7 @@
 #pragma once
-// The softmax-versus-linear separation study: what softmax attention separates and linear attention
-// cannot, with fixed weights (`theory`), with oracle weights on a regression whose optimum is known
-// (`noise`) and after training (`train`).
+// The softmax-versus-linear separation study: data that softmax attention separates and linear
+// attention cannot, with fixed weights (`theory`), with oracle weights on a regression whose
+// optimum is known (`noise`) and after training (`train`).
 //
 // The construction of `theory` is recalled from Deng, Song, Zhou, "Superiority of Softmax", arXiv
 // 2310.11685, and not checked against its full text; it does separate the two attentions as the
@@ -30,8 +30,7 @@ enum class Mode { theory, noise, train };
 [[nodiscard]] Mode parse_mode(const std::string& name);
 [[nodiscard]] std::string mode_name(Mode mode);
 
-// The kernels of a mode that it knows by itself; for `train` the registered attentions that take
-// heads.
+// The built-in kernels of a mode; for `train`, the registered attentions over heads.
 [[nodiscard]] std::vector<std::string> kernel_names(Mode mode);
 
 // An attention of `train` with all its options.
@@ -39,12 +38,11 @@ struct Variant {
   std::string name;
   nlohmann::json options;
 };
-// Of NAME or NAME:OPTION=VALUE:OPTION=VALUE... The polynomial is of degree 3 unless it says
-// otherwise. Throws Error(usage) for an unknown name, Error(config) for an option or a value that
-// the attention does not have.
+// Parses NAME or NAME:OPTION=VALUE:OPTION=VALUE... The default degree of the polynomial is 3.
+// Throws Error(usage) for an unknown name, Error(config) for an unknown option or value.
 [[nodiscard]] Variant parse_variant(const std::string& text);
 
-// One setting of all that can be swept.
+// Values of all parameters that can be swept.
 struct Setting {
   std::int64_t n = 400;  // tokens; theory rounds down to a multiple of d - 2
   std::int64_t d = 32;   // columns of the data
@@ -72,7 +70,7 @@ struct Request {
   int threads = 0;  // 0: all that this process may use
 };
 
-// What one kernel gave at one setting. What a mode does not measure is missing.
+// Results of one kernel at one setting. Values that a mode does not measure are missing.
 struct Point {
   std::string kernel;
   Setting setting;  // with n, m as used
@@ -84,16 +82,17 @@ struct Point {
   std::string source;
 };
 
-// Runs the study; the result depends on the request without its threads alone. Throws Error(usage)
-// for an unknown kernel or swept name and for sizes that the construction does not allow.
+// Runs the study; the result depends on the request except for its number of threads. Throws
+// Error(usage) for an unknown kernel or swept name and for sizes that the construction does not
+// allow.
 [[nodiscard]] std::vector<Point> run_study(const Request& request);
 
-// The names that a mode lets one set or sweep, and the setting with one of them changed. Throws
-// Error(usage) for another name, or a fraction where an integer belongs.
+// The names that can be set or swept in a mode, and the setting with one of them changed. Throws
+// Error(usage) for an unknown name, or a fraction for an integer.
 [[nodiscard]] std::vector<std::string> setting_names(Mode mode);
 void assign(Setting& setting, Mode mode, const std::string& name, double value);
 
-// One mode's point; the request is checked already.
+// A point of each mode; the request is already checked.
 [[nodiscard]] Point theory_point(const std::string& kernel, const Setting& setting,
                                  std::int64_t trials, std::uint64_t seed);
 [[nodiscard]] Point noise_point(const std::string& kernel, const Setting& setting,
@@ -103,10 +102,11 @@ void assign(Setting& setting, Mode mode, const std::string& name, double value);
 
 // {schema "lra.study/1", study, mode, seed, swept, values, quantity, source, caveat, points:
 // [{mode, kernel, n, trials, value, low, high, reference, source, and the mode's settings and
-// counts}]}; what was not measured is null. Without times, so that equal requests give equal bytes.
+// counts}]}; values not measured are null. Contains no times, so that equal requests give equal
+// bytes.
 [[nodiscard]] nlohmann::json to_json(const Request& request, const std::vector<Point>& points);
 [[nodiscard]] std::string to_csv(const Request& request, const std::vector<Point>& points);
-// Markdown: kernels by values of the swept variable, then the sentences that belong to the mode.
+// Markdown: kernels by values of the swept variable, then the notes of the mode.
 [[nodiscard]] std::string to_table(const Request& request, const std::vector<Point>& points);
 // A line chart of the same as SVG.
 [[nodiscard]] std::string to_svg(const Request& request, const std::vector<Point>& points);

@@ -6,9 +6,9 @@
 // A trial succeeds if F = 0 on D0 and F > 0 on D1. At row j* softmax puts a weight of order one on
 // the token itself if a^2 + b^2 > 1, linear attention one of order 1/n.
 //
-// Plain loops in double precision: this is the oracle, not a hot path. Rows that hold the same
-// numbers are treated once: there are d - 2 classes and row j*, whatever n is. Only cosFormer's
-// weights depend on positions and are summed over all pairs.
+// Plain loops in double precision: this is the oracle, not a hot path. Equal rows are computed
+// once: there are d - 2 classes and row j*, whatever n is. Only cosFormer's weights depend on
+// positions and are summed over all pairs.
 
 #include <algorithm>
 #include <cmath>
@@ -94,7 +94,7 @@ const std::map<std::string, Kernel>& kernels() {
   return all;
 }
 
-// What a trial draws: the same for both data sets and for every kernel.
+// Random draws of a trial: the same for both data sets and for every kernel.
 struct Draw {
   std::int64_t position;  // j*
   Matrix signs;           // Y [m, d]
@@ -141,7 +141,7 @@ Matrix distinct_rows(const Setting& x, double signal, std::int64_t marked) {
   return rows;
 }
 
-// How many tokens hold each distinct row.
+// Number of tokens with each distinct row.
 Row row_counts(const Setting& x, std::int64_t marked) {
   Row counts(static_cast<std::size_t>(x.d) - 1, static_cast<double>(x.n / (x.d - 2)));
   counts[static_cast<std::size_t>(marked % (x.d - 2))] -= 1;
@@ -175,7 +175,7 @@ Row weighted_mean(const Row& mass, const Matrix& values) {
   return output;
 }
 
-// F(A) for A with `signal` at j*; crosswise, row 0 of the queries carries a1 in its place.
+// F(A) for A with `signal` at j*; with `cross`, row 0 of the queries has a1 instead.
 double read_out(const Kernel& kernel, const Setting& x, double signal, const Draw& draw) {
   const Matrix keys = distinct_rows(x, signal, draw.position);
   const Row key_counts = row_counts(x, draw.position);

@@ -27,7 +27,7 @@ bool has_length(const BenchRecord& record, std::int64_t n) {
                      [n](const results::BenchPoint& p) { return p.n == n; });
 }
 
-// Measured under the same conditions: points of the one may stand beside those of the other.
+// True if both were measured under the same conditions, so that their points can be combined.
 bool same_conditions(const BenchRecord& a, const BenchRecord& b) {
   const auto& x = a.environment;
   const auto& y = b.environment;

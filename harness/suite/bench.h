@@ -1,5 +1,6 @@
 #pragma once
-// The bench of a suite: speed and memory of its variants over sequence lengths, in turns.
+// The bench of a suite: speed and memory of its variants over sequence lengths, measured
+// alternately.
 
 #include <filesystem>
 #include <vector>
@@ -9,15 +10,15 @@
 
 namespace lra::harness {
 
-// Measures what is not measured yet into OUT/bench-ATTENTION-MODE.json, a length after another, the
-// variants side by side. Returns a record for each variant and mode; a stopped bench lacks lengths,
-// which the next call measures. Call it before this process has started threads.
+// Measures the missing points into OUT/bench-ATTENTION-MODE.json, length by length, the variants
+// side by side. Returns a record for each variant and mode; a stopped bench lacks lengths, which
+// the next call measures. Must be called before this process has started threads.
 [[nodiscard]] std::vector<results::BenchRecord> run_suite_bench(const Suite& suite,
                                                                 const SuiteOptions& options,
                                                                 SuiteObserver& observer);
 
-// The records of an earlier call, on whatever machine it was; those that are missing are left out.
-// Throws Error(data) for a damaged one.
+// The records of an earlier call on any machine, without missing ones. Throws Error(data) for a
+// damaged record.
 [[nodiscard]] std::vector<results::BenchRecord> saved_benches(const Suite& suite,
                                                               const std::filesystem::path& out);
 

@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-// What the data of a run depend on.
+// Key of the settings that determine a run's data.
 std::string data_key(const RunSpec& spec) {
   return json_text(json{spec.task, spec.task_options, spec.data_seed, spec.counts,
                         spec.counts_wished, spec.data.string()});
@@ -27,7 +27,7 @@ json answer(const RunData& opened) {
   return {{"used", to_json(opened.used)}, {"notes", opened.notes}, {"to_make", false}};
 }
 
-// Data that are neither in files nor in the cache: what is known of them before they are made.
+// Description of data that are neither in files nor in the cache, before they are generated.
 json answer_of_unmade(const RunSpec& spec, const tasks::TaskInfo& info) {
   DataUsed used;
   used.origin = name_of(info.without_files);
@@ -76,7 +76,7 @@ FoundData find_in_child(const RunSpec& spec, const FindDataOptions& options,
   }
   if (options.stop == nullptr || !options.stop->load()) {
     found.failure = child.ran_out_of_memory() ? "data: out of memory while opening them"
-                                              : "data: the process that opens them broke off";
+                                              : "data: the process that opens them ended early";
   }
   return found;
 }

@@ -19,19 +19,20 @@ struct FoundData {
   std::optional<DataUsed> used;  // empty: `failure` says why, unless the search was stopped
   std::string failure;
   std::vector<std::string> notes;  // as RunData
-  bool to_make = false;  // not made yet; `used` has no digest and counts of -1 are official
+  bool to_make =
+      false;  // not generated yet; `used` has no digest, counts of -1 are the official ones
 };
 
 struct FindDataOptions {
   std::filesystem::path data;  // as DataOptions
-  bool make = true;            // generates what is missing; otherwise it is `to_make`
+  bool make = true;            // generates missing data; otherwise marks them `to_make`
   const std::atomic<bool>* stop = nullptr;
   std::function<void(std::size_t run, const std::string&)> progress;  // may be empty
 };
 
-// Opens the data of each run, in a child process for each task, so that this process starts no
-// threads; files are read into the cache. Runs on the same data share the answer. Throws
-// Error(data) if `data` or $LRA_DATA names a place that does not exist.
+// Opens the data of each run, in one child process per task, so that this process starts no
+// threads; files are read into the cache. Runs on the same data share a result. Throws Error(data)
+// if `data` or $LRA_DATA names a place that does not exist.
 [[nodiscard]] std::vector<FoundData> find_data(const Suite& suite, const FindDataOptions& options);
 
 }  // namespace lra::harness

@@ -26,12 +26,12 @@ using nlohmann::json;
 constexpr const char* kSchema = "lra-estimates/3";
 // A forward pass is about a third of a training step.
 constexpr double kInferenceShare = 1.0 / 3.0;
-// Of the parameters in f32: themselves and the optimiser's two moments.
+// Copies of the parameters kept in f32: the master and Adam's two moments.
 constexpr std::int64_t kCopies = 3;
-// Mean length of the data, of the longest, below which both are tried.
+// Ratio of the mean to the longest length below which both lengths are tried.
 constexpr double kMuchShorter = 0.9;
 
-// Those entries of a file that are known. Throws json::exception for entries of another form.
+// The known estimates in a file. Throws json::exception for malformed entries.
 json known_of(const json& entries) {
   json known = json::object();
   for (const auto& [key, entry] : entries.items()) {
@@ -40,7 +40,7 @@ json known_of(const json& entries) {
   return known;
 }
 
-// A step or two with a sequence a thread: a step runs its sequences one after the other.
+// One or two steps with one sequence per thread: a thread runs its sequences one after the other.
 BenchResult try_out(BenchOptions options, std::int64_t n, const std::atomic<bool>* stop) {
   const int threads = options.threads > 0 ? options.threads : engine::machine().cores;
   options.lanes = lanes_of(options, n);
@@ -54,7 +54,7 @@ std::int64_t fixed_bytes(std::int64_t parameters, std::int64_t copies, Precision
   return parameters * (4 * copies + (precision == Precision::bf16 ? 2 : 0));
 }
 
-// Of a bench, in training with the gradients of each lane.
+// Fixed bytes of a bench; training adds the gradients of each lane.
 std::int64_t fixed_bytes(std::int64_t parameters, const BenchOptions& options, std::int64_t n) {
   const std::int64_t copies = options.mode == results::BenchMode::train
                                   ? kCopies + lane_count(lanes_of(options, n), parameters)
@@ -65,12 +65,12 @@ std::int64_t fixed_bytes(std::int64_t parameters, const BenchOptions& options, s
 Estimate unknown(const BenchResult& trial) {
   Estimate result;
   result.failure = trial.point.status == results::PointStatus::out_of_memory
-                       ? "memory: a trial step took more than there is"
+                       ? "memory: a trial step ran out of memory"
                        : "estimate: the process of the trial step was killed; try again";
   return result;
 }
 
-// In flight in the trial of a training step, for each of its sequences.
+// Bytes in flight per sequence of a trial training step.
 std::int64_t sequence_bytes(const BenchResult& trial, const BenchOptions& options) {
   const int threads = options.threads > 0 ? options.threads : engine::machine().cores;
   return std::max<std::int64_t>(0, *trial.point.peak_tensor_bytes -
@@ -78,7 +78,7 @@ std::int64_t sequence_bytes(const BenchResult& trial, const BenchOptions& option
          std::min<std::int64_t>(options.batch, threads);
 }
 
-// How much more than `from` tokens need `n` do, as claimed.
+// Claimed cost of `n` tokens relative to `from` tokens.
 double growth(const results::GrowthClaim& claim, std::int64_t from, std::int64_t n) {
   const double ratio = static_cast<double>(n) / static_cast<double>(from);
   const double logs =
@@ -86,8 +86,8 @@ double growth(const results::GrowthClaim& claim, std::int64_t from, std::int64_t
   return std::pow(ratio, claim.power) * std::pow(logs, claim.logs);
 }
 
-// Seconds of a sequence by its length, through two measured points: a n + b n^2, or c + a n where a
-// short one costs more than its share.
+// Seconds per sequence as a function of its length, through two measured points: a n + b n^2, or c
+// + a n if a short sequence costs more than its share.
 class TimeCurve {
  public:
   TimeCurve(double n1, double seconds1, double n2, double seconds2) {
@@ -157,7 +157,7 @@ Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
       std::max<std::int64_t>(1, std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0}) /
                                     static_cast<std::int64_t>(lengths.size()));
   const bool shorter = static_cast<double>(mean) < kMuchShorter * static_cast<double>(n);
-  // A sequence of mean length is no square image.
+  // A sequence of mean length is not a square image.
   auto& positions = o.model.positions;
   if (positions == models::Positions::sinusoidal_2d) positions = models::Positions::sinusoidal;
   if (positions == models::Positions::rotary_2d) positions = models::Positions::rotary;
@@ -172,7 +172,7 @@ Estimate Estimator::of(const RunSpec& spec, const ExampleCounts& counts) {
   Estimate result;
   result.seconds = example * (steps * static_cast<double>(spec.train.batch_size) +
                               kInferenceShare * evaluated_examples(spec, counts));
-  // A run also keeps its best weights so far, and both sequences of a pair are in flight together.
+  // A run also keeps its best weights, and both sequences of a pair are in flight together.
   result.memory = {fixed_bytes(trial.parameters, kCopies + 1 + trial.lanes, spec.precision),
                    sequences * sequence_bytes(trial, o)};
   result.known = true;
@@ -237,7 +237,7 @@ Estimates::Estimates(std::filesystem::path file, int threads, std::filesystem::p
   try {
     const json found = read_json(file_);
     if (found.at("schema") == kSchema) known_ = known_of(found.at("estimates"));
-  } catch (const json::exception&) {  // not of the form: made anew
+  } catch (const json::exception&) {  // malformed: estimated again
   } catch (const Error&) {
   }
 }

@@ -1,5 +1,5 @@
 #pragma once
-// What a run will cost, from a few steps of its model on this machine.
+// Cost estimates of runs, from a few steps of their models on this machine.
 
 #include <array>
 #include <atomic>
@@ -23,16 +23,16 @@ struct Estimate {
   double seconds = 0;  // of training and evaluation with all threads
   Footprint memory;
   bool known = false;
-  std::string failure;  // why it is not known; a killed trial says nothing about memory
+  std::string failure;  // why the cost is unknown; a killed trial does not imply lack of memory
 };
 
 [[nodiscard]] nlohmann::json to_json(const Estimate& estimate);
-// Throws nlohmann::json::exception for another form.
+// Throws nlohmann::json::exception for malformed JSON.
 [[nodiscard]] Estimate estimate_from_json(const nlohmann::json& json);
 
-// What runs will cost, from trial steps at the task's longest sequences and, where the data's are
-// mostly shorter, at their mean; memory is that of the longest. Trials run in child processes; call
-// it before this process has started threads.
+// Estimates the cost of runs from trial steps at the task's longest sequences and, if the data are
+// mostly shorter, at their mean length; the memory is that of the longest. Trials run in child
+// processes; must be called before this process has started threads.
 class Estimator {
  public:
   // 0 threads: all cores. `data` as OpenOptions.
@@ -49,22 +49,21 @@ class Estimator {
   std::map<std::string, std::vector<std::int64_t>> lengths_;  // by task, its options, pooling
 };
 
-// What runs have in common that differ by their seed alone, on this machine with that many threads.
+// Key shared by runs that differ only by seed, on this machine with this number of threads.
 [[nodiscard]] std::string cost_key(RunSpec spec, int threads);
 
-// How many examples a run evaluates: of validation while it trains, of every split at its end.
+// Numbers of examples that a run evaluates: validation during training, every split at its end.
 [[nodiscard]] double evaluated_examples(const RunSpec& spec, const ExampleCounts& counts);
 
-// As estimate() for a bench over lengths: seconds of warm-up and measuring, memory of the longest.
-// Tries lengths up to 2,048 and the shortest; beyond them time and memory grow as the variant
-// claims.
+// Like estimate(), for a bench over lengths: seconds of warm-up and measurement, memory of the
+// longest. Tries lengths up to 2,048 and the shortest; beyond, time and memory grow as claimed by
+// the variant.
 [[nodiscard]] Estimate estimate_bench(const BenchOptions& options,
                                       std::vector<std::int64_t> lengths,
                                       const std::atomic<bool>* stop = nullptr);
 
-// Estimates of many runs, shared by runs that differ in their seed alone. The known ones are kept
-// in a file, so that a continued suite does not wait for them again; a file that cannot be read is
-// replaced.
+// Estimates of many runs, shared by runs that differ only by seed. Known estimates are kept in a
+// file for later calls; an unreadable file is replaced.
 class Estimates {
  public:
   Estimates(std::filesystem::path file, int threads, std::filesystem::path data,

@@ -101,7 +101,7 @@ class SuiteExecution {
 
   void keep_failure(std::size_t run, const std::string& reason) {
     Record record = make_failed_record(suite_.runs[run].spec, threads_, reason);
-    // Another process that works on the run has the say about it.
+    // A process that is working on the run decides about it.
     if (const auto lock = try_lock_run(folder(run))) write_failure(record, folder(run));
     keep(run, std::move(record));
   }
@@ -112,19 +112,19 @@ class SuiteExecution {
     find.stop = options_.stop;
     find.progress = [this](std::size_t run, const std::string& text) { tell(run, text); };
     data_ = find_data(suite_, find);
-    // Results on other data would be mixed with these: refused as a whole, before any work.
+    // Results on other data would be mixed with these; the call is refused before any work.
     for (std::size_t i = 0; i < suite_.runs.size(); ++i) {
       std::optional<DataUsed> expected;
       try {
         expected = data_of_folder(folder(i));
       } catch (const Error&) {
-        continue;  // a damaged folder is the run's own fault, which collect_ended() records
+        continue;  // a damaged folder is a fault of this run; collect_ended() records it
       }
       if (expected && data_[i].used) require_same_data(*data_[i].used, *expected, folder(i));
     }
   }
 
-  // Of the runs that this call has no record of.
+  // Runs without a record in this call.
   void collect_ended() {
     for (const std::size_t i : open_runs()) {
       const FoundData& found = data_[i];
@@ -168,7 +168,7 @@ class SuiteExecution {
   bool begin_run(std::size_t run) {
     if (!data_[run].used) return false;
     const auto lock = try_lock_run(folder(run));
-    if (lock == nullptr) return true;  // somebody trains it
+    if (lock == nullptr) return true;  // another process trains it
     try {
       require_same_run(suite_.runs[run].spec, folder(run));
       write_spec(suite_.runs[run].spec, *data_[run].used, folder(run));
@@ -261,11 +261,11 @@ class SuiteExecution {
         notify([&] { observer_.on_measured(run, *measurements_[run]); });
       } else if (subjects[k].out_of_memory) {
         keep_failure(run, "measurement: out of memory");
-      }  // Another fault is the run's own, which will find it again and record it.
+      }  // The run itself will find and record any other fault.
     }
   }
 
-  // Trains what is open, then takes over what other processes leave without a result.
+  // Trains the open runs, then takes over runs that other processes leave without a result.
   void train_all() {
     for (bool first = true; !open_runs().empty() && !stopped(); first = false) {
       if (!first && !wait_for_others()) return;
@@ -284,8 +284,8 @@ class SuiteExecution {
     }
   }
 
-  // Until a run that another process works on is free, or all of them have ended. False if the
-  // suite was stopped meanwhile, or the patience is over.
+  // Waits until a run of another process becomes free or all of them have ended. False if the suite
+  // was stopped meanwhile or the waiting time is over.
   bool wait_for_others() {
     constexpr std::chrono::milliseconds kPause{500};
     const auto start = std::chrono::steady_clock::now();
@@ -303,7 +303,7 @@ class SuiteExecution {
   // True while another process works on a run.
   [[nodiscard]] bool is_busy(std::size_t run) const { return try_lock_run(folder(run)) == nullptr; }
 
-  // From the measurement: training, and validation every so often.
+  // Seconds from the measurement: training with its periodic validation.
   [[nodiscard]] double seconds_of(std::size_t run) const {
     const RunSpec& spec = suite_.runs[run].spec;
     const Measurement& m = *measurements_[run];
@@ -319,12 +319,11 @@ class SuiteExecution {
     if (!cost.known) fail(ErrorKind::backend, "{}", cost.failure);
     if (needed <= memory_) return;
     constexpr std::int64_t kMega = 1000000;
-    fail(ErrorKind::backend,
-         "memory: a trial step took {} MB; got {} MB that may be used; see --memory",
+    fail(ErrorKind::backend, "memory: the run needs {} MB, the limit is {} MB; raise --memory",
          needed / kMega, memory_ / kMega);
   }
 
-  // On a thread of the schedule's arena.
+  // Called on a thread of the schedule's arena.
   void train(std::size_t run) {
     RunOptions own;
     own.folder = folder(run);
@@ -341,11 +340,11 @@ class SuiteExecution {
       keep(run, run_training(suite_.runs[run].spec, own, workers));
     } catch (const Interrupted&) {  // before it could leave anything to continue from
     } catch (const Busy&) {
-      tell(run, "another process works on it");
+      tell(run, "another process is working on it");
     } catch (const Error& error) {
       keep_failure(run, error.what());
     } catch (const std::bad_alloc&) {
-      keep_failure(run, "memory: none left");
+      keep_failure(run, "out of memory");
     }
   }
 
@@ -357,7 +356,7 @@ class SuiteExecution {
   std::vector<FoundData> data_;  // by run
   std::vector<Estimate> costs_;
   std::vector<std::optional<Measurement>> measurements_;
-  bool shared_ = false;       // runs go on beside each other
+  bool shared_ = false;       // several runs at the same time
   bool own_process_ = false;  // one run alone is trained
   std::mutex mutex_;
   SuiteOutcome outcome_;

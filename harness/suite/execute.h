@@ -22,7 +22,7 @@
 
 namespace lra::harness {
 
-// What a call does of the suite's runs. On a cluster each part is a job of its own.
+// The parts of a suite that a call executes. On a cluster each part is a separate job.
 enum class SuitePart {
   all,
   measurement,  // speed and memory, no training
@@ -33,10 +33,10 @@ struct SuiteOptions {
   std::filesystem::path out;      // runs are in its folder `runs`
   std::filesystem::path data;     // as OpenOptions
   int threads = 0;                // 0: all cores
-  std::int64_t memory_bytes = 0;  // that runs may take together; 0: what the system has to spare
+  std::int64_t memory_bytes = 0;  // limit of all runs together; 0: the available memory
   double checkpoint_seconds = 30;
-  double measure_seconds = 1;  // of each run by itself, before the runs start; 0: not measured
-  const std::atomic<bool>* stop = nullptr;  // set: checkpoint all that runs, and end
+  double measure_seconds = 1;  // of each run alone, before the runs start; 0: not measured
+  const std::atomic<bool>* stop = nullptr;  // set: checkpoint all active runs, and end
   SuitePart part = SuitePart::all;
   std::map<std::string, Estimate> costs;  // by a run's name; only the others are estimated
   // How long to wait for runs that other processes work on; empty: until they have ended.
@@ -49,7 +49,7 @@ inline constexpr const char* kEstimatePhase = "estimate";
 inline constexpr const char* kMeasurementPhase = "measurement";
 inline constexpr const char* kAccuracyPhase = "accuracy";
 
-// Is told what goes on: from any thread, one call at a time.
+// Receives progress from any thread, one call at a time.
 class SuiteObserver {
  public:
   SuiteObserver() = default;
@@ -57,17 +57,17 @@ class SuiteObserver {
   SuiteObserver& operator=(const SuiteObserver&) = delete;
   virtual ~SuiteObserver() = default;
   virtual void on_phase(const std::string& name) = 0;
-  // The phase works on these runs now: on `count` of `total` of what it has to do, the first being
-  // number `first`, from 1. Runs that it worked on before are not being worked on any more.
+  // The phase now works on these runs: `count` of its `total` items, starting at number `first`
+  // (from 1). Runs named by an earlier call are no longer in work.
   virtual void on_work(const std::vector<std::size_t>& runs, std::size_t first,
                        std::size_t total) = 0;
-  // What a run that is to be done will take, at a guess.
+  // Estimated duration of a pending run.
   virtual void on_plan(std::size_t run, double seconds) = 0;
   virtual void on_progress(std::size_t run, const Progress& progress) = 0;
   virtual void on_record(std::size_t run, const results::Record& record) = 0;
   virtual void on_measured(std::size_t run, const Measurement& measurement) = 0;
   virtual void on_bench(const results::BenchRecord& record, const results::BenchPoint& point) = 0;
-  // The end of the phase in which several runs go on at once.
+  // The end of the phase with several simultaneous runs.
   virtual void on_usage(const Usage& usage) = 0;
 };
 
@@ -77,17 +77,18 @@ struct SuiteOutcome {
   [[nodiscard]] bool stopped() const { return ended() < records.size(); }
 };
 
-// Runs what has not ended yet: first speed and memory of each run with nothing beside it, variants
-// of a task in turns; then the runs themselves, several at once. A run that fails, or needs more
-// memory than there is, leaves a record with its reason, and the suite goes on. Call it before this
-// process has started threads: estimates and measurements run in child processes.
+// Executes the runs that have not ended: first speed and memory of each run alone, alternating
+// between the variants of a task; then the runs themselves, several at once. A run that fails or
+// needs more memory than available leaves a record with the reason, and the suite continues. Must
+// be called before this process has started threads: estimates and measurements run in child
+// processes.
 [[nodiscard]] SuiteOutcome run_suite(const Suite& suite, const SuiteOptions& options,
                                      SuiteObserver& observer);
 
-// Begins the runs that have not ended: opens or makes their data, writes each spec.json, which
+// Begins the runs that have not ended: opens or generates their data, writes each spec.json, which
 // fixes the precision of `--precision auto` to this machine's, and estimates their cost. Returns
-// the known costs by a run's name; where there is none, the run's record says why. Runs in
-// `options.costs` are not estimated again. Call it before this process has started threads.
+// the known costs by run name; for others the run's record gives the reason. Runs in
+// `options.costs` are not estimated again. Must be called before this process has started threads.
 [[nodiscard]] std::map<std::string, Estimate> begin_suite(const Suite& suite,
                                                           const SuiteOptions& options,
                                                           SuiteObserver& observer);

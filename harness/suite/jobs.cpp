@@ -33,7 +33,7 @@ class Schedule {
                      [](const Job& a, const Job& b) { return a.seconds > b.seconds; });
   }
 
-  // On a thread of the arena.
+  // Called on a thread of the arena.
   void run() {
     start_jobs();
     group_.wait();

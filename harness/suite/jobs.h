@@ -1,9 +1,9 @@
 #pragma once
 // Several jobs at once on one TBB arena.
 //
-// As many jobs run as there are threads, each on one of them. A thread for which no job is left, or
-// none that fits into memory, works on the parallel loops of the jobs that run: the last job gets
-// all threads. A thread that waits for its own job's loop takes up nothing of another job.
+// There are as many running jobs as threads, each on one thread. A thread without a further job
+// that fits into memory helps with the parallel loops of the running jobs, so the last job gets all
+// threads. A thread that waits for its own job's loop takes no work from another job.
 
 #include <atomic>
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace lra::harness {
 
-// Jobs together take the sum of their `fixed_bytes`, and the largest `sequence_bytes` once a
-// thread: a thread has one sequence in flight.
+// Memory of jobs together: the sum of their `fixed_bytes`, plus the largest `sequence_bytes` once
+// per thread, because a thread has one sequence in flight.
 struct Footprint {
   std::int64_t fixed_bytes = 0;
   std::int64_t sequence_bytes = 0;
@@ -21,17 +21,17 @@ struct Footprint {
 
 struct Job {
   Footprint memory;
-  double seconds = 0;  // a guess at its length: the longest goes first
+  double seconds = 0;  // estimated length: the longest job starts first
   std::function<void()> run;
 };
 
 struct ScheduleOptions {
   int threads = 1;
-  std::int64_t memory_bytes = 0;            // that all jobs together may take; 0: no limit
+  std::int64_t memory_bytes = 0;            // limit of all jobs together; 0: no limit
   const std::atomic<bool>* stop = nullptr;  // set: starts no further job
 };
 
-// How well a phase used the machine.
+// Machine utilisation of a phase.
 struct Usage {
   double wall_seconds = 0;
   double cpu_seconds = 0;  // of this process, user and system
@@ -39,12 +39,12 @@ struct Usage {
   [[nodiscard]] double busy_share() const;  // cpu / (wall x threads); 0 for an empty phase
 };
 
-// Starts jobs in the order of their length, passing over those that do not fit beside what runs (a
-// job that does not fit by itself runs by itself), and returns when all that were started have
-// ended. A job that throws keeps further ones from starting; the first exception is thrown on.
+// Starts jobs from the longest to the shortest, skipping jobs that do not fit in the remaining
+// memory; a job that fits nowhere runs alone. Returns when all started jobs have ended. After a job
+// has thrown, no further job starts, and the first exception is rethrown.
 Usage run_jobs(std::vector<Job> jobs, const ScheduleOptions& options);
 
-// Bytes that jobs take when `threads` threads work on them.
+// Bytes used by jobs on `threads` threads.
 [[nodiscard]] std::int64_t bytes_of(const std::vector<Footprint>& jobs, int threads);
 
 }  // namespace lra::harness

@@ -1,5 +1,5 @@
 #pragma once
-// What is known of a task's data before they are opened: lengths of sequences.
+// Lengths of a task's sequences before its data are opened.
 
 #include <atomic>
 #include <cstdint>
@@ -11,11 +11,11 @@
 
 namespace lra::harness {
 
-// Rows of the encoder for the sequences (two for a pair) of the first training examples of the data
-// that a run would use, padding inside and behind them taken as the model takes it: read or
-// generated for this alone, without a cache. Empty where they cannot be had in a few seconds; the
-// run itself will say why. Reads in a child process: call it before this process has started
-// threads. Throws Interrupted once `stop` is set.
+// Encoder rows for the sequences (two for a pair) of the first training examples of a run's data,
+// with the model's treatment of padding inside and behind them. The examples are read or generated
+// for this purpose only, without a cache. Empty if that takes more than a few seconds or fails; the
+// run itself will report why. Reads in a child process: must be called before this process has
+// started threads. Throws Interrupted once `stop` is set.
 [[nodiscard]] std::vector<std::int64_t> sampled_lengths(const RunSpec& spec,
                                                         const std::filesystem::path& data,
                                                         const std::atomic<bool>* stop);

@@ -1,5 +1,5 @@
 #pragma once
-// What the phases of a suite share.
+// Helpers shared by the phases of a suite.
 
 #include <exception>
 #include <memory>
@@ -10,8 +10,8 @@
 
 namespace lra::harness {
 
-// Calls f, which tells an observer something: what it throws is dropped, for whoever watches cannot
-// fail the work.
+// Calls f, which notifies an observer, and ignores its exceptions: an observer cannot fail the
+// work.
 template <class F>
 void notify(F&& f) {
   try {
@@ -20,9 +20,8 @@ void notify(F&& f) {
   }
 }
 
-// Estimates, measurements and benches of a folder are one process's at a time, on each node of a
-// cluster: waits for that lock.
-// Empty if the suite was stopped meanwhile.
+// Waits for the lock under which, on each node, only one process at a time estimates, measures or
+// benches in a folder. Empty if the suite was stopped meanwhile.
 [[nodiscard]] std::unique_ptr<FileLock> lock_measurements(const SuiteOptions& options,
                                                           SuiteObserver& observer);
 

@@ -75,7 +75,7 @@ void check_schema(const json& file, const std::string& where) {
        faults.size() > kShown ? "; ..." : "");
 }
 
-// "all" stands for every registered variant.
+// "all" means every registered variant.
 std::vector<Named> expand(std::vector<Named> attentions) {
   if (attentions.size() != 1 || attentions[0].name != "all") return attentions;
   std::vector<Named> all;
@@ -84,7 +84,7 @@ std::vector<Named> expand(std::vector<Named> attentions) {
   return all;
 }
 
-// A preset or protocol that is a file (.json) is beside the suite's.
+// A preset or protocol given as a file (.json) is relative to the suite's folder.
 std::string placed_file(const std::string& name, const std::filesystem::path& folder) {
   return name.ends_with(kExtension) ? (folder / name).lexically_normal().string() : name;
 }
@@ -111,14 +111,14 @@ std::string name_of_run(const RunSpec& spec) {
                      spec_digest(spec).substr(0, 8));
 }
 
-// What `lra tune` chose for one task and attention of a file.
+// Settings chosen by `lra tune` for one task and attention of a file.
 struct Chosen {
   std::vector<std::string> settings;
   results::SearchPart search;
 };
 
-// By the entries' places in the file's lists. An entry of `tuned` repeats those of its task and
-// attention, so that none changes unnoticed.
+// Indexed by the entries' positions in the file's lists. An entry of `tuned` repeats the entries of
+// its task and attention, so that a change in these is noticed.
 std::map<std::pair<std::size_t, std::size_t>, Chosen> parse_tuned(const json& file,
                                                                   const std::string& where) {
   std::map<std::pair<std::size_t, std::size_t>, Chosen> all;
@@ -128,7 +128,7 @@ std::map<std::pair<std::size_t, std::size_t>, Chosen> parse_tuned(const json& fi
       const json& entries = file.value(list, json::array());
       const auto found = std::find(entries.begin(), entries.end(), tuned[i].at(member));
       if (found == entries.end()) {
-        fail(ErrorKind::config, "{}: /tuned/{}/{}: got {}, expected an entry of /{} as it is there",
+        fail(ErrorKind::config, "{}: /tuned/{}/{}: got {}, expected an unchanged entry of /{}",
              where, i, member, tuned[i].at(member).dump(), list);
       }
       return static_cast<std::size_t>(found - entries.begin());
@@ -197,7 +197,7 @@ SuiteRun make_run(Request request, std::int64_t seed) {
 
 namespace {
 
-// What is wrong with an entry says where that stands.
+// Adds an entry's position to its errors.
 SuiteRun run_of_entry(Request request, std::int64_t seed, const std::string& where) {
   try {
     return make_run(std::move(request), seed);

@@ -45,24 +45,24 @@ struct Suite {
 [[nodiscard]] Suite load_suite(const std::string& name, const std::vector<std::string>& settings,
                                const std::filesystem::path& data = {});
 [[nodiscard]] nlohmann::json suite_file(const std::string& name);
-// The same of a file's content; `name` is for messages.
+// The same from a file's content; `name` is for messages.
 [[nodiscard]] Suite make_suite(const nlohmann::json& file, const std::string& name,
                                const std::vector<std::string>& settings,
                                const std::filesystem::path& data = {});
 // A setting KEY=VALUE; a relative path (of data.path, init) becomes one below `folder`.
 [[nodiscard]] std::string placed_setting(const std::string& setting,
                                          const std::filesystem::path& folder);
-// A suite's file with the paths of its settings made absolute, so that it means the same in another
-// folder; `name` as for load_suite.
+// A suite's file with absolute paths in its settings, valid in any folder; `name` as for
+// load_suite.
 [[nodiscard]] nlohmann::json with_absolute_paths(nlohmann::json file, const std::string& name);
 // The suite with some of its runs, in its order, and without its bench. `ids` are names of run
-// folders or first digits of run ids (8 or more), with commas between them. Throws Error(usage) for
-// an id that no run or more than one has, and for none.
+// folders or first digits of run ids (8 or more), separated by commas. Throws Error(usage) for an
+// unknown or ambiguous id and for an empty list.
 [[nodiscard]] Suite only_runs(const Suite& suite, const std::string& ids);
-// Gives each run with `--precision auto` that an earlier call on another machine has begun in
-// `out` that call's precision. Throws as as_begun().
+// Sets the precision of each run with `--precision auto` to that of an earlier call, possibly on
+// another machine, that began the run in `out`. Throws as as_begun().
 void adopt_begun(Suite& suite, const std::filesystem::path& out);
-// Resolves what a run asks for and names its folder.
+// Resolves the request of a run and names its folder.
 [[nodiscard]] SuiteRun make_run(Request request, std::int64_t seed);
 // The JSON Schema of suite files.
 [[nodiscard]] std::string_view suite_schema();

@@ -26,7 +26,7 @@ extern "C" void pass_on(int) {
   errno = saved;
 }
 
-// Except where the caller had them ignored (nohup).
+// Except where the caller ignores them (nohup).
 void install_handlers() {
   for (const int signal : kSignals) {
     struct sigaction action {};
@@ -39,7 +39,7 @@ void install_handlers() {
   }
 }
 
-// Keeps signals waiting while the two processes set themselves up.
+// Blocks signals while the two processes initialise.
 class Blocked {
  public:
   Blocked() {

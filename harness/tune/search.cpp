@@ -28,7 +28,7 @@ std::int64_t share_of(double share, std::int64_t steps) {
   return static_cast<std::int64_t>(std::llround(share * static_cast<double>(steps)));
 }
 
-// A trial's settings as --set takes them, for a run of `steps` steps.
+// A trial's settings in the form of --set, for a run of `steps` steps.
 std::vector<std::string> settings_of(const json& trial, std::int64_t steps) {
   std::vector<std::string> settings;
   for (const auto& [key, value] : trial.items()) {
@@ -60,7 +60,7 @@ Grid grid_of(const json& file, const std::string& where) {
                               "train.warmup_steps", "diagnostics."}) {
       if (!key.starts_with(fixed)) continue;
       fail(ErrorKind::config, "{}: /tune/{}: trials share data, steps and batches; try {}", where,
-           key, key == "train.warmup_steps" ? kWarmupShare : "a suite of its own for each value");
+           key, key == "train.warmup_steps" ? kWarmupShare : "a separate suite for each value");
     }
     grid[key] = values.get<std::vector<json>>();
     const auto in_range = [](const json& v) { return v.is_number() && v >= 0 && v < 1; };
@@ -117,12 +117,12 @@ Search::Search(json file, std::string name, std::vector<std::string> settings,
       name_(std::move(name)),
       settings_(std::move(settings)),
       options_(options) {
-  // The suite that it writes is in another folder.
+  // The written suite is in another folder.
   const auto here = std::filesystem::current_path();
   for (std::string& setting : settings_) setting = placed_setting(setting, here);
   file_.erase("tuned");
   suite_ = make_suite(file_, name_, settings_, options_.data);
-  if (suite_.runs.empty()) fail(ErrorKind::config, "suite {}: got no tasks to search on", name_);
+  if (suite_.runs.empty()) fail(ErrorKind::config, "suite {}: no tasks to search on", name_);
   const Grid grid = grid_of(file_, "suite " + name_);
   file_["tune"] = grid;
   file_["name"] = suite_.name + "-tuned";
@@ -146,7 +146,7 @@ Search::Search(json file, std::string name, std::vector<std::string> settings,
     for (const json& drawn : draw_trials(grid, run.spec.task, options_)) {
       pair.trials.push_back({true, {{drawn.dump()}, 0, {}, {}}});
     }
-    // A trial that cannot be, as one whose validation is the test split, is refused here.
+    // An invalid trial, such as one that validates on the test split, is refused here.
     if (!pair.trials.empty()) static_cast<void>(trial_run(pair, 0, 0));
     pairs_.push_back(std::move(pair));
   }
@@ -253,7 +253,7 @@ json Search::tuned_suite() const {
           number.is_number() || number.is_boolean() ? number : json(value);
     }
   };
-  // The command line's settings hold for all: also where no trial was chosen, and for the bench.
+  // The command line's settings apply everywhere: also where no trial was chosen, and to the bench.
   if (!settings_.empty()) add_to(file["settings"], settings_);
   for (const Pair& pair : pairs_) {
     const auto chosen = best(pair);
@@ -316,8 +316,8 @@ void Search::markdown_of(const std::vector<const Pair*>& pairs, std::string& tex
 std::string Search::markdown() const {
   std::string text = fmt::format(
       "# Search for settings: {}\n\nThe same draws for every attention of a task, validation "
-      "alone; the better half of a rung, rounded up, goes on.\nThe expected best of k of n trials "
-      "is Σ vᵢ ((i/n)ᵏ − ((i−1)/n)ᵏ) over the sorted accuracies (Dodge et al. 2019, arXiv "
+      "alone; the better half of a rung, rounded up, continues.\nThe expected best of k of n "
+      "trials is Σ vᵢ ((i/n)ᵏ − ((i−1)/n)ᵏ) over the sorted accuracies (Dodge et al. 2019, arXiv "
       "1909.03004);\na trial that diverged or failed is — and counts as 0.\n\n",
       suite_.name);
   std::map<std::size_t, std::vector<const Pair*>> tasks;

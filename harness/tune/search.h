@@ -1,12 +1,12 @@
 #pragma once
 // A search for settings that is the same for every attention of a task: the same number of trials
-// with the same draws from a grid, on validation alone, hopeless ones stopped by successive halving
+// with the same draws from a grid, on validation alone, poor ones stopped by successive halving
 // (Jamieson, Talwalkar 2016, "Non-stochastic Best Arm Identification and Hyperparameter
 // Optimization", arXiv 1502.07943) with as many survivors for each attention.
 //
 // Rung r of R trains the survivors from the beginning for S / 2^(R - 1 - r) steps, each with a
-// whole schedule of its own, S being `share` of the suite's steps; then the better half, rounded
-// up, goes on. A trial is an ordinary run of an ordinary suite.
+// complete schedule, where S is `share` of the suite's steps; then the better half, rounded up,
+// continues. A trial is an ordinary run of an ordinary suite.
 
 #include <cstddef>
 #include <cstdint>
@@ -25,7 +25,7 @@ namespace lra::harness {
 struct SearchOptions {
   std::int64_t trials = 8;  // of each attention of each task
   std::int64_t rungs = 3;
-  double share = 0.1;               // of the suite's steps that a trial of the last rung has
+  double share = 0.1;               // of the suite's steps given to a trial of the last rung
   std::int64_t seed = 0;            // of the draw
   std::filesystem::path data = {};  // --data, of tasks whose options follow from their data
 };
@@ -33,10 +33,10 @@ struct SearchOptions {
 // The values of each setting. `warmup_share` is train.warmup_steps as a share of the steps.
 using Grid = std::map<std::string, std::vector<nlohmann::json>>;
 
-// What is searched where a suite says nothing: learning rate, warm-up, embedding scale, dropout.
+// The default grid: learning rate, warm-up, embedding scale, dropout.
 [[nodiscard]] Grid default_grid();
-// The suite's "tune", or the default. Throws Error(config) for settings that change the data or the
-// steps of a run: trials must share both.
+// The suite's "tune", or the default grid. Throws Error(config) for settings that change the data
+// or the steps of a run, because trials must share both.
 [[nodiscard]] Grid grid_of(const nlohmann::json& file, const std::string& where);
 // `options.trials` different points of the grid as {setting: value}, the same for the same task and
 // seed. Throws Error(usage) if the grid has fewer.
@@ -56,15 +56,16 @@ class Search {
   [[nodiscard]] std::size_t rungs() const { return static_cast<std::size_t>(options_.rungs); }
   // The runs of a rung; all rungs before it must have been judged.
   [[nodiscard]] Suite rung(std::size_t rung) const;
-  // Takes what the runs of a rung came to, by their names, and decides which trials go on. Returns
-  // the names of runs that failed, with the reason; a diverged one is an outcome: it ranks last.
+  // Takes the results of the runs of a rung, by name, and decides which trials continue. Returns
+  // the names of failed runs with the reason. A diverged run counts as a result and ranks last.
   std::map<std::string, std::string> judge(
       std::size_t rung, const std::function<results::Record(const std::string& run)>& record_of);
 
-  // Steps of all trials over those of one run with every attention, by task: the search's price.
+  // Cost of the search by task: steps of all trials relative to those of one run with every
+  // attention.
   [[nodiscard]] double price() const;
-  // The suite with the chosen settings under "tuned"; an attention of which no trial came to an
-  // accuracy keeps the suite's settings and has no entry. After the last rung.
+  // The suite with the chosen settings under "tuned", after the last rung. An attention without a
+  // successful trial keeps the suite's settings and has no entry.
   [[nodiscard]] nlohmann::json tuned_suite() const;
   // A table of the trials of each task, and the expected best of k of them (results/analysis).
   [[nodiscard]] std::string markdown() const;
@@ -74,7 +75,7 @@ class Search {
     bool alive = true;  // takes part in the next rung
     results::SearchTrial outcome;
   };
-  // An attention of a task.
+  // An attention on a task.
   struct Pair {
     SuiteRun run;  // of the suite's first seed
     std::vector<results::SearchRung> plan;

@@ -10,13 +10,13 @@
 
 namespace lra::harness {
 
-// Predictions on examples of a split, summed up.
+// Aggregated predictions on examples of a split.
 struct Evaluation {
   double loss = 0;  // mean over labels
   double accuracy = 0;
   std::int64_t correct = 0;
   std::int64_t counted = 0;
-  std::int64_t independent = 0;  // labels that would tell as much if no sequence had two
+  std::int64_t independent = 0;  // effective number of labels if each sequence had only one
   std::int64_t examples = 0;
   std::int64_t exact = 0;  // examples with every label right
   std::int64_t tokens = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// Which examples of a split are looked at, where not all are.
+// Selection of a sample of a split's examples.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace lra::harness {
 
-// `wanted` examples (0: all) of a split, spread over it by a fixed shuffle, as splits may be
-// sorted: ascending indices, the same ones for the same use.
+// Ascending indices of `wanted` examples (0: all), spread over the split by a fixed shuffle because
+// splits may be sorted; the same indices for the same use.
 [[nodiscard]] std::vector<std::size_t> sample_of(std::size_t size, std::int64_t wanted,
                                                  std::string_view use);
 

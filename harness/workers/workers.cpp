@@ -41,8 +41,8 @@ Score score(const Tensor& logits, std::span<const std::int32_t> labels) {
   return result;
 }
 
-// The labels that an example's logits are judged by. Of a label per token the places that have one,
-// unless all have: only there the head is computed, the most costly part where classes are many.
+// The labels of an example and, for a label per token, the positions with a label unless all have
+// one: the head, costly with many classes, is computed only there.
 struct Judged {
   Judged(const models::Model& model, const tasks::Example& example) {
     if (model.task().head != Head::token) {
@@ -69,7 +69,7 @@ std::int64_t row_count(const models::Model& model, const tasks::Example& example
   return model.encoder_rows(example.tokens) + model.encoder_rows(example.second);
 }
 
-// Longest first, each to the lane with the least to do: the same for any number of threads.
+// Longest first, each to the lane with the least work: the same for any number of threads.
 std::vector<std::vector<std::size_t>> deal(const models::Model& model,
                                            std::span<const tasks::Example> batch,
                                            std::size_t lanes) {
@@ -121,14 +121,15 @@ Workers Workers::in_this_arena() {
 
 std::int64_t lanes_for(std::int64_t batch_size, std::int64_t length,
                        const models::ModelConfig& model, std::int64_t vocabulary) {
-  // A lane's sum costs by all weights; its tokens are multiplied by those that are no table.
+  // Summing a lane costs in proportion to all weights; its tokens are multiplied only by weights
+  // outside tables.
   const std::int64_t layer = 4 * model.width * model.qkv_width +
                              (model.feed_forward ? 2 * model.width * model.ff_width : 0);
   const std::int64_t rows =
       vocabulary + (model.positions == models::Positions::learned ? length : 0);
   const double weights = static_cast<double>(model.layers * layer);
   const double all = weights + static_cast<double>(rows * model.width);
-  constexpr double kLeastTokens = 256;  // of a lane, were there no tables
+  constexpr double kLeastTokens = 256;  // of a lane without tables
   const auto tokens = static_cast<double>(batch_size * length);
   const auto most = static_cast<std::int64_t>(tokens * weights / (all * kLeastTokens));
   std::int64_t lanes = 8;

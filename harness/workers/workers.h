@@ -1,10 +1,10 @@
 #pragma once
-// Forward and backward of batches on TBB workers, one sequence a tape.
+// Forward and backward passes of batches on TBB workers, one tape per sequence.
 //
-// A batch is dealt to a fixed number of lanes by the examples' cost, the same way for any number of
-// threads. A lane runs its sequences one after the other and sums their gradients in an array of
-// its own; the optimiser adds the lanes up in order. So the bits do not depend on threads, and a
-// sequence's activations stay in one core's cache.
+// A batch is distributed over a fixed number of lanes by the examples' cost, identically for any
+// number of threads. A lane runs its sequences one after the other and sums their gradients in a
+// separate array; the optimiser adds the lanes in order. Results are therefore bit-identical for
+// any number of threads, and a sequence's activations stay in one core's cache.
 
 #include <tbb/task_arena.h>
 
@@ -22,9 +22,9 @@
 
 namespace lra::harness {
 
-// What a batch gave.
+// Result of a batch.
 struct BatchResult {
-  double loss = 0;           // mean over what is labelled
+  double loss = 0;           // mean over labels
   std::int64_t correct = 0;  // of `counted` labels
   std::int64_t counted = 0;
   std::int64_t tokens = 0;  // without padding, both sequences of a pair
@@ -33,7 +33,7 @@ struct BatchResult {
   std::vector<double> lane_seconds;
 };
 
-// What evaluation gave for one example.
+// Evaluation result of one example.
 struct Prediction {
   std::int32_t label = -1;   // the predicted class; -1 for token-level tasks
   float loss = 0;            // summed over the example's labels
@@ -41,7 +41,7 @@ struct Prediction {
   std::int32_t counted = 0;
 };
 
-// Thrown by work that a stop flag broke off; what it was computing is lost.
+// Thrown by work interrupted by a stop flag; its partial result is lost.
 class Interrupted : public std::exception {
  public:
   [[nodiscard]] const char* what() const noexcept override { return "interrupted"; }
@@ -49,10 +49,10 @@ class Interrupted : public std::exception {
 
 class Workers {
  public:
-  // An arena of its own. threads = 0: all that this process may use.
+  // Creates a separate arena. threads = 0: all that this process may use.
   explicit Workers(int threads);
-  // Works on the arena of the calling thread, which must be in it at each call; has a meter of its
-  // own, so that several runs on one arena count their memory apart.
+  // Works on the arena of the calling thread, which must be in it at each call; has a separate
+  // meter, so that several runs on one arena count their memory separately.
   [[nodiscard]] static Workers in_this_arena();
   [[nodiscard]] int threads() const { return threads_; }
   [[nodiscard]] const std::shared_ptr<engine::MemoryMeter>& meter() const { return meter_; }
@@ -64,20 +64,20 @@ class Workers {
                     std::span<const std::uint64_t> ids, std::int64_t step, std::uint64_t seed,
                     const std::vector<engine::Tensor>& lanes);
 
-  // From now on predict() looks at this flag before each example, and throws Interrupted once it is
-  // set. nullptr: never.
+  // Sets a flag that predict() checks before each example; throws Interrupted once it is set.
+  // nullptr: never.
   void stop_with(const std::atomic<bool>* stop) { stop_ = stop; }
   [[nodiscard]] bool stopped() const { return stop_ != nullptr && stop_->load(); }
 
   // Predictions without a tape, in the order of the examples. Throws Interrupted (see stop_with).
   std::vector<Prediction> predict(const models::Model& model, const tasks::Dataset& data,
                                   std::span<const std::size_t> indices, std::uint64_t seed);
-  // The same, keeping nothing but the number of floating-point operations of the products.
+  // The same, returning only the number of floating-point operations of the products.
   std::int64_t predict_flops(const models::Model& model, const tasks::Dataset& data,
                              std::span<const std::size_t> indices);
 
   // Runs f on the workers' arena, with oneDNN single-threaded and allocations counted as in a step:
-  // an OpenMP team of the library's own would go on spinning on the cores that TBB works on.
+  // the library's own OpenMP team would keep spinning on the cores used by TBB.
   template <class F>
   void execute(F&& f) {
     enter([&] {
@@ -89,8 +89,8 @@ class Workers {
  private:
   explicit Workers(std::unique_ptr<tbb::task_arena> arena, int threads);
 
-  // A thread that waits for a loop of this run takes up nothing of another run on the same arena:
-  // it would come back only when that is done, and count its memory here.
+  // A thread that waits for a loop of this run takes no work from another run on the same arena: it
+  // would return only when that is done, and count its memory here.
   template <class F>
   void enter(F&& f) {
     if (arena_ == nullptr) {
@@ -110,14 +110,14 @@ class Workers {
   std::shared_ptr<engine::MemoryMeter> meter_ = std::make_shared<engine::MemoryMeter>();
 };
 
-// How many lanes a batch of examples up to that many tokens asks for: as many as it has examples,
-// as a power of two from 8 to 64; but no more than 8 where summing the lanes' gradients would take
-// more than some 5 % of the step, as with short sequences or large tables of embeddings. Part of a
+// Number of lanes requested for a batch of examples of up to this many tokens: the number of
+// examples as a power of two from 8 to 64, but at most 8 if summing the lanes' gradients would take
+// more than about 5 % of the step, as with short sequences or large embedding tables. Part of a
 // run's specification.
 [[nodiscard]] std::int64_t lanes_for(std::int64_t batch_size, std::int64_t length,
                                      const models::ModelConfig& model, std::int64_t vocabulary);
-// How many of those a model of that many parameters gets: half as often as their gradients take
-// more than 64 MB a lane asked for, but two.
+// Number of lanes that a model of this size gets: halved while the gradients take more than 64 MB
+// per requested lane, but at least two.
 [[nodiscard]] std::int64_t lane_count(std::int64_t asked, std::int64_t parameters);
 
 [[nodiscard]] models::ModelTask model_task(const tasks::TaskInfo& info);

@@ -1,5 +1,5 @@
 #pragma once
-// Whether what was measured over sequence lengths grows no faster than a claim says.
+// Checks that measurements over sequence lengths grow no faster than claimed.
 
 #include <optional>
 #include <span>
@@ -18,8 +18,8 @@ struct GrowthVerdict {
   bool kept = false;    // measured <= claimed + slack
 };
 
-// A claim is an upper bound: constant parts make short lengths look cheaper. Empty if no power law
-// can be fitted (fewer than two lengths, or values that are not positive).
+// A claim is an upper bound, because constant parts flatten the measured growth at short lengths.
+// Empty if no power law can be fitted (fewer than two lengths, or values that are not positive).
 [[nodiscard]] std::optional<GrowthVerdict> judge_growth(std::span<const double> n,
                                                         std::span<const double> measured,
                                                         const GrowthClaim& claim, double slack);

@@ -52,7 +52,7 @@ std::string short_text(const std::string& key, std::string value) {
   return key + "=" + value;
 }
 
-// What every run of a row shares; its changed settings are seen to by Rows.
+// Properties shared by every run of a row; Rows handles its changed settings.
 auto conditions(const Record& record) {
   return std::tuple(record.attention.name, record.attention.options.text, record.preset,
                     record.protocol, record.precision, machine_of(record.environment));
@@ -72,7 +72,7 @@ Pointers ordered(const std::vector<Record>& records) {
             [&](const Record* a, const Record* b) { return key(a) < key(b); });
   for (std::size_t i = 1; i < order.size(); ++i) {
     if (key(order[i - 1]) == key(order[i])) {
-      fail(ErrorKind::data, "leaderboard: run {} is there twice for one machine and the same data",
+      fail(ErrorKind::data, "leaderboard: run {} occurs twice for one machine and the same data",
            order[i]->run_id);
     }
   }
@@ -84,7 +84,8 @@ void add_unique(std::vector<std::string>& list, const std::string& value) {
   if (at == list.end() || *at != value) list.insert(at, value);
 }
 
-// What tells the data of a task from its first: differing options, the origin, or the digest.
+// What distinguishes the data of a task from its first: differing options, the origin, or the
+// digest.
 std::string difference_of(const DataClass& data, const DataClass& first) {
   std::vector<std::string> parts;
   const json mine = json::parse(data.options.text);
@@ -150,8 +151,8 @@ class Columns {
     return sorted;
   }
 
-  // The data with which a run whose own could not be opened is shown; none if there are none of its
-  // task's options.
+  // The column of data for a run whose own data could not be opened; none if no data have its task
+  // options.
   static std::optional<DataClass> home_of(const Record& record, const Classes& classes) {
     if (record.task.origin) return std::nullopt;
     for (const DataClass& data : by_use(classes)) {
@@ -177,7 +178,8 @@ class Columns {
   }
 };
 
-// Which changed settings make rows: those in which runs of equal conditions differ within a column.
+// The changed settings that separate rows: those in which runs of equal conditions differ within a
+// column.
 class Rows {
  public:
   Rows(const Pointers& order, const std::map<const Record*, std::size_t>& column_of)
@@ -259,7 +261,7 @@ class Rows {
   std::map<std::size_t, std::map<std::string, std::string>> standards_;  // by column and key
 };
 
-// What all runs of the board share in short, and what else all of a column share as recorded.
+// Settings shared by all runs of the board, in short, and others shared by a column, as recorded.
 void collect_shared(const Pointers& order, const Columns& columns, Leaderboard& board) {
   const auto common = [](std::vector<std::string>& list, std::vector<std::string> more,
                          bool first) {
@@ -361,8 +363,8 @@ Cell build_cell(const Pointers& runs, BoardColumn& column) {
   return cell;
 }
 
-// Trained alike but for the attention: steps, batch, examples of the data, new weights or given
-// ones. A learning rate of its own (lra tune) is no other budget.
+// Equal training apart from the attention: steps, batch, examples of the data, new or given
+// weights. A tuned learning rate (lra tune) does not change the budget.
 bool same_budget(const Record& a, const Record& b) {
   const auto data_of = [](const Record& record) {
     std::vector<std::string> data;
@@ -425,7 +427,7 @@ void compare_with_baseline(Leaderboard& board, const std::vector<CellRuns>& runs
   }
 }
 
-// Each predictor once a column, whichever of the runs name it.
+// Each predictor once per column, whichever of the runs name it.
 std::vector<ColumnBaselines> collect_baselines(const Pointers& order, const Columns& columns) {
   std::map<std::size_t, std::vector<Baseline>> all;
   for (const auto* record : order) {

@@ -1,11 +1,10 @@
 #pragma once
 // A leaderboard: a pure function of a set of records, the same for the same records in any order.
 // A column is a task on one set of data; a row (Entry) is a variant: an attention with its options
-// under one preset, protocol and precision on one machine. Settings that were changed from the
-// preset make rows of their own only where they tell runs of one attention apart within a column;
-// what all runs of a column or of the whole board share is said there once. Runs that are not
-// comparable are never merged. A run that did not complete is listed with its reason and adds
-// nothing to any mean.
+// under one preset, protocol and precision on one machine. Settings changed from the preset get
+// separate rows only where they distinguish runs of one attention within a column; settings shared
+// by a column or by the whole board are listed once. Runs that are not comparable are never merged.
+// A run that did not complete is listed with its reason and adds nothing to any mean.
 
 #include <map>
 #include <nlohmann/json_fwd.hpp>
@@ -19,7 +18,7 @@
 
 namespace lra::results {
 
-// What makes two runs of a task comparable.
+// Conditions under which two runs of a task are comparable.
 struct DataClass {
   std::optional<Origin> origin;
   std::optional<std::string> sha256;
@@ -28,7 +27,7 @@ struct DataClass {
   bool operator==(const DataClass&) const = default;
   // Official, generated, official-cut, stand-in, own, unknown; then by the rest.
   bool operator<(const DataClass& other) const;
-  // Official or generated: may stand beside the literature.
+  // True for official or generated data, which are comparable with the literature.
   [[nodiscard]] bool comparable() const;
 };
 
@@ -45,14 +44,14 @@ struct RunLine {
   std::optional<std::string> data_sha256;  // none if its data could not be opened
 };
 
-// Against the entry of the baseline attention under the same conditions, over common seeds, in
-// fractions of test accuracy.
+// Comparison with the entry of the baseline attention under the same conditions, over common seeds,
+// in fractions of test accuracy.
 struct Versus {
   std::size_t against = 0;  // index of that entry
   std::vector<std::int64_t> seeds;
   PairedTest test;
-  // Of a single common seed: McNemar's test on the answers to the same test examples, where both
-  // records hold them.
+  // For a single common seed: McNemar's test on the answers to the same test examples, if both
+  // records contain them.
   std::optional<double> p_mcnemar;
 };
 
@@ -63,7 +62,7 @@ struct Cell {
   std::vector<std::string> deviations;  // from the protocol, the same in all its runs
   std::vector<RunLine> runs;            // by seed
   // Metric name -> summary over completed runs, in recorded units. Timings are taken from
-  // exclusively measured runs where there is one.
+  // exclusively measured runs if there are any.
   std::map<std::string, Summary> metrics;
   std::optional<Timing> measured;           // how the timings were taken; none: not measured
   std::optional<Interval> wilson95;         // of a single run's test accuracy
@@ -91,7 +90,8 @@ struct Entry {
   AttentionPart attention;
   std::string preset;
   std::string protocol;
-  // "train.steps=300": changed settings that tell its runs from others of the same attention.
+  // "train.steps=300": changed settings that distinguish its runs from others of the same
+  // attention.
   std::vector<std::string> settings;
   Precision precision = Precision::f32;
   Environment environment;            // of its first run; all share machine_of()
@@ -104,7 +104,7 @@ struct ColumnBaselines {
   std::vector<Baseline> baselines;  // agreement is not filled
 };
 
-// Of the test accuracies of LRA's first tasks.
+// Average of the test accuracies of LRA's first tasks.
 struct Average {
   double mean = 0;
   std::int64_t seeds = 0;    // that every task has in common, 0 unless each has these alone
@@ -125,24 +125,24 @@ struct Leaderboard {
 
   // Index of a task's first column; columns.size() if it has none.
   [[nodiscard]] std::size_t column_of(std::string_view task) const;
-  // Over LRA's first five or all six tasks, each in its first column; empty unless every one has a
-  // completed run.
+  // Average over LRA's first five or all six tasks, each in its first column; empty unless every
+  // task has a completed run.
   [[nodiscard]] std::optional<Average> average(const Entry& entry, std::size_t tasks) const;
 };
 
 // A deviation as a record states it ("train.steps: 20 instead of 5000") in short: "train.steps=20".
 [[nodiscard]] std::string short_setting(const std::string& deviation);
 
-// p of McNemar's test between two runs that answered the same test examples; empty where a record
-// does not hold its answers, or for other data.
+// p of McNemar's test between two runs that answered the same test examples; empty if a record
+// lacks its answers, or for different data.
 [[nodiscard]] std::optional<double> same_examples_p(const Record& a, const Record& b);
 
-// Throws Error(data) if a run id stands twice for one machine and one set of data.
+// Throws Error(data) if a run id occurs twice for one machine and one set of data.
 [[nodiscard]] Leaderboard build_leaderboard(const std::vector<Record>& records,
                                             const std::string& baseline = "softmax");
 
-// leaderboard.json (results/schema/leaderboard.schema.json). Without timings it holds only what a
-// repetition reproduces bit for bit: no speed, time, memory or date.
+// leaderboard.json (results/schema/leaderboard.schema.json). Without timings it contains only
+// values that a repetition reproduces bit for bit: no speed, time, memory or date.
 [[nodiscard]] nlohmann::json to_json(const Leaderboard& board, bool timings = true);
 
 }  // namespace lra::results

@@ -43,7 +43,7 @@ const results::Cell& only_cell(const Leaderboard& board, std::size_t entry) {
   return board.entries.at(entry).cells.at(board.column_of("listops"));
 }
 
-// A run of a suite of one's own: a setting that it changes from the preset's `standard`.
+// A run of a user's suite: a setting that it changes from the preset's `standard`.
 template <class Value, class Standard>
 Record changed(Record record, const std::string& key, const Value& value,
                const Standard& standard) {
@@ -394,6 +394,5 @@ TEST_CASE("leaderboard: every cell names its runs, data, commit and machine", "[
 TEST_CASE("leaderboard: a run that stands twice is refused", "[unit]") {
   auto records = three_seeds();
   records.push_back(records.front());
-  CHECK_THROWS_WITH(build_leaderboard(records),
-                    ContainsSubstring("is there twice for one machine"));
+  CHECK_THROWS_WITH(build_leaderboard(records), ContainsSubstring("occurs twice for one machine"));
 }

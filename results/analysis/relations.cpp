@@ -24,7 +24,7 @@ struct CellRuns {
   std::map<std::int64_t, const Record*> runs;
 };
 
-// The label and those options in which the variant's cells differ.
+// The label and the options in which the variant's cells differ.
 std::string cell_name(const CellRuns& cell, const std::vector<CellRuns>& all) {
   std::vector<std::string> parts;
   for (const auto& [key, value] : cell.options.items()) {
@@ -127,7 +127,7 @@ std::vector<RelationGroup> relate(const std::vector<Record>& records,
     }
     cell->runs.emplace(record.seed, &record);
   }
-  if (groups.empty()) fail(ErrorKind::data, "relations: got no completed runs, expected some");
+  if (groups.empty()) fail(ErrorKind::data, "relations: no completed runs");
 
   std::vector<RelationGroup> result;
   for (const auto& [key, cells] : groups) {

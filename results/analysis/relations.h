@@ -1,6 +1,6 @@
 #pragma once
-// What goes with accuracy among configurations that differ in their attention alone: the question
-// of an ablation.
+// Correlations of measures with accuracy among configurations that differ only in their attention,
+// for ablations.
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -12,14 +12,14 @@
 
 namespace lra::results {
 
-// One attention with its options; means over the completed runs, one a seed.
+// One attention with its options; means over the completed runs, one per seed.
 struct RelationCell {
   std::string attention;     // label and the options in which the cells of its variant differ
   Summary accuracy;          // test
   std::vector<Real> values;  // by metric, recorded units
 };
 
-// Over the cells that have the metric.
+// Correlation over the cells that have the metric.
 struct Relation {
   std::string metric;
   std::int64_t cells = 0;
@@ -35,9 +35,9 @@ struct RelationGroup {
   std::vector<Relation> relations;  // by metric
 };
 
-// `metrics` are names or aliases (metrics.h). Runs that are not completed are left out. The p
-// values are of single correlations: with m metrics expect one in twenty to be below 0.05 by
-// chance. Throws Error(usage) for an unknown metric, Error(data) if no runs are completed.
+// `metrics` are names or aliases (metrics.h). Incomplete runs are left out. The p values are for
+// single correlations: among many metrics, one in twenty is below 0.05 by chance. Throws
+// Error(usage) for an unknown metric, Error(data) if no runs are completed.
 [[nodiscard]] std::vector<RelationGroup> relate(const std::vector<Record>& records,
                                                 const std::vector<std::string>& metrics);
 

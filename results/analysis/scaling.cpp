@@ -39,7 +39,7 @@ std::map<std::int64_t, double> memory_of(const BenchRecord& bench) {
   return bytes;
 }
 
-// The softmax that is fastest at the longest length it was measured at.
+// The softmax that is fastest at its longest measured length.
 const BenchRecord* find_baseline(const ScalingGroup& group) {
   const BenchRecord* best = nullptr;
   std::pair<std::int64_t, double> best_end;
@@ -84,7 +84,7 @@ std::optional<EfficiencyLength> efficiency_length(const BenchRecord& variant,
   const auto b = fit(theirs);
   if (!a || !b || a->exponent >= b->exponent) return EfficiencyLength{Kind::never, 0};
   const double n = std::pow(a->scale / b->scale, 1 / (b->exponent - a->exponent));
-  // The fits may meet before lengths at which the measurements say otherwise.
+  // The fits may meet before lengths at which the measurements contradict them.
   return EfficiencyLength{Kind::extrapolated, std::max(n, ratio.back().first)};
 }
 

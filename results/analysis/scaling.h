@@ -1,5 +1,5 @@
 #pragma once
-// How time and memory grow with the sequence length, from bench records.
+// Growth of time and memory with the sequence length, from bench records.
 
 #include <cstdint>
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace lra::results {
 
-// Where a variant's step becomes faster than the baseline's.
+// The length from which a variant's step is faster than the baseline's.
 struct EfficiencyLength {
   enum class Kind {
     at_once,       // faster already at the smallest common length n
@@ -30,8 +30,8 @@ struct ScalingLine {
   std::optional<EfficiencyLength> ahead;  // against the group's baseline; none for the baseline
 };
 
-// Benches that may be drawn into one picture: same mode, preset, precision, batch, lengths of its
-// sequences and machine.
+// Benches that can share a picture: same mode, preset, precision, batch, sequence lengths and
+// machine.
 struct ScalingGroup {
   BenchMode mode = BenchMode::train;
   Precision precision = Precision::f32;

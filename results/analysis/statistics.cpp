@@ -27,7 +27,7 @@ double deviation_of(std::span<const double> values) {
   return std::sqrt(sum / static_cast<double>(values.size() - 1));
 }
 
-// Of ascending values (R's type 7).
+// Quantile of ascending values (R's type 7).
 double sorted_quantile(std::span<const double> values, double share) {
   const double at = share * static_cast<double>(values.size() - 1);
   const auto low = static_cast<std::size_t>(at);
@@ -179,7 +179,8 @@ std::optional<PairedTest> paired_test(std::span<const double> a, std::span<const
   test.p_sign_flip = sign_flip_p(differences);
   if (test.n > 1) {
     const double error = deviation_of(differences) / std::sqrt(static_cast<double>(test.n));
-    // Accuracies are counts: equal differences, up to rounding, show no spread to judge them by.
+    // Accuracies are counts: if all differences are equal up to rounding, there is no spread for a
+    // t test.
     if (error > 1e-9 * std::abs(test.mean_difference)) {
       test.p_t = student_t_two_sided(test.mean_difference / error, static_cast<double>(test.n - 1));
     } else {

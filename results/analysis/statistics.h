@@ -11,11 +11,11 @@
 
 namespace lra::results {
 
-// Of one quantity over seeds. sd is the sample standard deviation (n - 1), none for n = 1; the
-// interval is Student's 95 % interval of the mean (n - 1 degrees of freedom), none for n = 1. It
-// covers the mean over all seeds at the stated rate however few there are, if the values are about
-// normal; the price is its width: 12.7 standard errors to each side for two seeds, 4.3 for three.
-// It holds for the test data at hand: the choice of the test examples is not part of it.
+// Summary of one quantity over seeds. sd is the sample standard deviation (n - 1), none for n = 1;
+// the interval is Student's 95 % interval of the mean (n - 1 degrees of freedom), none for n = 1.
+// It covers the mean over all seeds at the stated rate however few there are, if the values are
+// about normal; the price is its width: 12.7 standard errors to each side for two seeds, 4.3 for
+// three. It applies to the given test data: the choice of the test examples is not part of it.
 struct Summary {
   std::int64_t n = 0;
   double mean = 0;
@@ -26,18 +26,17 @@ struct Summary {
 // Empty for no values. Independent of the order of the values.
 [[nodiscard]] std::optional<Summary> summarize(std::span<const double> values);
 
-// Wilson score interval of a share of `count` trials at `z` standard errors (Wilson 1927). Of a
-// single run's accuracy: over the choice of test examples, for that one training.
+// Wilson score interval of a share of `count` trials at `z` standard errors (Wilson 1927). For a
+// single run's accuracy it covers the choice of test examples, for this one training.
 [[nodiscard]] Interval wilson(double share, std::int64_t count, double z = 1.959963984540054);
 
-// Labels of one sequence, which are right or wrong together.
+// Labels of one sequence, whose errors are correlated.
 struct LabelCluster {
   std::int64_t right = 0, count = 0;
 };
-// How many independent trials would tell as much of the share of right labels as those of the
-// clusters do: p (1 - p) over the variance of a ratio of cluster sums (Cochran 1977, Sampling
-// Techniques, 6.3), at most the number of labels; the number of clusters where all have one share.
-// 0 for no clusters.
+// Effective number of independent trials of the clustered labels: p (1 - p) over the variance of a
+// ratio of cluster sums (Cochran 1977, Sampling Techniques, 6.3), at most the number of labels; the
+// number of clusters if all have the same share. 0 for no clusters.
 [[nodiscard]] std::int64_t independent_trials(std::span<const LabelCluster> clusters);
 
 // Linear-interpolation quantile (R's type 7) of values in any order; share in [0, 1]. Throws
@@ -60,9 +59,9 @@ struct PairedTest {
 [[nodiscard]] std::optional<PairedTest> paired_test(std::span<const double> a,
                                                     std::span<const double> b);
 
-// Two-sided p of McNemar's exact test: two models answered the same examples, `only_a` and `only_b`
-// of which one model alone answered right. Under equality each of them is a fair coin
-// (McNemar 1947; Dietterich 1998, section 3.1). Knows nothing of the noise of training.
+// Two-sided p of McNemar's exact test: two models answered the same examples; `only_a` and `only_b`
+// count the examples that only one model answered right. Under equality each of these is a fair
+// coin flip (McNemar 1947; Dietterich 1998, section 3.1). Does not cover the noise of training.
 [[nodiscard]] double mcnemar_p(std::int64_t only_a, std::int64_t only_b);
 
 // Two-sided p that two shares of independent trials are equal (pooled z test).

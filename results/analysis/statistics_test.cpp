@@ -52,7 +52,7 @@ TEST_CASE("statistics: summary of one, several and no values", "[unit]") {
 }
 
 // Of made-up accuracies over seeds, each measured on 2,000 test examples, how often the interval
-// holds the mean that they are drawn around.
+// contains the mean that they are drawn around.
 TEST_CASE("statistics: the interval covers the mean at 95 % for two, three and five seeds",
           "[unit]") {
   constexpr int kTrials = 4000;

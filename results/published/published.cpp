@@ -166,7 +166,7 @@ std::string Published::source_line() const {
 
 std::string Published::bibtex_key() const {
   if (authors.empty() || !year) return "";
-  // Lower-case letters and digits alone; ö and é lose their dots and accents.
+  // Lower-case letters and digits only; ö and é lose their dots and accents.
   const auto plain = [](const std::string& text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -228,10 +228,10 @@ std::vector<std::string> implausible(const Published& table) {
   std::set<std::string> attentions;
   for (const auto& row : table.rows) {
     if (!models.insert(row.model).second) {
-      slips.push_back(fmt::format("{}: stands twice", row.model));
+      slips.push_back(fmt::format("{}: occurs twice", row.model));
     }
     if (row.attention && !attentions.insert(*row.attention).second) {
-      slips.push_back(fmt::format("{}: variant '{}' stands twice", row.model, *row.attention));
+      slips.push_back(fmt::format("{}: variant '{}' occurs twice", row.model, *row.attention));
     }
     const bool efficiency = table.kind == "efficiency";
     if (efficiency ? row.series.empty() : row.scores.empty()) {

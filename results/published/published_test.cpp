@@ -93,7 +93,7 @@ TEST_CASE("published: obvious slips are refused", "[unit]") {
   implausible(table, "printed average 80.48, but rule 'six' gives 78.978");
   table = table_json("s4_2022");
   table["rows"][1]["model"] = table["rows"][0]["model"];
-  implausible(table, "S4 (original): stands twice");
+  implausible(table, "S4 (original): occurs twice");
   table = table_json("s4_2022");
   table["rows"][0].erase("average_rule");
   implausible(table, "without average_rule");

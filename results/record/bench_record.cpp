@@ -122,7 +122,7 @@ std::vector<CurvePoint> parse_curve(std::string_view text, const std::string& na
   std::size_t line = 0;
   for (std::size_t start = 0; start < text.size();) {
     const std::size_t end = text.find('\n', start);
-    if (end == std::string_view::npos) break;  // cut by a kill
+    if (end == std::string_view::npos) break;  // truncated when the process was killed
     const std::string where = fmt::format("{}:{}", name, ++line);
     const json value = parse_json(text.substr(start, end - start), where);
     schema.require(value, where);

@@ -1,5 +1,5 @@
 #pragma once
-// Typed views of the two other files that results are drawn from: bench.json (speed and memory of
+// Typed views of two further kinds of result files: bench.json (speed and memory of
 // one attention over sequence lengths) and metrics.jsonl (a run's learning curve).
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct StepQuantiles {
   std::int64_t count = 0;
 };
 
-// What a step would take on so many cores, worked out from its parts measured on fewer.
+// Predicted time of a step on this number of cores, from its parts measured on fewer.
 struct CoresPoint {
   std::int64_t cores = 1;
   double step_ms = 0;
@@ -60,16 +60,16 @@ struct BenchRecord {
   Environment environment;
   std::vector<BenchPoint> points;
 
-  std::filesystem::path file;  // where it was read from; not part of the JSON
+  std::filesystem::path file;  // source file; not part of the JSON
 };
 
 // Tokens of a step at length n.
 [[nodiscard]] double step_tokens(const BenchRecord& record, std::int64_t n);
 
-// As for a Record: schema-checked both ways.
+// Conversions as for a Record, schema-checked both ways.
 [[nodiscard]] nlohmann::json to_json(const BenchRecord& record);
 [[nodiscard]] BenchRecord bench_from_json(const nlohmann::json& value, std::string_view where);
-// One point alone, as it stands in a record. Throws nlohmann::json::exception for another form.
+// A single point in the form of a record. Throws nlohmann::json::exception for malformed JSON.
 [[nodiscard]] nlohmann::json to_json(const BenchPoint& point);
 [[nodiscard]] BenchPoint bench_point_from_json(const nlohmann::json& value);
 
@@ -78,7 +78,7 @@ struct LoadedBenches {
   std::vector<FileFault> faults;     // under OnFault::skip
 };
 
-// Reads bench.json and bench-*.json under the places; none is no error.
+// Reads bench.json and bench-*.json under the places; an empty set is not an error.
 [[nodiscard]] LoadedBenches load_benches(const std::vector<std::filesystem::path>& places,
                                          OnFault on_fault);
 
@@ -89,9 +89,9 @@ struct CurvePoint {
   Real accuracy;  // fraction
 };
 
-// The curve of a run that was read from a file; empty if it names no curve or the file is not
-// there. A last line that was cut by a kill is left out; any other fault is Error(data) with file
-// and line.
+// The curve of a run that was read from a file; empty if the record names no curve or the file is
+// missing. A last line truncated when the process was killed is left out; any other fault is
+// Error(data) with file and line.
 [[nodiscard]] std::vector<CurvePoint> load_curve(const Record& record);
 // The same from the text of metrics.jsonl; `name` starts the message of an error.
 [[nodiscard]] std::vector<CurvePoint> parse_curve(std::string_view text, const std::string& name);

@@ -1,6 +1,5 @@
 #pragma once
-// Text of records made safe for the formats it is written into: a label, a reason or a title comes
-// from a file that somebody else may have written.
+// Escapes text of records for output formats: labels, reasons and titles come from untrusted files.
 
 #include <string>
 #include <string_view>
@@ -13,10 +12,10 @@ namespace lra::results {
 [[nodiscard]] std::string replaced(std::string_view text,
                                    const std::vector<std::pair<std::string, std::string>>& rules);
 
-// One line without control characters: each becomes a space. A terminal executes them.
+// One line with a space for each control character, because a terminal would execute them.
 [[nodiscard]] std::string one_line(std::string_view text);
 
-// Neither markup nor a link nor a new table cell in Markdown.
+// Text without effect as markup, link or table cell in Markdown.
 [[nodiscard]] std::string markdown_escape(std::string_view text);
 
 [[nodiscard]] std::string html_escape(std::string_view text);

@@ -8,7 +8,7 @@
 
 namespace lra::results {
 
-// As nlohmann/json asks for it: a text of JSON is JSON in a file.
+// Conversion functions required by nlohmann/json: a text of JSON is JSON in a file.
 inline void to_json(nlohmann::json& json, const JsonText& value) {
   json = nlohmann::json::parse(value.text);
 }

@@ -77,7 +77,7 @@ std::vector<FileFault> read_each(const std::vector<fs::path>& files, OnFault on_
 
 namespace {
 
-// Tells whether the suite in whose folder a result file lies still names its run.
+// Whether the suite in whose folder a result file is still names its run.
 class Membership {
  public:
   bool holds(const fs::path& file) {
@@ -137,7 +137,7 @@ LoadedRecords load_records(const std::vector<fs::path>& places, OnFault on_fault
     fail(ErrorKind::data, "results: no result.json under {}{}", fmt::join(names, ", "),
          benches ? "; there are records of `lra bench`: try lra table --efficiency" : "");
   }
-  // By run id, machine and data.
+  // Files by run id, machine and data.
   std::map<std::tuple<std::string, std::string, std::string>, fs::path> seen;
   loaded.faults = read_each(files, on_fault, [&](const fs::path& file) {
     Record record = parse_record(read_file(file), file.string());
@@ -151,7 +151,7 @@ LoadedRecords load_records(const std::vector<fs::path>& places, OnFault on_fault
                                 record.task.data_sha256.value_or("")),
                      file);
     if (!fresh) {
-      fail(ErrorKind::data, "{}: run {} of the same machine and data stands in {} already",
+      fail(ErrorKind::data, "{}: run {} of the same machine and data is already in {}",
            file.string(), record.run_id, first->second.string());
     }
     loaded.records.push_back(std::move(record));

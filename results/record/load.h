@@ -12,14 +12,14 @@
 
 namespace lra::results {
 
-// What to do with a file that cannot be read, does not fit the schema, or repeats a run.
+// Treatment of a file that is unreadable, violates the schema, or repeats a run.
 enum class OnFault { refuse, skip };
 
-// Which runs of a suite's folder count: those that its last `lra run` named, or all that are there,
+// The runs of a suite's folder that count: those named by its last `lra run`, or all existing runs,
 // also of earlier versions of the suite.
 enum class Members { current, all };
 
-// The file in which `lra run` names a suite's runs, beside their folder `runs`.
+// The file in which `lra run` lists a suite's runs, next to their folder `runs`.
 inline constexpr const char* kSuiteRunsFile = "suite-runs.json";
 
 struct FileFault {
@@ -33,7 +33,7 @@ struct LoadedRecords {
   std::size_t files = 0;          // result files found
   std::size_t left_out = 0;       // of them, runs that their suite no longer names
   std::size_t trials = 0;         // of them, trials of searches, which have no test accuracy
-  // "skipped 2 of 14 result files:" and a line each; empty if none was skipped.
+  // "skipped 2 of 14 result files:" and one line per file; empty if none was skipped.
   [[nodiscard]] std::string fault_summary() const;
 };
 
@@ -42,12 +42,12 @@ struct LoadedRecords {
 // reached twice counts once. Two files with the same run id and data from the same machine are a
 // fault of the second (by path); from different machines, or on other data, they are two
 // measurements.
-// Throws Error(data) for a place that holds no result file or trials alone, and under
-// OnFault::refuse for the first fault, with the file's path and what is wrong in it.
+// Throws Error(data) for a place without result files or with trials alone, and under
+// OnFault::refuse for the first fault, with the file's path and the fault.
 [[nodiscard]] LoadedRecords load_records(const std::vector<std::filesystem::path>& places,
                                          OnFault on_fault, Members members = Members::all);
 
-// What kSuiteRunsFile holds.
+// Contents of kSuiteRunsFile.
 struct SuiteRuns {
   std::string name;
   std::string description;
@@ -58,16 +58,16 @@ void write_suite_runs(const std::filesystem::path& folder, const SuiteRuns& suit
 // Empty where the folder has none. Throws Error(data) for a damaged one.
 [[nodiscard]] std::optional<SuiteRuns> read_suite_runs(const std::filesystem::path& folder);
 
-// Files under the places whose name `accept` takes, sorted, each once. A place that is a file is
-// taken whatever its name. Throws Error(io) for a place that does not exist.
+// Files under the places whose name `accept` takes, sorted, each once. A path to a file is accepted
+// regardless of its name. Throws Error(io) for a place that does not exist.
 [[nodiscard]] std::vector<std::filesystem::path> find_files(
     const std::vector<std::filesystem::path>& places,
     const std::function<bool(const std::string& name)>& accept);
-// Files STEM.json and STEM-*.json under the places; a place that is another file is passed over.
+// Files STEM.json and STEM-*.json under the places; paths to other files are ignored.
 [[nodiscard]] std::vector<std::filesystem::path> find_series(
     const std::vector<std::filesystem::path>& places, const std::string& stem);
 
-// Calls read(file) for each file; what it throws as Error is a fault of that file.
+// Calls read(file) for each file; an Error that it throws is a fault of that file.
 [[nodiscard]] std::vector<FileFault> read_each(
     const std::vector<std::filesystem::path>& files, OnFault on_fault,
     const std::function<void(const std::filesystem::path& file)>& read);

@@ -27,7 +27,7 @@ struct Metric {
 };
 
 [[nodiscard]] std::span<const Metric> metrics();
-// By name or alias; nullptr if there is none.
+// The metric with this name or alias; nullptr if there is none.
 [[nodiscard]] const Metric* find_metric(std::string_view name);
 
 }  // namespace lra::results

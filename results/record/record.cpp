@@ -252,7 +252,7 @@ void check_answers(const Record& record, const Reject& reject) {
   }
 }
 
-// What a schema cannot say.
+// Rules that a schema cannot express.
 void check_consistent(const Record& record, std::string_view where) {
   const auto reject = [&](const char* path, const std::string& what) {
     fail(ErrorKind::data, "{}: {}: {}", where, path, what);
@@ -283,12 +283,13 @@ void check_consistent(const Record& record, std::string_view where) {
   }
   const auto& interval = record.accuracy.test_wilson95;
   const auto& test = record.accuracy.value.test;
-  // The interval holds the estimate up to rounding: at 0 and 1 it ends there.
+  // The interval contains the estimate up to rounding; at 0 and 1 the estimate is its end.
   constexpr double kRounding = 1e-9;
   if (interval && test &&
       (interval->low > *test + kRounding || interval->high < *test - kRounding)) {
-    reject("/accuracy/test_wilson95", fmt::format("got [{}, {}], expected it to hold {}",
-                                                  interval->low, interval->high, *test));
+    reject("/accuracy/test_wilson95",
+           fmt::format("got [{}, {}], expected an interval that contains {}", interval->low,
+                       interval->high, *test));
   }
   check_answers(record, reject);
   for (const auto* name : {&record.files.curve, &record.files.model, &record.files.spec}) {
@@ -317,7 +318,7 @@ json to_json(const Record& record) {
 }
 
 Record from_json(const json& value, std::string_view where) {
-  // The version first: of another version's file the other rules say nothing.
+  // The version is checked first: the other rules do not apply to files of another version.
   const auto schema = value.is_object() ? value.find("schema") : value.end();
   if (value.is_object() && (schema == value.end() || *schema != kResultSchema)) {
     fail(ErrorKind::data, "{}: /schema: unknown schema version; got {}, expected \"{}\"", where,
@@ -338,7 +339,7 @@ Record parse_record(std::string_view text, std::string_view where) {
 json to_json(const SearchPart& search) { return to_fields(search); }
 
 SearchPart search_from_json(const json& value, std::string_view where) {
-  // The definition of the record's schema, as a schema of its own.
+  // A definition of the record's schema, as a separate schema.
   static const JsonSchema schema = [] {
     json all = parse_json(schema_text("result"), "result.schema.json");
     json own = all["properties"]["search"];

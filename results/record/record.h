@@ -1,7 +1,7 @@
 #pragma once
-// A typed view of result.json: everything that is known of one run. The layout, ranges and meaning
+// A typed view of result.json, the full record of one run. The layout, ranges and meaning
 // of each field are in results/schema/result.schema.json, which every reading and writing checks.
-// Accuracies are fractions in [0, 1]; units stand in the names; an empty optional is `null`: not
+// Accuracies are fractions in [0, 1]; units are in the names; an empty optional is `null`: not
 // measured, never 0.
 
 #include <cstdint>
@@ -74,7 +74,7 @@ struct AttentionPart {
   std::string name;
   std::string label;  // for tables
   JsonText options;   // all of them, defaults filled in
-  // Names of the options that are not at the variant's default; empty where a record does not say.
+  // Names of the options that differ from the variant's defaults; empty if not recorded.
   std::vector<std::string> changed = {};
 };
 
@@ -93,7 +93,7 @@ struct TrainingPart {
   Count batch;               // examples an optimiser step
   Count examples;            // seen
   Count tokens;              // seen, without padding
-  std::string stopped = {};  // why before the planned steps; empty: not
+  std::string stopped = {};  // why it ended before the planned steps; empty: it did not
   JsonText init = {};        // {file, sha256, taken [names], left [names]}; {}: new weights
 };
 
@@ -111,16 +111,16 @@ struct AccuracyPart {
   std::string unit = "examples";           // what is counted: "examples", "pairs", "tokens"
   PerSplit<Count> counts;                  // evaluated
   std::optional<Interval> test_wilson95;
-  // Test labels that would tell as much if each had a sequence of its own; none: `counts`.
+  // Effective number of test labels if each had a separate sequence; none: `counts`.
   Count test_independent;
-  // Which test examples were answered right (answers.h); empty in older files and where an example
-  // has several labels.
+  // The test examples answered right (answers.h); empty in older files and if an example has
+  // several labels.
   std::string test_right;
   std::vector<Slice> slices;
 };
 
-// Test accuracy on sequences of another length than those of training; no accuracy where the model
-// is not defined for them, then `reason` says why.
+// Test accuracy on sequences of another length than in training; without an accuracy, with a
+// `reason`, where the model is not defined for them.
 struct LengthPoint {
   std::int64_t factor = 1;  // of the trained length
   Count length;             // of the longest sequence
@@ -148,7 +148,7 @@ struct Baseline {
   bool ladder = false;
 };
 
-// A trial of a search for settings, with the attention and task of the run that shows it.
+// A trial of a search for settings, with the attention and task of the run that records it.
 struct SearchTrial {
   JsonText settings;       // what it changed
   std::int64_t rungs = 0;  // that it took part in
@@ -156,7 +156,7 @@ struct SearchTrial {
   Real last;               // likewise after its last one
 };
 
-// The steps that the trials of one rung had, and how many took part.
+// Steps and number of the trials of one rung.
 struct SearchRung {
   std::int64_t steps = 0;
   std::int64_t trials = 0;
@@ -165,7 +165,7 @@ struct SearchRung {
 // The search (`lra tune`) that chose a run's settings by validation accuracy.
 struct SearchPart {
   std::int64_t seed = 0;    // of the draw from the grid
-  std::int64_t tokens = 0;  // that all trials were trained on, repetitions counted
+  std::int64_t tokens = 0;  // of the training of all trials, repetitions counted
   std::vector<SearchRung> rungs;
   std::vector<SearchTrial> trials;  // in the order in which they were drawn
 };
@@ -211,7 +211,7 @@ struct Environment {
   std::string version;  // of lra
   std::optional<std::string> commit;
   std::optional<bool> dirty;  // uncommitted changes
-  // Node of a cluster on which the run ended; empty outside of one, and not written then.
+  // Cluster node on which the run ended; empty, and not written, outside of a cluster.
   std::string node = {};
 };
 
@@ -254,27 +254,27 @@ struct Record {
   JsonText diagnostics;                     // of the attention; {} if none
   std::map<std::string, double> diagnosis;  // its means by name, those that were measured
 
-  std::filesystem::path file;  // where it was read from; not part of the JSON
+  std::filesystem::path file;  // source file; not part of the JSON
 };
 
 // The record as JSON. Throws Error(numeric) that names a NaN or infinite field and Error(config)
 // if the result does not fit the schema: a fault of the writer.
 [[nodiscard]] nlohmann::json to_json(const Record& record);
 
-// Strict: throws Error(data) "where: /path: what" for an unknown schema version, a missing, foreign
-// or out-of-range field, and for contradictions (a completed run without a test accuracy, a run id
-// that is not the specification's, an accuracy outside its interval).
+// Strict: throws Error(data) "where: /path: what" for an unknown schema version, for missing,
+// unknown or out-of-range fields, and for contradictions (a completed run without a test accuracy,
+// a run id that is not the specification's, an accuracy outside its interval).
 [[nodiscard]] Record from_json(const nlohmann::json& value, std::string_view where);
 
-// Parses text that ought to be a result file. Beyond from_json, says when the text is cut or holds
-// a NaN or Infinity (which are not JSON).
+// Parses a result file. In addition to from_json, reports truncation, NaN and Infinity explicitly
+// (the latter are not JSON).
 [[nodiscard]] Record parse_record(std::string_view text, std::string_view where);
 
 // Sets the run id of a specification: spec_sha256 and its first 16 digits.
 void set_run_id(Record& record, std::string_view spec_json);
 
 // A search as JSON, and back; the JSON is that of the record's member `search`. search_from_json
-// throws Error(data) "where: /path: what" for JSON of another form.
+// throws Error(data) "where: /path: what" for malformed JSON.
 [[nodiscard]] nlohmann::json to_json(const SearchPart& search);
 [[nodiscard]] SearchPart search_from_json(const nlohmann::json& value, std::string_view where);
 
@@ -296,11 +296,11 @@ void judge_division(Record& record, Count baseline_parameters);
 // The program that made a record, with the commit's first digits: "0.1.0 (0123abc, with changes)".
 [[nodiscard]] std::string program_of(const Environment& environment);
 
-// What a run was made with besides its attention: "nystromformer, protocol exact [train.steps: 300
+// The conditions of a run besides its attention: "nystromformer, protocol exact [train.steps: 300
 // instead of 5000], f32".
 [[nodiscard]] std::string setting_of(const Record& record);
 
-// The text of a shipped schema: "result", "bench", "leaderboard", "published", "metrics".
+// The text of an included schema: "result", "bench", "leaderboard", "published", "metrics".
 [[nodiscard]] std::string_view schema_text(std::string_view name);
 
 }  // namespace lra::results

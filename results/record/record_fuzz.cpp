@@ -1,4 +1,4 @@
-// result.json: a record that is accepted is written again as it was read.
+// result.json: an accepted record is written back unchanged.
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>

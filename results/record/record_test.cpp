@@ -198,9 +198,9 @@ TEST_CASE("record: faults name file, path and what was expected", "[unit]") {
 TEST_CASE("record: cut, NaN, infinite and malformed texts are told apart", "[unit]") {
   const std::string good = results::to_json(sample_record()).dump(2);
   CHECK_THROWS_WITH(results::parse_record(good.substr(0, good.size() / 2), "f.json"),
-                    ContainsSubstring("the text is cut"));
+                    ContainsSubstring("the text is truncated"));
   CHECK_THROWS_WITH(results::parse_record("", "f.json"),
-                    ContainsSubstring("f.json:1:1: the text is cut"));
+                    ContainsSubstring("f.json:1:1: the text is truncated"));
   const auto with = [&](const std::string& number) {
     std::string text = good;
     return text.replace(text.find("0.37"), 4, number);
@@ -227,8 +227,7 @@ TEST_CASE("record: a NaN is refused when writing, not turned into null", "[unit]
   CHECK_THROWS_WITH(results::to_json(record), ContainsSubstring("/parameters"));
   json wrong = results::to_json(sample_record());
   wrong["precision"] = "f16";
-  CHECK_THROWS_WITH(results::from_json(wrong, "r.json"),
-                    ContainsSubstring("r.json: /precision"));
+  CHECK_THROWS_WITH(results::from_json(wrong, "r.json"), ContainsSubstring("r.json: /precision"));
 }
 
 TEST_CASE("record: the division follows parameters and deviations", "[unit]") {
@@ -274,7 +273,7 @@ TEST_CASE("load: faulty files are named, and skipped with a count or refused", "
              ContainsSubstring("c-same") && ContainsSubstring("a-good/result.json already"));
   CHECK_THAT(loaded.fault_summary(), ContainsSubstring("skipped 2 of 5 result files:"));
   CHECK_THROWS_WITH(results::load_records({folder.path}, OnFault::refuse),
-                    ContainsSubstring("b-cut") && ContainsSubstring("the text is cut"));
+                    ContainsSubstring("b-cut") && ContainsSubstring("the text is truncated"));
   CHECK_THROWS_AS(results::load_records({folder.path / "none"}, OnFault::skip), Error);
   fs::create_directories(folder.path / "empty");
   CHECK_THROWS_WITH(results::load_records({folder.path / "empty"}, OnFault::skip),

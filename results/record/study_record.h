@@ -1,5 +1,5 @@
 #pragma once
-// Typed view of what `lra study separation --json` writes, as far as the report shows it.
+// Typed view of the output of `lra study separation --json`, as far as the report shows it.
 
 #include <cstdint>
 #include <filesystem>
@@ -19,7 +19,7 @@ struct StudyPoint {
   std::int64_t trials = 0;
   Real value;
   Real low, high;  // 95 % interval
-  Real reference;  // what the kernel's family can reach, by the mode's own formula
+  Real reference;  // limit of the kernel's family, by the mode's own formula
 };
 
 struct StudyRecord {
@@ -31,11 +31,11 @@ struct StudyRecord {
   std::string caveat;
   std::vector<StudyPoint> points;
 
-  std::filesystem::path file;  // where it was read from; not part of the JSON
+  std::filesystem::path file;  // source file; not part of the JSON
 };
 
-// Throws Error(data) with `where`, the path in the JSON and what is wrong, also for a point that
-// lacks the swept setting.
+// Throws Error(data) with `where`, the path in the JSON and the fault, also for a point without the
+// swept setting.
 [[nodiscard]] StudyRecord study_from_json(const nlohmann::json& value, std::string_view where);
 
 struct LoadedStudies {
@@ -43,7 +43,7 @@ struct LoadedStudies {
   std::vector<FileFault> faults;     // under OnFault::skip
 };
 
-// Reads separation.json and separation-*.json under the places; none is no error.
+// Reads separation.json and separation-*.json under the places; an empty set is not an error.
 [[nodiscard]] LoadedStudies load_studies(const std::vector<std::filesystem::path>& places,
                                          OnFault on_fault);
 

@@ -1,5 +1,5 @@
 #pragma once
-// What tables know of LRA's tasks: their order, titles and averages.
+// LRA's tasks for tables: their order, titles and averages.
 
 #include <array>
 #include <string>
@@ -13,7 +13,8 @@ struct LraTask {
   double chance;  // percent
 };
 
-// In the order of LRA's own table. The first five make the five-task average, all six the other.
+// The tasks in the order of LRA's own table. The first five form the five-task average, all six the
+// other one.
 inline constexpr std::array<LraTask, 6> kLraTasks{{{"listops", "ListOps", 10},
                                                    {"text", "Text", 50},
                                                    {"retrieval", "Retrieval", 50},

@@ -1,5 +1,5 @@
 #pragma once
-// Made-up records for tests of this folder.
+// Synthetic records for tests of this folder.
 
 #include <fmt/format.h>
 

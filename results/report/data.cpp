@@ -49,8 +49,8 @@ json point_json(const BoardColumn& column, const Entry& entry, const std::string
   return out;
 }
 
-// The entry over LRA's five tasks: mean accuracy, geometric mean of speeds, largest memory; null
-// unless all five have an accuracy. Speed and memory are null unless all five have them.
+// The entry over LRA's five tasks: mean accuracy, geometric mean of speeds, largest memory. Null
+// unless all five have an accuracy; speed and memory are null unless all five have them.
 json average_point(const Leaderboard& board, const Entry& entry, const std::string& label) {
   constexpr std::size_t kTasks = 5;
   const auto accuracy = board.average(entry, kTasks);
@@ -120,7 +120,7 @@ json references_json(const Leaderboard& board) {
   return lines;
 }
 
-// Where a run stands on the board.
+// Position of a run on the board.
 struct Place {
   std::string label;   // of its entry
   std::string column;  // id
@@ -176,7 +176,7 @@ json curves_json(const std::vector<const Record*>& records, const Places& places
   return curves;
 }
 
-// Accuracy over the length of test sequences, of the runs that were evaluated so.
+// Accuracy over the length of test sequences, for runs evaluated by length.
 json lengths_json(const std::vector<const Record*>& records, const Places& places) {
   json out = json::array();
   for (const auto* record : records) {

@@ -73,7 +73,7 @@ std::string leaderboard_html(const std::vector<Record>& records, const ReportOpt
   return out;
 }
 
-// What was measured of the attention, where it was.
+// Measures of the attention, for runs that have them.
 std::string attention_html(const std::vector<Record>& records, const ReportOptions& options) {
   const auto measured = [](const Record& record) { return !record.diagnosis.empty(); };
   std::vector<Record> kept;
@@ -95,7 +95,7 @@ std::string attention_html(const std::vector<Record>& records, const ReportOptio
       html_table(build_table(kept, table), true));
 }
 
-// Rungs of trivial predictors, and how often each model says the same.
+// Trivial predictors, and how often each model agrees with them.
 std::string ladder_html(const Leaderboard& board) {
   std::string out;
   const auto labels = entry_labels(board.entries);
@@ -158,7 +158,7 @@ std::string scaling_html(const json& groups) {
              rows);
 }
 
-// A table a study: kernels down, values of the swept setting across.
+// One table per study: kernels as rows, values of the swept setting as columns.
 std::string studies_html(const std::vector<StudyRecord>& studies) {
   std::string out;
   for (const auto& study : studies) {
@@ -212,7 +212,7 @@ std::string runs_html(std::vector<Record> records, const fs::path& folder) {
     return a.task.name != b.task.name ? task_before(a.task.name, b.task.name) : key(a) < key(b);
   });
   std::string rows;
-  std::set<std::string> seen;  // an id may stand once in a page
+  std::set<std::string> seen;  // an id may occur once in a page
   for (const auto& record : records) {
     const bool completed = record.status == Status::completed;
     const auto percent = [](const Real& share) { return share ? Real(100 * *share) : Real(); };
@@ -306,7 +306,7 @@ std::string scripts_html() {
   return out;
 }
 
-// Replaces each {{name}} of the template once; the parts themselves are not searched.
+// Replaces each {{name}} of the template once, without searching the inserted parts.
 std::string fill(std::string_view text, const std::map<std::string, std::string>& parts) {
   std::string out;
   for (std::size_t at = 0;;) {

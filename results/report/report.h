@@ -19,23 +19,23 @@ struct ReportOptions {
   std::string subtitle;      // one line beneath it; may be empty
   std::size_t left_out = 0;  // runs that the page does not show because their suite dropped them
   TableOptions table;        // filters, --with and --delta; columns and format are not used
-  std::filesystem::path folder;  // where the page will lie: links to run folders start there
+  std::filesystem::path folder;  // folder of the page, the base of links to run folders
 };
 
-// Whether the program was built with D3; without it the page holds tables and says why it has no
-// pictures.
+// Whether the program was built with D3; without it the page has only tables and explains why
+// pictures are missing.
 [[nodiscard]] bool report_has_pictures();
 
 // The page. The same input gives the same bytes. Throws as build_table(), but benches or studies
-// alone will do.
+// alone are sufficient.
 [[nodiscard]] std::string render_report(const std::vector<Record>& records,
                                         const std::vector<BenchRecord>& benches,
                                         const std::vector<StudyRecord>& studies,
                                         const std::vector<FileFault>& faults,
                                         const ReportOptions& options);
 
-// What the page's pictures are drawn from, as it stands in the page; `faults` are messages of
-// damaged learning curves, which are left out.
+// The data of the page's pictures, as embedded in the page; `faults` are messages of damaged
+// learning curves, which are left out.
 [[nodiscard]] nlohmann::json report_data(const std::vector<Record>& records,
                                          const std::vector<BenchRecord>& benches,
                                          const std::vector<StudyRecord>& studies,

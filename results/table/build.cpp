@@ -26,8 +26,8 @@ T most_frequent(const std::vector<T>& values) {
       ->first;
 }
 
-// "own data, text, 257 ids, length 300, ...": what its options say, without the list of labels and
-// what was left alone.
+// "own data, text, 257 ids, length 300, ...": its options, without the list of labels and unchanged
+// ones.
 std::string describe_own_data(const DataClass& data) {
   const auto options = nlohmann::json::parse(data.options.text);
   const auto text_of = [&](const char* key) {
@@ -122,7 +122,7 @@ class Builder {
     return column.kind == Kind::metric && column.metric->name == "accuracy";
   }
 
-  // Whether all data behind an average may stand beside the literature.
+  // Whether all data behind an average are comparable with the literature.
   [[nodiscard]] bool comparable_average(const Column& column) const {
     for (std::size_t i = 0; i < column.tasks; ++i) {
       const std::size_t at = board_.column_of(kLraTasks[i].name);
@@ -131,8 +131,8 @@ class Builder {
     return true;
   }
 
-  // The literature's scores get columns of their own where ours are of stand-in data. Of data of
-  // one's own it has none.
+  // The literature's scores get separate columns if ours are on stand-in data. For own data there
+  // are none.
   void add_published_columns() {
     std::vector<Column> columns;
     for (const auto& column : table_.columns) {
@@ -186,7 +186,7 @@ class Builder {
     if (const auto machine = machine_of(entry.environment); machine != reference_machine_) {
       add_mark(row.marks, note("another machine: " + machine));
     }
-    if (board_.columns.size() == 1) {  // one cell a row: its marks stand at the label, once
+    if (board_.columns.size() == 1) {  // one cell per row: its marks are at the label, once
       for (const auto& [at, cell] : entry.cells) {
         for (const std::size_t mark : cell_marks(at, cell, entry)) add_mark(row.marks, mark);
       }
@@ -195,7 +195,7 @@ class Builder {
     table_.rows.push_back(std::move(row));
   }
 
-  // Deviations of a cell that neither its column nor the whole board shares.
+  // Deviations of a cell that are shared neither by its column nor by the whole board.
   [[nodiscard]] std::vector<std::string> own_deviations(std::size_t at, const Cell& cell) const {
     std::vector<std::string> rest = without(cell.deviations, board_.columns[at].deviations);
     std::erase_if(rest, [&](const std::string& text) {
@@ -205,7 +205,7 @@ class Builder {
     return rest;
   }
 
-  // Of these, what all cells of an entry share: as recorded where the texts agree, else in short.
+  // Those shared by all cells of an entry: as recorded if the texts agree, else in short.
   [[nodiscard]] std::vector<std::string> row_deviations(const Entry& entry) const {
     std::vector<std::string> shared;
     std::vector<std::string> in_short;
@@ -327,7 +327,7 @@ class Builder {
     return out;
   }
 
-  // What tells a cell from the others of its column, beyond what its row says.
+  // What distinguishes a cell from the others of its column, in addition to its row.
   std::vector<std::size_t> cell_marks(std::size_t at, const Cell& cell, const Entry& entry) {
     std::vector<std::size_t> marks;
     const auto of_row = row_deviations(entry);
@@ -364,7 +364,7 @@ class Builder {
     return marks;
   }
 
-  // The best of several numbers as they are shown; none where all are shown alike.
+  // The best of several numbers as shown; none if all are shown equal.
   void mark_best() {
     for (std::size_t c = 0; c < table_.columns.size(); ++c) {
       const Column& column = table_.columns[c];
@@ -442,8 +442,8 @@ class Builder {
     for (auto& [name, row] : rows) table_.rows.push_back(std::move(row));
   }
 
-  // One title for a predictor of several tasks, "the task's rule: ..." with a rule for each: what
-  // stands before the colon.
+  // One title for a predictor of several tasks with "the task's rule: ..." for each: the text
+  // before the colon.
   static std::string common_title(const std::string& a, const std::string& b) {
     if (a == b) return a;
     std::size_t same = 0;
@@ -514,7 +514,7 @@ class Builder {
     return row;
   }
 
-  // "2026-01-31", of a time in UTC.
+  // "2026-01-31" from a time in UTC.
   static std::string day_of(const std::string& time) { return time.substr(0, time.find('T')); }
 
   void add_head() {

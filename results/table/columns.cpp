@@ -10,7 +10,7 @@ namespace {
 
 using Kind = Column::Kind;
 
-// Words that take a task and are no metric.
+// Words that take a task and are not metrics.
 struct TaskWord {
   const char* word;
   Kind kind;
@@ -97,7 +97,7 @@ class Selector {
     throw Error(ErrorKind::usage, unknown_name_message("column", head, known_words()));
   }
 
-  // The literature's scores belong beside comparable data alone.
+  // The literature's scores are shown only with comparable data.
   [[nodiscard]] Column of_board(std::size_t at, std::string_view word) const {
     Column column;
     const BoardColumn& source = board_.columns[at];
@@ -161,7 +161,7 @@ class Selector {
         [&](const BoardColumn& column) { return column.id == name || column.task == name; });
   }
 
-  // Those of the named task (all its data) or of one of its data; all without a name.
+  // The columns of the named task (all its data) or of one of its data; all columns without a name.
   [[nodiscard]] std::vector<std::size_t> columns_of(const std::string& word,
                                                     const std::string& name) const {
     std::vector<std::size_t> found;

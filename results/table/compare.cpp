@@ -25,8 +25,8 @@ using nlohmann::json;
 
 using BySeed = std::map<std::int64_t, const Record*>;
 
-// What is compared as one: a configuration on a task; its runs on other data or another machine
-// are another group.
+// The unit of comparison: a configuration on a task; its runs on other data or another machine form
+// another group.
 struct Group {
   std::string configuration, task, data, machine;
   [[nodiscard]] bool same_question(const Group& other) const {
@@ -46,8 +46,8 @@ std::string configuration_of(const Record& record) {
   return text + ", " + setting_of(record);
 }
 
-// Of several runs of one seed in a group the first by run id counts. A run that failed before its
-// data were open goes with those of its machine that did not.
+// Among several runs of one seed in a group, the first by run id counts. A run that failed before
+// its data were open joins the group of its machine.
 Groups group(const std::vector<Record>& records) {
   Groups groups;
   for (const bool opened : {true, false}) {
@@ -96,8 +96,8 @@ class Comparer {
   }
 
  private:
-  // The group that each one is compared with: of the same data and machine, else of the same
-  // machine, else of the same data, else the first that is left.
+  // The counterpart of each group: same data and machine, else same machine, else same data, else
+  // the first remaining one.
   static std::map<Group, std::optional<Group>> partners(const Groups& before, const Groups& after) {
     std::map<Group, std::optional<Group>> pairs;
     std::set<Group> taken;
@@ -105,7 +105,7 @@ class Comparer {
     for (const int round : {0, 1, 2, 3}) {
       for (auto& [group, partner] : pairs) {
         if (partner) continue;
-        const Group& key = group;  // a binding is not captured everywhere
+        const Group& key = group;  // not all compilers capture structured bindings
         const auto found = std::find_if(after.begin(), after.end(), [&](const auto& item) {
           const Group& other = item.first;
           return key.same_question(other) && taken.count(other) == 0 &&
@@ -123,7 +123,7 @@ class Comparer {
   static std::string name(const Group& key) {
     return fmt::format("{} on {}", key.configuration, key.task);
   }
-  // With data and machine where the side has several groups of the name.
+  // The name, with data and machine if the side has several groups with this name.
   static std::string name(const Group& key, const Groups& side) {
     return groups_of(key, side) < 2 ? name(key) : name(key) + data_and_machine(key);
   }

@@ -1,5 +1,5 @@
 #pragma once
-// What changed between two sets of results, and which differences are more than noise.
+// Changes between two sets of results, and the differences that exceed the noise.
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
@@ -20,7 +20,7 @@ struct Change {
   double after = 0;
   std::int64_t seeds = 0;   // compared pairs, for accuracy
   std::optional<double> p;  // for accuracy, adjusted by Holm over all accuracies compared
-  std::string test;         // how noise was judged
+  std::string test;         // the criterion for noise
   bool beyond_noise = false;
 };
 
@@ -35,11 +35,11 @@ struct Comparison {
 };
 
 // Accuracy is compared over common seeds: two or more by Student's paired t test; a single one by
-// McNemar's test on the answers to the same test examples, or, where the records do not hold them,
-// by the test of two shares (neither knows anything of the noise of seeds); at an adjusted p <
-// 0.05. Step times are beyond noise if their p10-p90 ranges do not overlap; other timings if they
-// differ by more than 5 %; memory by more than 1 %. Timings are compared only on one machine and if
-// both were measured exclusively, memory only on one machine.
+// McNemar's test on the answers to the same test examples or, if the records lack them, by the test
+// of two shares (neither covers the noise between seeds); at an adjusted p < 0.05. Step times are
+// beyond noise if their p10-p90 ranges do not overlap; other timings if they differ by more than 5
+// %; memory by more than 1 %. Timings are compared only on one machine and if both were measured
+// exclusively, memory only on one machine.
 [[nodiscard]] Comparison compare_results(const std::vector<Record>& before,
                                          const std::vector<Record>& after);
 

@@ -186,7 +186,7 @@ TEST_CASE("compare: runs on several data are compared with those on the same dat
   const auto mended = compare_results(failed, seeds({0.3, 0.3}));
   CHECK(mended.status.size() == 1);
   CHECK(mended.only_before.empty());
-  // Data that one side alone has is named, not passed over.
+  // Data of only one side are named, not ignored.
   after.pop_back();
   const auto one = compare_results(before, after);
   REQUIRE(one.only_before.size() == 1);

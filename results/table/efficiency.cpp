@@ -76,7 +76,7 @@ std::vector<const BenchRecord*> benches_of(const ScalingGroup& group) {
   return benches;
 }
 
-// A row a variant; cell_of(bench, c) is the text below heads[c].
+// One row per variant; cell_of(bench, c) is the text below heads[c].
 template <class CellOf>
 std::string markdown(const std::string& corner, const std::vector<std::string>& heads,
                      const std::vector<const BenchRecord*>& benches, const CellOf& cell_of) {
@@ -95,7 +95,7 @@ std::string markdown(const std::string& corner, const std::vector<std::string>& 
   return text;
 }
 
-// Of one length: a column a measure, the fastest first.
+// Table for one length: one column per measure, the fastest variant first.
 std::string table_at(const ScalingGroup& group, std::int64_t n) {
   std::vector<Measure> measures{{"tokens/s ↑", tokens_of, 0},
                                 {"peak tensor memory ↓ (MB)", memory_of, 1},
@@ -121,8 +121,8 @@ std::string table_at(const ScalingGroup& group, std::int64_t n) {
                   });
 }
 
-// Of one length: a column a number of cores, tokens a second and the share of as many times one
-// core's. Empty where none were worked out.
+// Table for one length: one column per number of cores, with tokens per second and the efficiency
+// relative to one core. Empty if there are no predictions.
 std::string cores_table(const ScalingGroup& group, std::int64_t n) {
   const auto at = [n](const BenchRecord& bench, std::int64_t cores) -> const CoresPoint* {
     const BenchPoint* point = point_at(bench, n);
@@ -157,7 +157,7 @@ std::string cores_table(const ScalingGroup& group, std::int64_t n) {
                   });
 }
 
-// A column a length; `relative`: with the ratio to the baseline.
+// One column per length; `relative`: with the ratio to the baseline.
 std::string table_of(const ScalingGroup& group, const Measure& measure, bool relative = true) {
   const std::set<std::int64_t> found = lengths_of(group);
   const std::vector<std::int64_t> lengths(found.begin(), found.end());

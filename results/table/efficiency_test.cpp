@@ -50,7 +50,8 @@ TEST_CASE("efficiency: missing is missing, out of memory is said, neither has a 
 
 TEST_CASE("efficiency: training and inference are tables of their own", "[unit]") {
   const std::string text =
-      render_efficiency({sample_bench("softmax", 2, 50), sample_bench("softmax", 2, 20, lra::results::BenchMode::infer)});
+      render_efficiency({sample_bench("softmax", 2, 50),
+                         sample_bench("softmax", 2, 20, lra::results::BenchMode::infer)});
   CHECK_THAT(text, ContainsSubstring("Training: preset"));
   CHECK_THAT(text, ContainsSubstring("Inference: preset"));
   CHECK_THAT(text, ContainsSubstring("50.000 (1.00x)"));

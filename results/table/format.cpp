@@ -56,7 +56,7 @@ std::string heading(const Column& column) {
   return text;
 }
 
-// Whether a rule belongs above this row: where the kind of row changes.
+// Whether to draw a rule above this row, where the kind of row changes.
 bool begins_group(const Table& table, std::size_t row) {
   return row > 0 && table.rows[row].kind != table.rows[row - 1].kind;
 }
@@ -95,7 +95,7 @@ std::string markdown(const Table& table) {
   return out;
 }
 
-// Places that a text takes on a terminal: its code points.
+// Width of a text on a terminal: its number of code points.
 std::size_t width_of(const std::string& text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
@@ -123,8 +123,7 @@ std::string wrapped(const std::string& text, std::size_t width, std::size_t inde
   return out + "\n";
 }
 
-// Names of rows are broken into lines of at most so many places, so that they leave the numbers
-// their room.
+// Maximum width of a line of row names, which leaves room for the numbers.
 constexpr std::size_t kLabelWidth = 36;
 
 // The lines of a text that is broken at its spaces; at least one.
@@ -188,7 +187,7 @@ std::string plain_text(const Table& table) {
   if (!out.empty()) out += "\n";
   std::size_t height = 0;
   for (const auto& lines : heads) height = std::max(height, lines.size());
-  for (std::size_t i = 0; i < height; ++i) {  // headings stand on the rule
+  for (std::size_t i = 0; i < height; ++i) {  // headings are aligned to the rule
     std::vector<std::string> fields;
     for (const auto& lines : heads) {
       const std::size_t above = height - lines.size();
@@ -268,7 +267,7 @@ std::string csv(const Table& table) {
   return out;
 }
 
-// Of one column in LaTeX: numbers of seeds and differences stand in columns of their own.
+// Layout of one column in LaTeX: numbers of seeds and differences are in separate columns.
 struct LatexColumn {
   bool seeds = false;
   bool delta = false;
@@ -293,7 +292,8 @@ std::string latex_number(const std::string& text) {
   return text.starts_with('-') ? "$-$" + escaped.substr(1) : escaped;
 }
 
-// A line of text after a line break, which would take a bracket or an asterisk for its argument.
+// A line of text after a LaTeX line break, which would take a bracket or an asterisk for its
+// argument.
 std::string latex_line(const std::string& text) {
   const bool argument = text.starts_with('[') || text.starts_with('*');
   return (argument ? "{}" : "") + latex_escape(text);
@@ -374,7 +374,7 @@ std::string latex_body(const Table& table, bool percent) {
   return out + "\\bottomrule\n\\end{tabular}";
 }
 
-// A table that is never wider than the line: what does not fit is scaled down.
+// A table that is never wider than the line: a wider one is scaled down.
 std::string latex(const Table& table) {
   const bool percent = std::all_of(table.columns.begin(), table.columns.end(), [](const Column& c) {
     return c.unit == "%" && c.better == Better::higher;

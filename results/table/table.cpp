@@ -58,13 +58,13 @@ std::vector<std::string> shared_options(const std::vector<Entry>& entries) {
     std::erase_if(shared, [&](const std::string& text) { return !contains(changed, text); });
     names.insert(entry.attention.name);
   }
-  if (names.size() < 2) shared.clear();  // a row says it itself
+  if (names.size() < 2) shared.clear();  // already in the row
   return shared;
 }
 
 std::vector<std::string> entry_labels(const std::vector<Entry>& entries) {
   const std::vector<std::string> shared = shared_options(entries);
-  // Values that occur, for everything that may tell entries apart.
+  // Occurring values of everything that can distinguish entries.
   std::map<std::string, std::map<std::string, std::set<std::string>>> options;  // by attention
   std::map<std::string, std::map<std::string, std::size_t>> present;
   std::map<std::string, std::size_t> with_name;
@@ -109,7 +109,7 @@ std::vector<std::string> entry_labels(const std::vector<Entry>& entries) {
     if (precisions.size() > 1) details[i].emplace_back(name_of(entry.precision));
     ++uses[label(i)];
   }
-  // What is rare is named only where labels would repeat.
+  // Rare properties are named only where labels would repeat.
   std::vector<std::string> labels(entries.size());
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = entries[i];
@@ -118,7 +118,7 @@ std::vector<std::string> entry_labels(const std::vector<Entry>& entries) {
     }
     labels[i] = label(i);
   }
-  // Labels are names of rows and of points in pictures: none stands for two.
+  // Labels name rows and points in pictures, so they must be unique.
   std::map<std::string, int> repeats;
   for (const auto& text : labels) ++repeats[text];
   std::map<std::string, int> numbered;

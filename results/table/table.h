@@ -1,8 +1,8 @@
 #pragma once
 // Tables for people: a set of records becomes a format-independent Table, and that becomes aligned
-// text, Markdown, CSV, LaTeX (booktabs), HTML or JSON. A missing number is "—", never 0; whatever
-// is not comparable with its column's other numbers carries a mark with a footnote; other data of a
-// task are a column of their own. A table depends on the records alone: no clock, no path.
+// text, Markdown, CSV, LaTeX (booktabs), HTML or JSON. A missing number is "—", never 0; numbers
+// that are not comparable with others in their column are marked with a footnote; other data of a
+// task have a separate column. A table depends only on the records, not on a clock or a path.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace lra::results {
 
-// One member a flag of `lra table`.
+// One member per flag of `lra table`.
 struct TableOptions {
   std::string format = "md";         // --format text|md|csv|tex|html|json|leaderboard
   std::vector<std::string> columns;  // --columns; empty: accuracies and averages, or, for a single
@@ -61,11 +61,11 @@ struct Column {
   const Metric* metric = nullptr;
   // Index into Leaderboard::columns, of metric, versus, interval, agreement, seeds, data, verdict.
   std::optional<std::size_t> at;
-  std::string task;       // of the literature's scores that belong here; empty: none do
-  std::string name;       // of agreement: the baseline; of entry_text: which
-  std::size_t tasks = 0;  // of average: 5 or 6
+  std::string task;                     // of the literature's scores to show here; empty: none
+  std::string name;                     // of agreement: the baseline; of entry_text: which
+  std::size_t tasks = 0;                // of average: 5 or 6
   std::vector<std::size_t> marks = {};  // indices into Table::notes
-  [[nodiscard]] bool is_text() const;   // holds words, no numbers
+  [[nodiscard]] bool is_text() const;   // contains words, not numbers
 };
 
 struct TableCell {
@@ -108,31 +108,30 @@ struct Table {
 // is left.
 [[nodiscard]] Table build_table(const std::vector<Record>& records, const TableOptions& options);
 
-// The same of a leaderboard; the filters (tasks, attentions, division, baseline) are not looked at.
+// The same from a leaderboard; the filters (tasks, attentions, division, baseline) are ignored.
 [[nodiscard]] Table build_table(const Leaderboard& board, const TableOptions& options);
 
-// Throws Error(usage) for an unknown format; "leaderboard" is none of a Table.
+// Throws Error(usage) for an unknown format; "leaderboard" is not a format of a Table.
 [[nodiscard]] std::string format_table(const Table& table, const std::string& format);
 
-// build_table and format_table in one: all that `lra table` does. The format "leaderboard" gives
-// leaderboard.json of the records that the filters leave.
+// build_table and format_table combined: the work of `lra table`. The format "leaderboard" gives
+// leaderboard.json of the filtered records.
 [[nodiscard]] std::string render_table(const std::vector<Record>& records,
                                        const TableOptions& options);
 
-// Parts of the above, shared with the report.
+// The following parts are shared with the report.
 
-// The records that the filters leave. Throws as build_table().
+// The records that pass the filters. Throws as build_table().
 [[nodiscard]] std::vector<Record> select_records(const std::vector<Record>& records,
                                                  const TableOptions& options);
 
-// The columns of a leaderboard under these words; empty words give the default.
+// The columns of a leaderboard for these words; empty words give the default.
 [[nodiscard]] std::vector<Column> select_columns(const Leaderboard& board,
                                                  const std::vector<std::string>& words);
-// "causal=true": options off their defaults that all entries of several attentions share.
+// "causal=true": changed options shared by all entries of several attentions.
 [[nodiscard]] std::vector<std::string> shared_options(const std::vector<Entry>& entries);
-// A label for each entry: the attention, with its options that are off their defaults (but for
-// shared_options), and whatever else tells entries apart (options, changed settings, preset,
-// precision).
+// A label for each entry: the attention with its changed options (except shared_options), and
+// further distinguishing properties (options, changed settings, preset, precision).
 [[nodiscard]] std::vector<std::string> entry_labels(const std::vector<Entry>& entries);
 
 // The table element with its footnotes; a number's cell carries it as data-value, for sorting. With
@@ -141,7 +140,7 @@ struct Table {
 
 // A number as tables show it: fixed decimals or three significant digits, digits grouped by commas.
 [[nodiscard]] std::string format_number(double value, int decimals, bool sign = false);
-// The same with the digits that `reference` would get: a deviation beside its mean.
+// The same with the digits of `reference`, for a deviation next to its mean.
 [[nodiscard]] std::string format_number_like(double value, double reference, int decimals,
                                              bool sign = false);
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the made-up result files under fixture/ that the golden tables and the report's tests are
+"""Writes the synthetic result files under fixture/ that the golden tables and the report's tests are
 drawn from: several seeds, missing, diverged, interrupted, failed, stand-in data, another machine,
 another precision, deviations, free-for-all, timings taken beside other runs. The numbers are
 invented. Usage: make_fixture.py (beside this file, overwrites fixture/)."""

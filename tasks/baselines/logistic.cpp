@@ -13,10 +13,10 @@
 namespace lra::tasks::baselines {
 namespace {
 
-// Features are cut into at least so many ranges, whose weights are stepped independently of one
-// another: a weight sees the examples of a batch in their order, whichever thread takes its range.
+// Features are split into at least this many ranges, whose weights are updated independently: a
+// weight sees the examples of a batch in order, whichever thread processes its range.
 constexpr std::size_t kLeastParts = 16;
-// Of one output, a range's numbers stay in a core's cache meanwhile (192 kB); two bytes name a
+// Largest range: for one output its numbers fit into a core's cache (192 kB), and two bytes index a
 // feature.
 constexpr std::size_t kMostPerPart = std::size_t{1} << 14U;
 

@@ -1,7 +1,7 @@
 #pragma once
-// Logistic regression of a class on many features: of two classes with one weight per feature, of K
-// with K (softmax). Mini-batches by AdaGrad (Duchi, Hazan, Singer 2011, "Adaptive Subgradient
-// Methods for Online Learning and Stochastic Optimization", JMLR 12), in f32.
+// Logistic regression of a class on many features, with one weight per feature for two classes and
+// K weights for K classes (softmax). Mini-batches by AdaGrad (Duchi, Hazan, Singer 2011, "Adaptive
+// Subgradient Methods for Online Learning and Stochastic Optimization", JMLR 12), in f32.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +16,7 @@ struct Row {
   std::vector<std::uint32_t> index;  // each at most once, any order
   std::vector<float> value;          // as many
 };
-// Fills `row` (what is in it may be anything) with example i. Called from many threads.
+// Fills `row`, whatever its content, with example i. Called from many threads.
 using Rows = std::function<void(std::size_t i, Row& row)>;
 
 struct LogisticOptions {
@@ -26,8 +26,8 @@ struct LogisticOptions {
   float penalty = 0;       // times half the squared weights, added per example; only of weights
                            // whose features occur in the batch
   std::uint64_t seed = 0;  // of the orders
-  // Asks for each row once and keeps all of them, at 2 bytes per feature where a row's values are
-  // equal, else 6; otherwise rows are asked for in every epoch.
+  // Requests each row once and keeps all of them, with 2 bytes per feature if a row's values are
+  // equal, else 6; otherwise rows are requested in every epoch.
   bool keep = false;
 };
 
@@ -39,7 +39,8 @@ class LogisticRegression {
   void fit(const Rows& rows, std::span<const std::int32_t> labels, const LogisticOptions& options);
   // The likeliest class of examples 0..count-1.
   [[nodiscard]] std::vector<std::int32_t> predict(const Rows& rows, std::size_t count) const;
-  // Log-odds of one example: of class 1 over 0 for two classes, else one score per class.
+  // Scores of one example: the log-odds of class 1 over 0 for two classes, else one score per
+  // class.
   [[nodiscard]] std::vector<float> scores(const Row& row) const;
 
  private:
@@ -51,7 +52,7 @@ class LogisticRegression {
   void step(const Batch& batch, std::size_t part, float rate, float penalty);
   void update(std::size_t feature, float rate, float penalty);
 
-  // One feature's numbers lie side by side: its weights, the gradients of a batch, the sums of
+  // One feature's numbers are adjacent: its weights, the gradients of a batch, the sums of
   // squared gradients.
   [[nodiscard]] float* numbers(std::size_t feature) { return &numbers_[feature * 3 * outputs_]; }
   [[nodiscard]] const float* weights(std::size_t feature) const {

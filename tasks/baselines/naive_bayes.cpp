@@ -12,7 +12,7 @@ NaiveBayes::NaiveBayes(std::size_t features, std::size_t classes)
     : features_(features), classes_(classes), prior_(classes), evidence_(features * classes) {}
 
 void NaiveBayes::fit(const Rows& rows, std::span<const std::int32_t> labels) {
-  // Whole numbers add up to the same in any order.
+  // Sums of integers do not depend on the order.
   std::vector<std::uint32_t> counts(features_ * classes_);
   std::vector<std::int64_t> examples(classes_), tokens(classes_);
   oneapi::tbb::parallel_for(std::size_t{0}, labels.size(), [&](std::size_t i) {

@@ -15,7 +15,7 @@ namespace lra::tasks::baselines {
 class NaiveBayes {
  public:
   NaiveBayes(std::size_t features, std::size_t classes);
-  // labels[i] is that of example i of `rows`, whose values are not looked at.
+  // labels[i] is that of example i of `rows`, whose values are ignored.
   void fit(const Rows& rows, std::span<const std::int32_t> labels);
   [[nodiscard]] std::vector<std::int32_t> predict(const Rows& rows, std::size_t count) const;
   // log P(class) + sum over the row's features of log P(feature | class), for each class.

@@ -8,7 +8,7 @@ namespace {
 
 constexpr unsigned kIdBits = 12;
 
-// Ids of one n-gram side by side, and a mark above them that tells lengths apart.
+// Ids of one n-gram side by side, and a mark above them that distinguishes lengths.
 std::uint32_t hashed(std::uint64_t ids, std::size_t length, unsigned bits) {
   const std::uint64_t key = ids + (std::uint64_t{length} << 60U);
   // Two rounds: the product's top bits alone depend on the low ids too little.

@@ -18,7 +18,7 @@ struct NgramOptions {
   unsigned bits = 20;
 };
 
-// Lists the features of one text after another; not for several threads at once.
+// Lists the features of one text after another; not thread-safe.
 class Ngrams {
  public:
   explicit Ngrams(const NgramOptions& options);

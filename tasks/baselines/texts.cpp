@@ -19,8 +19,8 @@ constexpr std::size_t kBytes = 4000;
 constexpr NgramOptions kNgrams{.shortest = 1, .longest = 5, .bits = 20};
 constexpr std::size_t kFeatures = std::size_t{1} << kNgrams.bits;
 
-// The texts of a split as rows: each n-gram that occurs, all of one value, so that the row's length
-// is 1.
+// The texts of a split as rows: the occurring n-grams with equal values, such that the row has norm
+// 1.
 class NgramRows {
  public:
   explicit NgramRows(const Dataset& split) : split_(split), ngrams_(kNgrams) {}

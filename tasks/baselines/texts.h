@@ -1,5 +1,5 @@
 #pragma once
-// What can be scored on text without a trained model.
+// Predictors for text without a trained model.
 
 #include <vector>
 

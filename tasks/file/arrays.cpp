@@ -1,5 +1,5 @@
-// NumPy arrays: examples in one .npy file, [N, ...], their labels in another, [N]. Names say split
-// and role: x_train.npy and y_train.npy, train.npy and train_labels.npy, X.npy and y.npy.
+// NumPy arrays: examples in one .npy file, [N, ...], their labels in another, [N]. Names state
+// split and role: x_train.npy and y_train.npy, train.npy and train_labels.npy, X.npy and y.npy.
 
 #include <algorithm>
 #include <map>
@@ -23,7 +23,7 @@ struct Role {
   bool labels = false;
 };
 
-// By the words of a file's name.
+// Role and split from the words of a file's name.
 Role role_of(const fs::path& file) {
   static const std::vector<std::string> kLabels{"y", "label", "labels", "target", "targets"};
   Role role;
@@ -68,7 +68,7 @@ std::vector<Part> array_parts(const fs::path& path) {
   std::vector<Part> result;
   for (auto& [split, part] : parts) {
     if (part.path.empty() || part.labels.empty()) {
-      fail(ErrorKind::data, "{}: has no array of {} beside it",
+      fail(ErrorKind::data, "{}: no array of {} beside it",
            (part.path.empty() ? part.labels : part.path).string(),
            part.path.empty() ? "examples" : "labels (y or labels in its name)");
     }

@@ -37,7 +37,7 @@ std::vector<std::int32_t> fitted(const TaskData& data, std::size_t features, con
   return model.predict([&](std::size_t i, Row& row) { row_of(test[i], row); }, test.size());
 }
 
-// A row of features that are there, scaled to length 1.
+// A row of the present features, scaled to norm 1.
 void set_present(Row& row, std::vector<std::uint32_t> features) {
   std::sort(features.begin(), features.end());
   features.erase(std::unique(features.begin(), features.end()), features.end());

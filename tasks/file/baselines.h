@@ -1,5 +1,5 @@
 #pragma once
-// What can be scored on data sets of one's own without a trained model.
+// Predictors for the user's own data sets without a trained model.
 
 #include <vector>
 
@@ -7,7 +7,7 @@
 
 namespace lra::tasks::file {
 
-// By kind and vocabulary, from the most frequent label on.
+// The predictors by kind and vocabulary, starting with the most frequent label.
 [[nodiscard]] std::vector<Predictor> predictors(const Settings& settings, const TaskInfo& info);
 
 }  // namespace lra::tasks::file

@@ -1,6 +1,6 @@
 #pragma once
-// From a record to token ids: 0 is padding; bytes, ids and pixel values are one more than they are;
-// with a given vocabulary 1 stands for unknown words and line N of its file is N + 1.
+// Encodes a record as token ids: 0 is padding; bytes, ids and pixel values are incremented by one;
+// with a given vocabulary, 1 means an unknown word and line N of its file is N + 1.
 
 #include <cstdint>
 #include <filesystem>
@@ -12,21 +12,21 @@
 
 namespace lra::tasks::file {
 
-// The file of settings.words: as it is if absolute, else beside or in `data`; empty without one.
+// The file of settings.words: unchanged if absolute, else next to or in `data`; empty if not set.
 [[nodiscard]] std::filesystem::path words_file(const Settings& settings,
                                                const std::filesystem::path& data);
 
 class Encoder {
  public:
-  // Reads the vocabulary. Throws Error(data) for a word that is there twice, Error(config) for
-  // options that do not go together.
+  // Reads the vocabulary. Throws Error(data) for a duplicate word, Error(config) for incompatible
+  // options.
   Encoder(const Settings& settings, const std::filesystem::path& data);
 
-  // Replaces `first` and, of pairs, `second` by all ids of the record. What is wrong with it, or an
+  // Replaces `first` and, for pairs, `second` by all ids of the record. Returns the fault, or an
   // empty text.
   [[nodiscard]] std::string encode(const Record& record, std::vector<std::int64_t>& first,
                                    std::vector<std::int64_t>& second) const;
-  // Ids that may occur, padding included, where they do not follow from the data; else 0.
+  // Number of possible ids, padding included, if independent of the data; else 0.
   [[nodiscard]] std::int64_t vocabulary() const;
 
  private:

@@ -23,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// Bumped whenever facts of the same files could differ.
+// Increased whenever facts of the same files could differ.
 constexpr int kFactsVersion = 1;
 // Facts::test_below if all is test.
 constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
@@ -127,11 +127,11 @@ class Scan {
     const std::size_t tests = count(test, settings_.test_share);
     const std::size_t vals = count(val, settings_.val_share);
     if (tests + vals > 0 && tests + vals >= keys_.size()) {
-      // What was left out as faulty may be the reason.
+      // Omitted faulty records may be the reason.
       if (!facts_.first_fault.empty()) throw Error(ErrorKind::data, facts_.first_fault);
       fail(ErrorKind::data,
            "{}: got {} different example{}, expected more than {} for test and validation; give "
-           "these in files of their own",
+           "these in separate files",
            data_.string(), keys_.size(), keys_.size() == 1 ? "" : "s", tests + vals);
     }
     facts_.test_below = tests > 0 ? keys_[tests] : 0;
@@ -164,7 +164,7 @@ json to_json(const Facts& facts) {
           {"first_fault", valid_utf8(facts.first_fault)}};
 }
 
-// Kept facts; nothing if the file is missing or damaged.
+// The stored facts; empty if the file is missing or damaged.
 std::optional<Facts> kept_facts(const fs::path& file) {
   if (!is_file(file)) return std::nullopt;
   try {
@@ -191,7 +191,7 @@ std::optional<Facts> kept_facts(const fs::path& file) {
 
 void require_classes(const Facts& facts, const fs::path& data) {
   const std::size_t classes = facts.labels.size();
-  // What was left out as faulty may be the reason.
+  // Omitted faulty records may be the reason.
   if (classes < 2 && !facts.first_fault.empty()) throw Error(ErrorKind::data, facts.first_fault);
   if (classes == 0) {
     fail(ErrorKind::data, "{}: no examples for train; expected a file or folder train",
@@ -238,7 +238,7 @@ std::string state_of(const FoundData& found, const fs::path& words) {
 
 Facts facts_of(const FoundData& found, Settings settings, const Encoder& encoder,
                const fs::path& data, const fs::path& cache) {
-  // What does not change the facts is left out, so that an option filled in finds them again.
+  // Options that do not change the facts are left out, so that a filled-in option finds them again.
   settings.name.clear();
   settings.labels.clear();
   settings.max_length = settings.vocabulary = 0;
@@ -254,7 +254,8 @@ Facts facts_of(const FoundData& found, Settings settings, const Encoder& encoder
   try {
     write_json(file, to_json(facts));
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::io) throw;  // a folder that is only read: looked at again
+    if (error.kind() != ErrorKind::io)
+      throw;  // read-only folder: facts are computed again next time
   }
   return facts;
 }

@@ -1,7 +1,7 @@
-// A data set of one's own: CSV, TSV and JSON lines, folders of classes with texts or PNGs, NumPy
-// arrays, MNIST's idx files, CIFAR in colour; any number of classes. What an example is, is said by
-// task.kind; classes, vocabulary and longest sequence follow from the data unless they are given.
-// Not a task of the benchmark: tables mark it and give it a column of its own, by its name.
+// A user's own data set: CSV, TSV and JSON lines, folders of classes with texts or PNGs, NumPy
+// arrays, MNIST's idx files, CIFAR in colour; any number of classes. task.kind defines the type of
+// an example; classes, vocabulary and longest sequence follow from the data unless given. Not a
+// task of the benchmark: tables mark it and give it a separate column, by its name.
 
 #include "engine/base/file.h"
 
@@ -40,7 +40,7 @@ using nlohmann::json;
 constexpr std::int64_t kLongestByDefault = 4096;
 constexpr std::size_t kLongestName = 40;
 
-// A name as records have it.
+// A name in the form used by records.
 bool is_name(std::string_view name) {
   return !name.empty() && name.size() <= kLongestName &&
          std::all_of(name.begin(), name.end(), [](char c) {
@@ -48,7 +48,7 @@ bool is_name(std::string_view name) {
          });
 }
 
-// "my_news" of /data/My-news.csv: what a name may not have is '_'; a task's name is left alone.
+// "my_news" from /data/My-news.csv: other characters become '_'; a task's name is unchanged.
 std::string name_by(const fs::path& data) {
   std::error_code code;
   fs::path whole = fs::absolute(data, code).lexically_normal();
@@ -166,7 +166,7 @@ class File final : public Task {
            printable(settings_.name), kLongestName);
     }
     if (task_registry().find(settings_.name) != nullptr) {
-      fail(ErrorKind::config, "tasks/file: name; got '{}', which is a task of its own; try own_{}",
+      fail(ErrorKind::config, "tasks/file: name; got '{}', which is the name of a task; try own_{}",
            settings_.name, settings_.name);
     }
   }
@@ -215,7 +215,7 @@ class Writer {
                        fmt::join(names, ", "), more ? ", ..." : "");
   }
 
-  // The ids as tokens, cut to the longest sequence, permuted; what is wrong, or an empty text.
+  // The ids as tokens, cut to the longest sequence, permuted. Returns the fault, or an empty text.
   std::string cut(const std::vector<std::int64_t>& ids, std::vector<Token>& tokens) {
     const auto most = static_cast<std::size_t>(info_.max_length);
     for (const std::int64_t id : ids) {

@@ -1,4 +1,4 @@
-// Data sets of one's own: each form is read into the examples that were written, faults name file
+// The user's own data sets: each form is read into the examples that were written, faults name file
 // and line, and what the data leave open is settled by them.
 
 #include <algorithm>
@@ -183,7 +183,7 @@ TEST_CASE("file: tables as published, headers by name, and what looks like one",
       read_from(folder, "own.tsv", {{"label_column", "genre"}, {"text_columns", "plot"}});
   CHECK(named->info.class_names == std::vector<std::string>{"a", "b"});
   CHECK(text_of(named->sink[Split::train].at(0).tokens).starts_with("plot"));
-  // Without names every text is a class of its own, or the header an example.
+  // Without names every text is a separate class, or the header an example.
   CHECK_THAT(error_of([&] { read_from(folder, "own.tsv"); }),
              ContainsSubstring("different labels") && ContainsSubstring("task.label_column"));
   std::string unnamed = "genre,plot\n";
@@ -504,7 +504,7 @@ TEST_CASE("file: what must hold of every task holds, and it has nothing to fetch
   for (const std::string& said :
        {error_of([&] { static_cast<void>(task->download()); }, ErrorKind::usage),
         error_of([&] { static_cast<void>(task->make({}, folder.path())); }, ErrorKind::usage)}) {
-    CHECK_THAT(said, ContainsSubstring("data of your own; give --data PATH"));
+    CHECK_THAT(said, ContainsSubstring("your own data; give --data PATH"));
   }
 }
 
@@ -548,7 +548,7 @@ TEST_CASE("file: data check names file and line, and what is no data set is refu
   folder.write("one.csv", table(40, 1, "x"));
   CHECK_THAT(refused("one.csv", nullptr, ErrorKind::data), ContainsSubstring("got one class, '0'"));
   CHECK_THAT(refused("one.csv", {{"name", "listops"}}, ErrorKind::config),
-             ContainsSubstring("which is a task of its own"));
+             ContainsSubstring("which is the name of a task"));
   CHECK_THAT(refused("one.csv", {{"name", "My set"}}, ErrorKind::config),
              ContainsSubstring("name; got 'My set', expected at most 40 lower-case letters"));
   folder.write("My-set 2/train.csv", table(40, 2, "x"));

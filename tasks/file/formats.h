@@ -1,5 +1,5 @@
 #pragma once
-// The forms in which people have data sets: one file of this folder per form.
+// The supported forms of data sets: one file of this folder per form.
 
 #include <filesystem>
 #include <optional>
@@ -10,17 +10,17 @@
 
 namespace lra::tasks::file {
 
-// Examples that are together: a table, a folder of classes, an array with its labels.
+// A unit of examples: a table, a folder of classes, an array with its labels.
 struct Part {
-  std::optional<Split> split;    // none: to be shared out by content
+  std::optional<Split> split;    // none: assigned by content
   std::filesystem::path path;    // file, or folder of classes
-  std::filesystem::path labels;  // their own file, where they have one
+  std::filesystem::path labels;  // their own file, if there is one
 };
 
 struct Format {
   const char* name;  // "tables", for descriptions
-  // The parts of a data set of this form; none if the path is not of it. Throws Error(data) for one
-  // that is, but lacks something.
+  // The parts of a data set of this form; none if the path has another form. Throws Error(data) for
+  // an incomplete data set of this form.
   std::vector<Part> (*parts)(const std::filesystem::path& path);
   // All files of a part, in order.
   std::vector<std::filesystem::path> (*files)(const Part& part);
@@ -39,17 +39,17 @@ struct FoundData {
   Format format;
   std::vector<Part> parts;  // train before val before test
 };
-// The form of a path. Throws Error(data) that says what was there and what is read.
+// The form of a path. Throws Error(data) with the content found and the supported forms.
 [[nodiscard]] FoundData find_parts(const std::filesystem::path& path);
 
-// Of a name or a part of one, in any letter case: train, training; val, valid, validation, dev,
-// eval; test, testing, t10k.
+// The split in a name or a part of one, in any letter case: train, training; val, valid,
+// validation, dev, eval; test, testing, t10k.
 [[nodiscard]] std::optional<Split> split_named(std::string_view name);
-// A file with one of the endings, or the files of a folder that are named by splits, or the only
-// file of the folder with such an ending. Throws Error(data) if a split has two.
+// A file with one of the endings, or the files of a folder named after splits, or the only file of
+// the folder with such an ending. Throws Error(data) if a split has two.
 [[nodiscard]] std::vector<Part> parts_by_name(const std::filesystem::path& path,
                                               const std::vector<std::string>& endings);
-// The columns that hold an example, by their names in a header or an object.
+// The columns of an example, by their names in a header or an object.
 struct Names {
   std::vector<std::string> label, text;  // candidates in order of preference
   std::vector<std::pair<std::string, std::string>> pair;
@@ -57,11 +57,11 @@ struct Names {
 [[nodiscard]] const Names& usual_names();
 // "a, b" as a list, trimmed.
 [[nodiscard]] std::vector<std::string> listed(const std::string& text);
-// Throws Error(config) if columns are named for a form that has none; `labels` are the values of
-// task.label_column that mean something all the same.
+// Throws Error(config) if columns are named for a form without columns; `labels` are the values of
+// task.label_column that are valid nevertheless.
 void require_no_columns(const Settings& settings, std::initializer_list<std::string_view> labels,
                         const char* format);
-// Throws Error(config) if the data are of another kind than `kinds` say.
+// Throws Error(config) if the kind of the data is not in `kinds`.
 void require_kind(const Settings& settings, std::initializer_list<Kind> kinds, const char* format);
 
 }  // namespace lra::tasks::file

@@ -54,7 +54,7 @@ std::vector<Part> parts_in(const fs::path& path) {
   return result;
 }
 
-// Those of a folder, or of `raw` below it, where torchvision puts them.
+// The files of a folder, or of `raw` below it, where torchvision puts them.
 std::vector<Part> idx_parts(const fs::path& path) {
   const std::string name = lower_case(path.filename().string());
   if (is_file(path) && name.find("idx") != std::string::npos &&

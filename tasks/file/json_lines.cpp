@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// The member by the first of the names that is there. Throws Error(data) with `what` was wanted.
+// The member with the first existing name. Throws Error(data) naming `what` was wanted.
 const json& member(const json& object, const std::vector<std::string>& names, const char* what) {
   for (const std::string& name : names) {
     if (const auto found = object.find(name); found != object.end()) return *found;

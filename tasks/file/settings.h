@@ -1,5 +1,5 @@
 #pragma once
-// What a user says of a data set of one's own, and what its records are before they become tokens.
+// Settings of a user's own data set, and its records before encoding as tokens.
 
 #include <cstdint>
 #include <filesystem>
@@ -24,7 +24,7 @@ struct Settings {
   std::string words;            // file of a vocabulary; empty: bytes
   std::string label_column;     // a name or a number from 1; empty: the usual names
   std::string text_columns;     // names or numbers, separated by commas
-  double val_share = 0.1;       // of the examples, where there is no file for validation
+  double val_share = 0.1;       // of the examples, if there is no file for validation
   double test_share = 0.1;      // likewise
   std::int64_t split_seed = 0;  // of these shares
   std::int64_t padding = -1;    // id that fills up sequences at their end; -1: none
@@ -41,31 +41,31 @@ struct Settings {
 // "a,b,c", or a JSON array of strings where a label has a comma.
 [[nodiscard]] std::vector<std::string> parse_labels(const std::string& text);
 [[nodiscard]] std::string labels_text(const std::vector<std::string>& labels);
-// A label as classes are told apart: without blanks around it, 3.0 as 3.
+// The normalised label that identifies a class: without surrounding blanks, 3.0 as 3.
 [[nodiscard]] std::string plain_label(std::string_view text);
 
-// One example as a file has it.
+// One example as in a file.
 struct Record {
   std::string label;
   std::string text, second;       // kinds text and pair
-  std::vector<std::int64_t> ids;  // kind tokens: as they are; kind pixels: 0..255
+  std::vector<std::int64_t> ids;  // kind tokens: unchanged; kind pixels: 0..255
   std::string place;              // "FILE:LINE", for messages
 };
 
-// Takes what a reader finds, in order.
+// Receives the records of a reader, in order.
 struct Handler {
   std::function<void(Record&)> take;
   std::function<void(const std::string&)> fault;  // of one record, which is left out
 };
 
-// Integers (kind tokens) or numbers in the range low..high as 0..255 (kind pixels), from text with
-// blanks or commas between them, or one by one. What is wrong with them, or an empty text.
+// Integers (kind tokens) or numbers in the range low..high as 0..255 (kind pixels), from text
+// separated by blanks or commas, or one by one. Returns the fault, or an empty text.
 [[nodiscard]] std::string parse_ids(std::string_view text, const Settings& settings,
                                     std::vector<std::int64_t>& ids);
 [[nodiscard]] std::string add_id(double number, const Settings& settings,
                                  std::vector<std::int64_t>& ids);
-// Appends the pixels of a picture, [pixels, channels]: three values a pixel stay three, or become
-// one by ITU-R BT.601 with settings.colour = grey.
+// Appends the pixels of a picture, [pixels, channels]: three values per pixel are kept, or
+// converted to one by ITU-R BT.601 with settings.colour = grey.
 void add_pixels(const std::uint8_t* values, std::size_t pixels, std::size_t channels,
                 const Settings& settings, std::vector<std::int64_t>& ids);
 

@@ -1,5 +1,5 @@
 // CSV and TSV tables: a label and the example, with or without a header. Also the tables of Zhang,
-// Zhao, LeCun 2015 ("Character-level Convolutional Networks for Text Classification"), as they are
+// Zhao, LeCun 2015 ("Character-level Convolutional Networks for Text Classification"), as
 // published: AG News and DBpedia (class, title, text), Yelp and Amazon (class, text).
 
 #include <fmt/ranges.h>
@@ -86,7 +86,7 @@ class ColumnFinder {
     return static_cast<std::size_t>(found - names_.begin());
   }
 
-  // A column that the user names or numbers.
+  // A column given by name or number.
   std::size_t given(const std::string& name, const char* option) {
     if (const auto at = column_number(name, columns_.count)) return *at;
     if (const auto at = named(name)) {
@@ -152,8 +152,8 @@ class ColumnFinder {
   Columns columns_;
 };
 
-// Whether the first line of a table without a header looks like one: its label is a word where all
-// others are numbers, or the only one of its class.
+// Whether the first line of a table without a header looks like a header: its label is a word while
+// all others are numbers, or the only one of its class.
 bool looks_like_header(const std::string& first,
                        const std::map<std::string, std::int64_t>& labels) {
   const auto is_number = [](const std::string& label) {
@@ -165,7 +165,7 @@ bool looks_like_header(const std::string& first,
   });
 }
 
-// Fills the record's example from its fields; what is wrong, or an empty text.
+// Fills the record's example from its fields. Returns the fault, or an empty text.
 std::string fill(Record& record, Fields& fields, const Columns& columns, const Settings& settings) {
   const Kind kind = settings.what();
   if (kind == Kind::pair) {

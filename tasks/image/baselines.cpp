@@ -34,7 +34,7 @@ std::vector<std::uint8_t> grey_values(const Dataset& split, std::int64_t offset)
   return values;
 }
 
-// Logistic regression on features in the place of a split's examples.
+// Logistic regression on features instead of a split's examples.
 std::vector<std::int32_t> regress(
     const TaskData& data, std::size_t features, const LogisticOptions& options,
     const std::function<void(const Example&, std::span<float>)>& features_of) {
@@ -93,7 +93,7 @@ std::vector<std::int32_t> nearest_mean(const TaskData& data, std::int64_t offset
   return answers;
 }
 
-// The most frequent label of the k nearest pictures, of equals that of the nearest.
+// The most frequent label of the k nearest pictures; ties go to the nearest.
 std::vector<std::int32_t> nearest_neighbours(const TaskData& data, std::int64_t offset,
                                              std::size_t k) {
   const Dataset& train = fitting_split(data);

@@ -1,5 +1,5 @@
 #pragma once
-// What can be scored on pictures of objects without a trained network.
+// Predictors for pictures of objects without a trained network.
 
 #include <cstdint>
 #include <span>
@@ -15,8 +15,8 @@ namespace lra::tasks::image {
 [[nodiscard]] std::vector<Predictor> predictors(std::int64_t offset);
 
 // The training pictures nearest to another in Euclidean distance over the pixels, exactly.
-// Distances of block sums are a lower bound of those of the pixels, so that few pairs are compared
-// in full.
+// Distances of block sums are a lower bound of pixel distances, so that few pairs are compared in
+// full.
 class NearestPictures {
  public:
   static constexpr std::size_t kSide = 32, kBlock = 4;
@@ -25,8 +25,8 @@ class NearestPictures {
 
   // pictures: [count, kArea] grey values.
   explicit NearestPictures(std::vector<std::uint8_t> pictures);
-  // The numbers of the `k` nearest pictures (all, if there are fewer), nearest first, of equal
-  // distances the smaller number first. picture: [kArea].
+  // The indices of the `k` nearest pictures (all, if there are fewer), nearest first, the smaller
+  // index first for equal distances. picture: [kArea].
   [[nodiscard]] std::vector<std::size_t> find(std::span<const std::uint8_t> picture,
                                               std::size_t k) const;
 

@@ -91,7 +91,7 @@ TEST_CASE("image baselines: each is computed as it says, on made-up drawings", "
   }
   for (const auto& [name, s] : named) {
     INFO(name << " " << s.accuracy);
-    // Brightness alone tells nothing in made-up drawings.
+    // Brightness alone is uninformative in the stand-in drawings.
     if (name == "majority" || name == "histogram_logistic") continue;
     CHECK(s.accuracy > 0.15);
   }

@@ -12,7 +12,7 @@ namespace lra::tasks::image {
 namespace {
 
 // weight * (value * (1/255)) for each channel and byte, the product rounded as TensorFlow's
-// convert_image_dtype does. Tables, so that no compiler may fuse multiplication and addition.
+// convert_image_dtype does. Tables prevent compilers from fusing multiplication and addition.
 struct Tables {
   std::array<std::array<float, 256>, 3> channel;
   Tables() {

@@ -1,6 +1,5 @@
 #pragma once
-// CIFAR-10 pictures: records of the binary version, and grey values as the arena's code bases make
-// them.
+// CIFAR-10 pictures: records of the binary version, and grey values as in the arena's code bases.
 
 #include <array>
 #include <cstdint>
@@ -32,15 +31,15 @@ struct Picture {
 };
 
 // The pictures of a file of `records` records of `record_bytes` (kColourRecord or kGreyRecord).
-// Throws Error(data), naming the file, if its size is another; a label above 9 is given to fault
-// ("file: record N: ...", from 0) and the record left out: add(number, picture) in order.
+// Throws Error(data), naming the file, for a wrong size. A label above 9 is passed to fault ("file:
+// record N: ...", from 0) and the record left out. Calls add(number, picture) in order.
 void read_pictures(std::string_view content, const std::string& file, std::size_t record_bytes,
                    std::size_t records, Grey formula,
                    const std::function<void(std::size_t, const Picture&)>& add,
                    const std::function<void(const std::string&)>& fault);
 
-// The validation pictures among `names` ("data_batch_1.bin:0"): the tenth whose names have the
-// smallest SHA-256, as flags in the order of the names.
+// The validation pictures among `names` ("data_batch_1.bin:0") as flags in the order of the names:
+// the tenth whose names have the smallest SHA-256.
 [[nodiscard]] std::vector<bool> validation_choice(const std::vector<std::string>& names);
 // SHA-256 of the chosen names in their order, each with a line end: the split's identity.
 [[nodiscard]] std::string choice_digest(const std::vector<std::string>& names,

@@ -1,12 +1,13 @@
-// Image: what is on a picture of 32 x 32 grey pixels, read as a sequence row by row; ten classes.
-// CIFAR-10 (Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images", published
-// without a licence text), grey and in pixels as in Tay et al. 2021 (arXiv 2011.04006). 45,000 /
-// 5,000 / 10,000 pictures, 1,024 tokens, id = grey value + 1. The binary version's files, a folder
-// or its tar.gz. Published: Transformer 42.4, S4 88.7. Where there are no pictures, the stand-in of
-// stand_in.h.
+// Image: classify the object in a picture of 32 x 32 grey pixels, read as a sequence row by row;
+// ten classes. CIFAR-10 (Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images",
+// published without a licence text), grey and in pixels as in Tay et al. 2021 (arXiv 2011.04006).
+// 45,000 / 5,000 / 10,000 pictures, 1,024 tokens, id = grey value + 1. The binary version's files,
+// a folder or its tar.gz. Published: Transformer 42.4, S4 88.7. Where there are no pictures, the
+// stand-in of stand_in.h.
 //
 // The split: the 5,000 training pictures whose names "data_batch_K.bin:I" (I from 0) have the
-// smallest SHA-256 are validation. As nobody published LRA's own, this one's digest is below.
+// smallest SHA-256 are validation. LRA's own split was not published; the digest of this split is
+// below.
 
 #include <oneapi/tbb/parallel_for.h>
 
@@ -58,7 +59,7 @@ constexpr std::array<File, 6> kBatches{{
     {"test_batch.bin", "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
      Split::test},
 }};
-// The same pictures already converted to grey (tf), 1 + 1,024 bytes a record.
+// The same pictures already converted to grey (tf), 1 + 1,024 bytes per record.
 constexpr std::array<File, 2> kGreyFiles{{
     {"cifar10_gray_train.bin", "9177b0cee0c34a01e31e2a520c161c15ece701717bd1bcdf9f05d15abefeb5a6",
      Split::train},
@@ -76,7 +77,7 @@ fs::path archive_of(const fs::path& path) {
   return archive_in(path, kNames);
 }
 
-// Whether a place has CIFAR-10's Python version, which this program does not read.
+// Whether a path contains CIFAR-10's Python version, which this program does not read.
 bool is_pickled(const fs::path& path) {
   const std::array<fs::path, 4> marks{
       path.filename() == "cifar-10-python.tar.gz" ? path : path / "cifar-10-python.tar.gz",
@@ -217,7 +218,8 @@ class Image final : public Task {
   Reading read_grey(const Source& source, ExampleSink& sink) const;
   Reading stand_in(const OpenOptions& options, ExampleSink& sink) const;
 
-  // Adds the training pictures, each with its name, as train and validation; the list's digest.
+  // Adds the training pictures, each with its name, as train and validation. Returns the list's
+  // digest.
   std::string split_train(const std::vector<std::string>& names,
                           const std::vector<Picture>& pictures, ExampleSink& sink) const {
     const auto chosen = image::validation_choice(names);
@@ -255,7 +257,7 @@ std::map<std::string, std::string> load_batches(const fs::path& path) {
     contents[name] = entry.read_all(image::kBatchRecords * image::kColourRecord + 1);
   });
   if (contents.empty()) {
-    fail(ErrorKind::data, "{}: holds no pictures; expected {}", archive.string(), kWanted);
+    fail(ErrorKind::data, "{}: contains no pictures; expected {}", archive.string(), kWanted);
   }
   return contents;
 }
@@ -305,7 +307,9 @@ Reading Image::read_batches(const Source& source, ExampleSink& sink) const {
 
 Reading Image::read_grey(const Source& source, ExampleSink& sink) const {
   if (formula() != image::Grey::tf) {
-    fail(ErrorKind::config, "tasks/image: option gray: the pictures in {} are grey already (tf)",
+    fail(ErrorKind::config,
+         "tasks/image: option gray: the pictures in {} are already grey (formula tf); set "
+         "task.gray=tf",
          source.path.string());
   }
   bool official = true;

@@ -141,7 +141,8 @@ TEST_CASE("image: the pickled version says what it is, links are followed", "[un
   }
   CHECK_THAT(fault(archive), ContainsSubstring(wanted));
   folder.write("other.tar", lra::testing::build_archive({{"a/b", "x"}}));
-  CHECK_THAT(fault(folder.path() / "other.tar"), ContainsSubstring("holds no pictures; expected"));
+  CHECK_THAT(fault(folder.path() / "other.tar"),
+             ContainsSubstring("contains no pictures; expected"));
   const TempFolder store;
   std::filesystem::create_directory(folder.path() / "links");
   for (const char* name : {"data_batch_3.bin", "test_batch.bin"}) {

@@ -59,7 +59,7 @@ Picture stand_in_picture(std::uint64_t seed, Split split, std::uint64_t index) {
   drawing.radius = 5 + 6 * random.uniform();
   drawing.x = 11 + 9 * random.uniform();
   drawing.y = 11 + 9 * random.uniform();
-  // Ground and drawing differ by 60 to 120, either way round.
+  // Background and drawing differ by 60 to 120, in either direction.
   const double difference = 60 + 60 * random.uniform();
   const double dark = 20 + (215 - difference) * random.uniform();
   const bool lighter = random.below(2) == 1;

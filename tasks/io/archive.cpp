@@ -26,7 +26,7 @@ constexpr std::size_t kBlock = std::size_t{1} << 16;
 constexpr std::size_t kTarBlock = 512;
 constexpr std::size_t kMaxName = 4096;  // PATH_MAX of Linux
 
-// What libarchive says about its last failure; it may have said nothing.
+// libarchive's message about its last failure, which may be missing.
 std::string reason(::archive* handle) {
   const char* text = archive_error_string(handle);
   return text == nullptr ? "damaged archive" : text;
@@ -40,7 +40,7 @@ std::string entry_name(archive_entry* entry) {
   return std::string(result);
 }
 
-// The target of a symbolic or hard link as a path from the archive's root; empty if it is no link.
+// The target of a symbolic or hard link as a path from the archive's root; empty if not a link.
 std::string link_target(archive_entry* entry, const std::string& name) {
   if (const char* hard = archive_entry_hardlink(entry)) return hard;
   if (archive_entry_filetype(entry) != AE_IFLNK) return "";
@@ -96,7 +96,7 @@ class ArchiveReader {
       const std::size_t got = reader.next_block();
       *block = reader.buffer_.data();
       return static_cast<la_ssize_t>(got);
-    } catch (...) {  // must not pass through C; rethrow() lets it out
+    } catch (...) {  // must not pass through C; rethrow() throws it later
       reader.error_ = std::current_exception();
       archive_set_error(handle, EIO, "cannot read the archive");
       return ARCHIVE_FATAL;
@@ -113,8 +113,8 @@ class ArchiveReader {
     return got;
   }
 
-  // A tar ends with two zero blocks. libarchive takes a file that was cut between two entries for a
-  // whole one; compression formats notice the cut themselves.
+  // A tar ends with two zero blocks. libarchive accepts a file truncated between two entries as
+  // complete; compression formats detect the truncation themselves.
   void check_end() {
     if (archive_filter_code(handle_.get(), 0) != ARCHIVE_FILTER_NONE) return;
     while (next_block() != 0) {

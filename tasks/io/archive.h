@@ -1,7 +1,7 @@
 #pragma once
 // Reads tar archives (plain, gzip, xz) as a stream: one pass, nothing unpacked on disk. Regular
-// files whose names match a pattern are handed to a callback; an archive that tries to reach out of
-// its own folder is refused.
+// files whose names match a pattern are passed to a callback; an archive with paths outside of its
+// folder is refused.
 
 #include <cstddef>
 #include <cstdint>
@@ -22,9 +22,9 @@ class ArchiveEntry {
 
   // The path inside the archive, relative, with '/' and without a leading "./".
   [[nodiscard]] const std::string& name() const { return name_; }
-  // Bytes, as the entry's header says; read() gives exactly so many or throws.
+  // Size in bytes from the entry's header; read() gives exactly as many or throws.
   [[nodiscard]] std::uint64_t size() const { return size_; }
-  // Fills the buffer as far as there are bytes; 0 at the end of the entry. Throws Error(data) that
+  // Fills the buffer with the available bytes; 0 at the end of the entry. Throws Error(data) that
   // names archive and entry if the archive is truncated or damaged here.
   [[nodiscard]] std::size_t read(std::span<std::byte> buffer);
   // The whole entry. Throws Error(data) if it is larger than `limit` bytes; read() otherwise.
@@ -48,20 +48,20 @@ using ArchiveVisitor = std::function<void(ArchiveEntry&)>;
 using ByteSource = std::function<std::size_t(std::span<std::byte>)>;
 
 // Calls `visit` for each regular file whose name matches one of `patterns` (path_matches), in the
-// archive's order; what the callback leaves unread is skipped.
-// Throws Error(data) naming archive and entry: a name that is empty, absolute or has a ".." part
-// (of any entry, chosen or not); a link, device or other special file under a chosen name; a link
-// under any name whose target leaves the archive's folder; a truncated or damaged archive (gzip's
-// checksum of the content is not verified by libarchive 3.6: who needs that compares a digest).
-// Throws Error(io) if the file cannot be read. What `visit` and the source throw passes through.
+// archive's order; unread content is skipped. Throws Error(data) naming archive and entry: a name
+// that is empty, absolute or has a ".." part (of any entry, selected or not); a link, device or
+// other special file under a selected name; a link under any name whose target leaves the archive's
+// folder; a truncated or damaged archive (gzip's checksum of the content is not verified by
+// libarchive 3.6; compare a digest if needed). Throws Error(io) if the file cannot be read.
+// Exceptions of `visit` and the source propagate.
 void read_archive(const std::filesystem::path& archive, const std::vector<std::string>& patterns,
                   const ArchiveVisitor& visit);
-// The same from a stream; `name` stands for the archive in messages.
+// The same from a stream; `name` names the archive in messages.
 void read_archive(const ByteSource& source, const std::string& name,
                   const std::vector<std::string>& patterns, const ArchiveVisitor& visit);
 
-// The content of one file compressed by gzip or xz. Throws Error(data) that names it for a damaged
-// or truncated file and for more than `limit` bytes.
+// The content of one file compressed by gzip or xz. Throws Error(data) naming the file if it is
+// damaged, truncated or has more than `limit` bytes.
 [[nodiscard]] std::string read_compressed(const std::filesystem::path& file, std::uint64_t limit);
 
 // Shell-like match of a whole relative path: `?` one character and `*` any run of characters, both
@@ -71,12 +71,12 @@ void read_archive(const ByteSource& source, const std::string& name,
 // Whether a path is relative and stays in its folder: not empty, no leading '/', no ".." part.
 [[nodiscard]] bool is_safe_relative_path(std::string_view path);
 
-// Whether a file is an archive that read_archive takes, by its name or its first bytes (tar, gzip,
-// xz); false if it cannot be read.
+// Whether a file is an archive that read_archive accepts, by its name or its first bytes (tar,
+// gzip, xz); false if it cannot be read.
 [[nodiscard]] bool is_archive(const std::filesystem::path& path);
 
-// Whether a file's name ends like an archive that read_archive takes (.tar, .tar.gz, .tgz, .tar.xz,
-// .txz, and .gz as in lra_release.gz).
+// Whether a file's name has the ending of an archive that read_archive accepts (.tar, .tar.gz,
+// .tgz, .tar.xz, .txz, and .gz as in lra_release.gz).
 [[nodiscard]] bool has_archive_name(const std::filesystem::path& path);
 
 }  // namespace lra::tasks

@@ -1,5 +1,5 @@
-// Tar archives, plain and compressed: no name or link that leaves the folder gets through, and an
-// entry gives as many bytes as it says or is refused.
+// Tar archives, plain and compressed: names and links that leave the folder are refused, and an
+// entry has as many bytes as stated or is refused.
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,7 +11,7 @@ namespace fuzz = lra::fuzz;
 using namespace lra::tasks;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  constexpr std::uint64_t kLimit = 1 << 20;  // a small input may say that it holds terabytes
+  constexpr std::uint64_t kLimit = 1 << 20;  // a small input may claim terabytes
   std::size_t at = 0;
   const auto source = [&](std::span<std::byte> buffer) {
     const std::size_t count = std::min(buffer.size(), size - at);

@@ -23,7 +23,7 @@ using nlohmann::json;
 constexpr std::size_t kBlock = std::size_t{1} << 18U;
 constexpr const char* kCardName = "fetched.json";
 
-// A file that is written in order; every failure is Error(io).
+// A file written sequentially; every failure is Error(io).
 class OutputFile {
  public:
   OutputFile(const fs::path& path, bool append)
@@ -144,7 +144,7 @@ class Fetcher {
                                  : product_ / kCardName;
   }
 
-  // Whether the product is there already, whole and from the same address.
+  // Whether the product exists, complete and from the same address.
   bool is_there() {
     std::error_code code;
     if (!fs::exists(product_, code)) return false;
@@ -173,7 +173,7 @@ class Fetcher {
     if (options_.progress) options_.progress(what, done, total);
   }
 
-  // A size that is known beforehand is a limit, also where the server states none.
+  // A size known beforehand is a limit, even if the server states none.
   [[nodiscard]] HttpOptions http_options() const {
     HttpOptions http = options_.http;
     http.limit = plan_.bytes;
@@ -199,7 +199,7 @@ class Fetcher {
     }
   }
 
-  // Bytes of an earlier, unfinished call that may be continued; sets what is known of the file.
+  // Bytes of an earlier, unfinished call that can be continued; sets the known facts of the file.
   [[nodiscard]] std::int64_t resumable(const fs::path& part, const fs::path& state,
                                        HttpOptions& http) const {
     std::error_code code;
@@ -351,7 +351,8 @@ class Fetcher {
     return all;
   }
 
-  // A file of a better place replaces what was unpacked of another; one of a worse place is left.
+  // A file from a better place replaces those unpacked from another; one from a worse place is
+  // skipped.
   void unpack(ArchiveEntry& entry, const fs::path& staging) {
     const auto at = std::find_if(
         plan_.folders.begin(), plan_.folders.end(),
@@ -374,7 +375,7 @@ class Fetcher {
     if (++report_.files % 1000 == 0) progress("unpack", report_.files, 0);
   }
 
-  // Forgets what was unpacked.
+  // Discards the unpacked files.
   void start_unpacking(const fs::path& staging) {
     remove_path(staging);
     report_.files = 0;
@@ -384,7 +385,7 @@ class Fetcher {
 
   void check_unpacked(const std::string& archive) const {
     if (report_.files == 0) {
-      fail(ErrorKind::data, "{}: holds nothing below {}", archive,
+      fail(ErrorKind::data, "{}: contains nothing below {}", archive,
            fmt::join(plan_.folders, " or "));
     }
     progress("unpack", report_.files, report_.files);

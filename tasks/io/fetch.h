@@ -1,6 +1,6 @@
 #pragma once
-// `lra data fetch`: downloads a task's official data, resumes what was broken off, checks it, and
-// unpacks what the task needs. Nothing appears under its final name before it is whole.
+// `lra data fetch`: downloads a task's official data, resumes partial downloads, checks them, and
+// unpacks the parts that the task needs. Nothing gets its final name before it is complete.
 
 #include <cstdint>
 #include <filesystem>
@@ -15,25 +15,25 @@
 
 namespace lra::tasks {
 
-// Where a task's official data are, and what of them it needs.
+// Address of a task's official data, and the parts that it needs.
 struct FetchPlan {
   std::string task;
   std::string url;
   std::int64_t bytes = -1;  // size of the file; -1: not published
   std::string sha256;       // its digest; empty: not published
-  // Where in the archive the folder may be that is unpacked, the best place first: the first that
-  // the archive has is taken. None: the archive is kept as it is, for a loader that reads it so.
+  // Possible places in the archive of the folder to unpack, the best first; the first existing one
+  // is used. None: the archive is kept for a loader that reads it directly.
   std::vector<std::string> folders;
   std::string product;  // the folder or file that appears in the output folder
 };
 
 struct FetchOptions {
   std::filesystem::path out;
-  std::string url;  // instead of the official address; then the plan's size and digest do not hold
+  std::string url;  // replaces the official address; the plan's size and digest then do not apply
   std::optional<std::int64_t> bytes;  // instead of the plan's
   std::optional<std::string> sha256;
-  // Unpacks while downloading and stores nothing of the archive: least disk, but a download that is
-  // killed starts again (a connection that breaks is still resumed).
+  // Unpacks while downloading without storing the archive: needs the least disk space, but a killed
+  // download starts again (a broken connection is still resumed).
   bool stream = false;
   bool keep_archive = false;  // leave the archive beside what was unpacked
   HttpOptions http;
@@ -47,19 +47,19 @@ struct FetchReport {
   std::int64_t resumed_from = 0;  // bytes that an earlier call had left
   std::int64_t files = 0;         // unpacked
   int connections = 0;
-  bool already = false;  // everything was there; nothing was done
+  bool already = false;  // everything existed; nothing was done
   [[nodiscard]] nlohmann::json to_json() const;
 };
 
 // Fetches into options.out. The archive is stored as <name>.part (with <name>.part.json: address,
 // size and version, so that a later call can resume it), checked, unpacked into a hidden folder and
-// removed unless it is kept; then the product gets its name. An archive of that name in the folder
-// is used instead of the network. A file fetched.json in the product (or <product>.fetched.json)
-// says where it came from.
+// removed unless it is kept; then the product gets its name. An archive with this name in the
+// folder is used instead of the network. A file fetched.json in the product (or
+// <product>.fetched.json) records its source.
 //
 // Throws Error(data) if size or digest are wrong, the archive is damaged or unsafe (see
 // read_archive) or lacks the folders: the download is then removed; Error(io) for network and disk,
-// which leave it to be resumed; Error(usage) if the product exists from elsewhere.
+// after which it can be resumed; Error(usage) if the product exists from another source.
 FetchReport fetch(const FetchPlan& plan, const FetchOptions& options);
 
 }  // namespace lra::tasks

@@ -128,7 +128,7 @@ TEST_CASE("fetch: copies of the release without its inner folder, the better pla
   const TempFolder folder;
   const TestServer server({.body = archive({"other/"})});
   CHECK_THAT(fault(options_for(server, folder), ErrorKind::data),
-             ContainsSubstring("holds nothing below lra_release/lra_release/listops-1000 or "
+             ContainsSubstring("contains nothing below lra_release/lra_release/listops-1000 or "
                                "lra_release/listops-1000 or listops-1000"));
 }
 
@@ -265,7 +265,7 @@ TEST_CASE("fetch: refusals and lies are errors that leave nothing under a final 
   SECTION("an archive without the folder") {
     const TestServer server({.body = build_archive({{"other/file", "x"}}, Packing::tar_gz)});
     CHECK_THAT(fault(options_for(server, folder), ErrorKind::data),
-               ContainsSubstring("holds nothing below"));
+               ContainsSubstring("contains nothing below"));
   }
   SECTION("a cut archive") {
     const TestServer server({.body = body.substr(0, body.size() / 2)});

@@ -27,10 +27,10 @@ constexpr std::uint64_t mix64(std::uint64_t x) {  // finaliser of SplitMix64 (St
 }
 }  // namespace detail
 
-// The hash of bytes that come in pieces, whatever the pieces are.
+// Incremental hash, independent of how the bytes are divided into pieces.
 class Hasher128 {
  public:
-  // `seed` tells apart streams; hash128() takes the number of bytes.
+  // `seed` distinguishes streams; hash128() uses the number of bytes.
   explicit Hasher128(std::uint64_t seed = 0)
       : a_(0x9E3779B97F4A7C15U ^ seed), b_(0xC2B2AE3D27D4EB4FU + seed) {}
 

@@ -49,7 +49,7 @@ std::optional<std::int64_t> number(std::string_view text) {
   return value;
 }
 
-// What the head of one answer says.
+// Contents of the head of one response.
 struct Answer {
   long status = 0;
   std::int64_t length = -1;  // Content-Length
@@ -128,7 +128,7 @@ class HttpSource::Transfer {
   [[nodiscard]] int connections() const { return connections_; }
 
  private:
-  // Bytes received, whether or not they were read.
+  // Progress in bytes received, whether or not they were read.
   [[nodiscard]] std::int64_t received() const {
     return position_ + static_cast<std::int64_t>(buffer_.size() - taken_);
   }
@@ -148,7 +148,7 @@ class HttpSource::Transfer {
     return size;
   }
 
-  // Decides what the body is: the wanted part, the whole file (its beginning is skipped), or an
+  // Determines whether the body is the wanted part, the whole file (its beginning is skipped) or an
   // error page.
   void on_head_end() {
     if (answer_.status / 100 == 3 || answer_.status / 100 == 1) return;
@@ -184,7 +184,7 @@ class HttpSource::Transfer {
     return too_large_;
   }
 
-  // The address, and where it led to.
+  // The address, with its redirection if any.
   [[nodiscard]] std::string address() const {
     const char* last = nullptr;
     if (easy_) curl_easy_getinfo(easy_.get(), CURLINFO_EFFECTIVE_URL, &last);
@@ -234,13 +234,13 @@ class HttpSource::Transfer {
     headers_.reset();
   }
 
-  // Moves the transfer on: some bytes, its end, or a new connection after a failure.
+  // Advances the transfer: some bytes, its end, or a new connection after a failure.
   void step() {
     if (!easy_) connect();
     const std::int64_t before = received();
     int running = 0;
     curl_multi_perform(multi_.get(), &running);
-    if (received() != before) {  // they are given out before the transfer's end is looked at
+    if (received() != before) {  // bytes are returned before the transfer's end is handled
       last_byte_ = Clock::now();
       return;
     }
@@ -299,7 +299,7 @@ class HttpSource::Transfer {
     disconnect();
   }
 
-  // Why a redirection was not followed, if that is what ended the transfer.
+  // Why a redirection was not followed, if this ended the transfer.
   [[nodiscard]] std::string refused_redirection() const {
     const char* next = nullptr;
     curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &next);
@@ -310,7 +310,7 @@ class HttpSource::Transfer {
   void retry(const std::string& reason) {
     const std::string where = address();
     disconnect();
-    if (received() > wanted_) {  // it brought something: no failure
+    if (received() > wanted_) {  // it brought bytes: not a failure
       failures_ = 0;
       std::this_thread::sleep_for(std::chrono::duration<double>(options_.first_wait_s));
       return;

@@ -1,5 +1,5 @@
 #pragma once
-// Lines of a text file in memory, with their numbers, for strict readers of tables.
+// Numbered lines of a text file in memory, for strict readers of tables.
 
 #include <cstddef>
 #include <cstdint>
@@ -43,12 +43,12 @@ class LineReader {
   std::int64_t number_;
 };
 
-// A text without the byte order mark of UTF-8, which some editors and spreadsheets write first.
+// Removes the byte order mark of UTF-8, which some editors and spreadsheets write.
 // Throws Error(data) that names the file if the text is UTF-16.
 [[nodiscard]] std::string_view without_mark(std::string_view content, const std::string& file);
 
-// Calls take(lines, before, last) for a text that arrives in pieces, with whole lines of about a
-// megabyte, the number of lines before them, and whether the text ends with them. The last piece
+// Calls take(lines, before, last) for a text that arrives in pieces, with about a megabyte of
+// complete lines, the number of lines before them, and whether they end the text. The last piece
 // may lack its line end; an empty text is one empty piece. next(buffer) gives the next bytes, 0 at
 // the end.
 void for_line_blocks(const std::function<std::size_t(std::span<std::byte>)>& next,

@@ -31,7 +31,7 @@ std::optional<std::size_t> size_in(std::string_view text) {
   return value;
 }
 
-// The sizes of "60000, 28, 28" or "60000,"; nothing for another text.
+// The sizes in "60000, 28, 28" or "60000,"; empty for another text.
 std::optional<std::vector<std::size_t>> parse_shape(std::string_view text) {
   std::vector<std::size_t> shape;
   while (!text.empty()) {
@@ -49,7 +49,7 @@ std::optional<std::vector<std::size_t>> parse_shape(std::string_view text) {
   return shape;
 }
 
-// Bytes of an element of a type; nothing for one that is not read.
+// Bytes of an element of a type; empty for an unsupported type.
 std::optional<std::size_t> item_bytes(std::string_view type) {
   if (type.size() < 3 || (type[0] != '<' && type[0] != '|')) return std::nullopt;
   const auto size = size_in(type.substr(2));

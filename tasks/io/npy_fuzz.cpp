@@ -1,4 +1,4 @@
-// NumPy arrays: whatever the header says, elements lie inside of the file.
+// NumPy arrays: elements are inside the file for any header.
 
 #include <cstdlib>
 

@@ -1,6 +1,6 @@
 #pragma once
-// Parallel work on a sequence of items whose results are wanted in order: reading records, making
-// examples. Included by sources only (it brings TBB).
+// Parallel work on a sequence of items with results in order, for reading records and generating
+// examples. Included only by source files, because it includes TBB.
 
 #include <oneapi/tbb/parallel_pipeline.h>
 #include <oneapi/tbb/task_arena.h>
@@ -13,7 +13,7 @@ namespace lra::tasks {
 
 // next(item) fills an item or returns false at the end (called by one thread at a time, in order);
 // work(item) runs in parallel; consume(item) again one at a time, in the order of next(). At most
-// four items a thread are alive at a time. What any of them throws leaves after all have stopped.
+// four items per thread are alive at a time. An exception propagates after all have stopped.
 template <class Item, class Next, class Work, class Consume>
 void ordered_pipeline(const Next& next, const Work& work, const Consume& consume) {
   namespace tbb = oneapi::tbb;

@@ -32,8 +32,8 @@ void take_bytes(png_structp png, png_bytep out, size_t size) {
   reading->rest.remove_prefix(size);
 }
 
-// Each of these two runs libpng between setjmp and a possible longjmp, so they hold no object with
-// a destructor. False: libpng gave up, the message is in its PngInput.
+// Both functions run libpng between setjmp and a possible longjmp, so they have no object with a
+// destructor. False: libpng failed, the message is in its PngInput.
 bool read_header(png_structp png, png_infop info, PngHeader* header) {
   if (setjmp(png_jmpbuf(png)) != 0) return false;
   png_read_info(png, info);
@@ -138,7 +138,7 @@ PngPicture decode_png(std::string_view file, const std::string& where,
   if (!read_rows(reader.png(), reader.info(), picture.values.data(), header.height, row_bytes)) {
     fail_reading();
   }
-  // libpng 1.6.48 reads the checksum of the end mark without looking at it.
+  // libpng 1.6.48 reads the checksum of the end mark without verifying it.
   constexpr std::string_view kEndMark("\0\0\0\0IEND\xAE\x42\x60\x82", 12);
   if (!file.substr(0, file.size() - reading.rest.size()).ends_with(kEndMark)) {
     fail(ErrorKind::data, "{}: not a readable PNG: damaged end mark", where);

@@ -27,9 +27,9 @@ struct PngPicture {
 };
 
 // Decodes a complete PNG of at most 8 bits per channel without transparency; a palette becomes RGB.
-// Values are as stored (no gamma is applied). `check` may throw for a header that the caller does
-// not want, before the pixels are read; it may be empty. `where` starts the message of the
-// Error(data) for anything else: no PNG, truncated, checksum wrong, another form.
+// Values are as stored (no gamma is applied). `check` may throw for an unwanted header, before the
+// pixels are read; it may be empty. `where` starts the message of the Error(data) for anything
+// else: not a PNG, truncated, wrong checksum, unsupported form.
 [[nodiscard]] PngPicture decode_png(std::string_view file, const std::string& where,
                                     const std::function<void(const PngHeader&)>& check = {});
 

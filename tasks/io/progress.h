@@ -1,5 +1,5 @@
 #pragma once
-// How long work tells how far it is.
+// Progress callback of long work.
 
 #include <cstdint>
 #include <functional>
@@ -7,7 +7,7 @@
 
 namespace lra::tasks {
 
-// What is being done, how far it is, of how much (0: not known).
+// Arguments: the current work, the amount done, and the total (0: unknown).
 using Progress = std::function<void(std::string_view what, std::int64_t done, std::int64_t total)>;
 
 }  // namespace lra::tasks

@@ -73,7 +73,7 @@ bool TableReader::next_quoted(std::vector<std::string>& fields, std::int64_t& li
   }
 }
 
-// Up to the separator or line end, which stays; a CR before the LF is dropped.
+// Text up to the separator or line end, which is not consumed; a CR before the LF is dropped.
 std::string TableReader::bare() {
   const std::size_t end =
       std::min(rest_.find_first_of(std::string_view(ends_.data(), ends_.size())), rest_.size());

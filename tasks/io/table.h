@@ -1,5 +1,5 @@
 #pragma once
-// Tables as people have them: CSV with the quotes of RFC 4180, and TSV with or without them.
+// Tables: CSV with the quotes of RFC 4180, and TSV with or without them.
 
 #include <array>
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace lra::tasks {
 
 // Records of fields, each with the line on which it begins. A comma separates with quotes; a tab
 // with quotes if all of them obey RFC 4180 (as data-frame libraries write it), else quotes are
-// text. Throws Error(data) that names file and line for a quotation mark never closed and for text
-// after a closing one. `content` must outlive the reader.
+// text. Throws Error(data) naming file and line for an unclosed quotation mark and for text after a
+// closing one. `content` must outlive the reader.
 class TableReader {
  public:
   TableReader(std::string_view content, const std::string& file, char separator);

@@ -20,14 +20,14 @@ struct ServerBehaviour {
   std::string body = {};
   int status = 200;                  // of answers with the whole file
   bool ranges = true;                // honours Range; else every answer is the whole file
-  std::size_t cut_after = SIZE_MAX;  // bytes of body that a connection brings before it breaks
-  int cuts = 1 << 30;                // connections that are cut so
-  int busy_at = -1;                  // this connection, counted from 0, is told to come back later
+  std::size_t cut_after = SIZE_MAX;  // bytes of the body sent before the connection breaks
+  int cuts = 1 << 30;                // number of connections broken this way
+  int busy_at = -1;                  // this connection, counted from 0, gets status 503
   std::int64_t lie = 0;              // added to the stated size
   std::string entity_tag = "\"one\"";
   bool stated = true;         // states the size
   std::string location = {};  // redirects there
-  // From this connection on, counted from 0, the file is another one.
+  // From this connection on, counted from 0, the file has other content.
   int changes_at = 1 << 30;
   std::string changed_body = {};
 };

@@ -116,8 +116,8 @@ Generator::Generator(std::uint64_t seed, Split split, const Shape& shape)
   check_shape(shape);
 }
 
-// One whole draw, in the order of the written form; its length, or 0 if it is too long or too
-// short. `tree` has room for max_tokens.
+// One complete draw, in the order of the written form. Returns its length, or 0 if it is too long
+// or too short. `tree` has room for max_tokens.
 std::size_t Generator::draw(Draws& draws, std::span<Token> tree) const {
   std::array<std::uint32_t, kMaxDepth> left;  // arguments still to come, of each open list
   const auto digit = [&draws](std::uint32_t value) {
@@ -127,7 +127,7 @@ std::size_t Generator::draw(Draws& draws, std::span<Token> tree) const {
   const auto max_tokens = static_cast<std::size_t>(shape_.max_tokens);
   Token* out = tree.data();
   std::size_t open = 0;
-  std::size_t length = 1;  // of the shortest tree that can still come of this draw
+  std::size_t length = 1;  // of the shortest tree that this draw can still become
   for (;;) {
     const std::uint32_t value = draws.next();
     if ((value & 3U) == 0 && open < deepest) {

@@ -1,7 +1,7 @@
 #pragma once
 // The arena's ListOps generator (google-research/long-range-arena, data/listops.py): the same
-// distribution of trees, from counter-based random numbers, so that example i of a split depends on
-// the seed, the split and i alone.
+// distribution of trees, from counter-based random numbers, so that example i of a split depends
+// only on the seed, the split and i.
 
 #include <array>
 #include <cstdint>
@@ -29,7 +29,7 @@ struct Shape {
   bool operator==(const Shape&) const = default;
 };
 [[nodiscard]] nlohmann::json shape_json(const Shape& shape);
-// Throws Error(config) if there are no such trees.
+// Throws Error(config) if no such tree exists.
 void check_shape(const Shape& shape);
 
 struct Plan {
@@ -49,15 +49,15 @@ struct Row {
 //
 // tree(depth): with probability 1/4, if depth < max_depth, an operator with a uniform number of
 // 2..max_args arguments tree(depth + 1), else a uniform digit. Whole draws are repeated until one
-// is kept. Splits are disjoint by construction and whatever their sizes: a tree's hash decides to
-// which it may belong (test 1/8, validation 1/8, train 6/8), others are drawn anew; the hash knows
-// nothing of the tree's looks.
+// is kept. Splits of any size are disjoint by construction: a tree's hash determines its split
+// (test 1/8, validation 1/8, train 6/8), and trees of other splits are redrawn; the hash is
+// independent of the tree's properties.
 class Generator {
  public:
   // Throws Error(config) if no tree can have the shape.
   Generator(std::uint64_t seed, Split split, const Shape& shape);
   // Example `index`; `retry` counts how often an equal earlier example was rejected. Throws
-  // Error(config) if 30 million draws bring none.
+  // Error(config) if 30 million draws give none.
   void make(std::uint64_t index, std::uint64_t retry, bool with_line, Row& row) const;
 
  private:
@@ -71,7 +71,7 @@ class Generator {
 };
 
 // Calls consume(row) for the rows of a split in order, made in parallel; equal trees within a split
-// are made anew in order, so that the rows do not depend on the number of threads.
+// are redrawn in order, so that the rows do not depend on the number of threads.
 void generate_split(const Plan& plan, Split split, bool with_line,
                     const std::function<void(const Row&)>& consume, const Progress& progress);
 

@@ -1,6 +1,6 @@
 #pragma once
-// The shortcut ladder of ListOps: what can be scored without solving the task. The figures of a
-// data set are computed from its own test split.
+// The shortcut ladder of ListOps: predictors that do not solve the task. Their accuracies on a data
+// set are computed from its own test split.
 
 #include <span>
 #include <vector>

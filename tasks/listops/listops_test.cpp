@@ -89,7 +89,7 @@ TEST_CASE("listops tsv: faults of the whole file", "[unit]") {
   CHECK_THAT(error_of([] { read("Source\tTarget\n"); }), ContainsSubstring("f.tsv:2: no examples"));
   const auto cut = read(std::string("Source\tTarget\n") + kGood + "\n( ( ( [MAX 3 ) 7");
   REQUIRE(cut.faults.size() == 1);
-  CHECK_THAT(cut.faults[0], ContainsSubstring("f.tsv:3: the last line is cut"));
+  CHECK_THAT(cut.faults[0], ContainsSubstring("f.tsv:3: the last line is truncated"));
   // Also where only the line end is missing: nobody can tell.
   CHECK(read(std::string("Source\tTarget\n") + kGood).faults.size() == 1);
 }

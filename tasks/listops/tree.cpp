@@ -71,8 +71,8 @@ Token token_of(std::string_view word) {
   return 0;
 }
 
-// Reads the official form. What may come next is decided by `state_`; `open_` holds, for each list
-// that is not closed, how many arguments its opening brackets announced and how many it had.
+// Reads the official form. `state_` determines the next allowed word; `open_` holds, for each open
+// list, the number of arguments announced by its opening brackets and the number read.
 class SourceParser {
  public:
   SourceParser(std::string_view source, std::size_t max_args, std::string_view where,
@@ -131,7 +131,7 @@ class SourceParser {
     after_value();
   }
 
-  // The brackets before an operator announce one pair an argument and one for the end bracket.
+  // The brackets before an operator announce one pair per argument and one for the end bracket.
   void operation(Token token, std::string_view word) {
     if (!is_operator(token)) wrong("expected an operator after '('", word);
     if (!open_.empty() && open_.back().seen == open_.back().announced) {
@@ -181,7 +181,7 @@ int Arguments::at_rank(std::uint32_t rank) const {
   return std::countr_zero((sums + (31 - rank) * kOnes) & kHighs) / 6;
 }
 
-// All four without branches: which operator it is cannot be predicted.
+// Computes all four without branches, because the operator is unpredictable.
 int Arguments::value(Token op) const {
   const std::array<int, 4> values{
       std::countr_zero(histogram_) / 6, (63 - std::countl_zero(histogram_)) / 6,
@@ -228,7 +228,7 @@ int evaluate(std::span<const Token> tree, int depth) {
     } else if (token == kEnd && nested > 0) {
       close();
     } else {
-      fail(ErrorKind::data, "listops: a token that is no tree's; got {}", token);
+      fail(ErrorKind::data, "listops: token outside of trees; got {}", token);
     }
   }
   while (nested > 0) close();

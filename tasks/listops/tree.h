@@ -26,7 +26,7 @@ inline constexpr std::int64_t kVocabulary = 16;
 // "[MIN", "[MAX", "[MED", "[SM", "]", "0".."9"; "<pad>" for 0.
 [[nodiscard]] std::string_view token_text(Token token);
 
-// More arguments than a list may have; the arena's have at most 10.
+// Largest number of arguments of a list; the arena's lists have at most 10.
 inline constexpr std::size_t kMaxArguments = 31;
 
 // The arguments of a list, as far as its value needs them: a histogram of ten fields of 6 bits and
@@ -50,13 +50,13 @@ class Arguments {
   std::uint32_t count_ = 0;
 };
 
-// What a sub-list counts as for a predictor that does not look into it: MIN 0, MAX 9, MED 5, SM 0.
+// Typical value of a sub-list for a predictor that does not compute it: MIN 0, MAX 9, MED 5, SM 0.
 [[nodiscard]] int typical_value(Token op);
 
 // Value of a tree. `depth` levels of operators are computed; an operator below them counts as its
 // typical value (depth 1: only the root is computed). Sequences that were cut end all open lists;
-// a list without arguments counts as typical. Throws Error(data) for a sequence that is no tree or
-// has more than kMaxArguments in a list.
+// a list without arguments counts as typical. Throws Error(data) for a sequence that is not a tree
+// or has more than kMaxArguments in a list.
 inline constexpr int kWholeTree = 1 << 30;
 [[nodiscard]] int evaluate(std::span<const Token> tree, int depth = kWholeTree);
 

@@ -23,7 +23,7 @@ void parse(const std::string& file, const TsvOptions& options, Record& record) {
   const std::string where = line_place(file, record.line.number);
   const std::string_view text = record.line.text;
   if (!record.line.ended) {
-    fail(ErrorKind::data, "{}: the last line is cut; got no line end after '{}'", where,
+    fail(ErrorKind::data, "{}: the last line is truncated; got no line end after '{}'", where,
          printable(text.substr(text.size() < 20 ? 0 : text.size() - 20)));
   }
   const std::size_t tab = text.find('\t');

@@ -1,5 +1,5 @@
 #pragma once
-// The official ListOps files: basic_{train,val,test}.tsv, a header and one line an example.
+// The official ListOps files: basic_{train,val,test}.tsv, a header and one line per example.
 
 #include <filesystem>
 #include <functional>
@@ -18,10 +18,10 @@ struct TsvOptions {
 };
 
 // Reads the text of one file, in parallel, and calls add(tree, label) in order. A record that is
-// not in the official form is given to fault("file:line: what") and left out: a row without its
-// tab, unknown words, brackets that do not balance, a wrong number of arguments, a label that is
-// no digit or (with verify) not the expression's value, a last line without its end. LF and CR LF
-// are both taken. Throws Error(data) for an empty file, a wrong header or no examples at all.
+// not in the official form is passed to fault("file:line: what") and left out: a row without its
+// tab, unknown words, unbalanced brackets, a wrong number of arguments, a label that is not a digit
+// or (with verify) not the expression's value, a truncated last line. Both LF and CR LF are
+// accepted. Throws Error(data) for an empty file, a wrong header or no examples at all.
 void read_tsv(std::string_view content, const std::string& file, const TsvOptions& options,
               const std::function<void(std::span<const Token>, int)>& add,
               const std::function<void(const std::string&)>& fault);

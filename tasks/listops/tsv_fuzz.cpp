@@ -1,4 +1,4 @@
-// ListOps files: every tree that is taken has a value, and written again it is the same tree.
+// ListOps files: every accepted tree has a value, and is the same tree after being written again.
 
 #include <cstdlib>
 

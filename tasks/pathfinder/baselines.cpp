@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kGroups = 32;
 constexpr std::size_t kFitted =
-    20000;  // pictures of train: a label for each group is little to fit
+    20000;  // pictures of train: there are few parameters, one label per group
 
 using Pixels = std::vector<std::uint8_t>;
 
@@ -24,7 +24,7 @@ using Pixels = std::vector<std::uint8_t>;
 std::vector<Predictor> predictors(const Setting& setting, std::int64_t offset) {
   const int size = setting.size;
   const double radius = setting.marker_radius;
-  // A picture's number from its grey values.
+  // A feature of a picture from its grey values.
   const auto number = [size, offset](std::function<double(const Pixels&)> of) {
     return [size, offset, of = std::move(of)](const Example& example) {
       Pixels pixels(static_cast<std::size_t>(size * size));

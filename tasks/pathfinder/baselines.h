@@ -1,5 +1,5 @@
 #pragma once
-// What can be scored on Pathfinder without a trained network.
+// Predictors for Pathfinder without a trained network.
 
 #include <cstdint>
 #include <vector>

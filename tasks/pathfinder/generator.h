@@ -4,8 +4,9 @@
 // the settings of google-research/long-range-arena, re-implemented. The distribution of the
 // pictures is the original's; the random numbers are ours, so single pictures are not.
 //
-// A picture holds two target snakes (chains of short bars, "paddles") of equal length, some shorter
-// distractor snakes, and two discs. Label 1: both discs sit on the ends of one target snake.
+// A picture contains two target snakes (chains of short bars, "paddles") of equal length, some
+// shorter distractor snakes, and two discs. Label 1: both discs are at the ends of one target
+// snake.
 
 #include <array>
 #include <cstdint>
@@ -20,16 +21,16 @@ namespace lra::tasks::pathfinder {
 // Bumped whenever the pictures of a seed change.
 inline constexpr int kGeneratorVersion = 1;
 
-// What is known of a generated picture beside its pixels.
+// Facts of a generated picture besides its pixels.
 struct Facts {
   int label = 0;
   int margin = 0;
-  int distractors = 0;                         // distractor snakes that found a place
+  int distractors = 0;                         // distractor snakes that were placed
   std::array<std::array<int, 2>, 2> marker{};  // (y, x) of the two discs
 };
 
-// Draws pictures by number: picture i of a seed is always the same, whichever thread draws it.
-// Immutable after construction; safe to use from many threads.
+// Draws pictures by number: picture i of a seed is the same on any thread. Immutable after
+// construction; safe to use from many threads.
 class Generator {
  public:
   Generator(Setting setting, std::uint64_t seed);

@@ -198,9 +198,10 @@ TEST_CASE("pathfinder: labels show in nothing but the path", "[unit]") {
   CHECK(std::abs(area_under_curve(lit[0], lit[1]) - 0.5) < 0.042);
 }
 
-// The fixture holds statistics of pictures of the original generator. Means of 117 features (grey
-// values, their histogram, rows, columns, correlations at distances up to 12, areas, distance of
-// the markers) are compared in standard errors and 8 distributions by Kolmogorov-Smirnov at 0.001.
+// The fixture contains statistics of pictures of the original generator. Means of 117 features
+// (grey values, their histogram, rows, columns, correlations at distances up to 12, areas, distance
+// of the markers) are compared in standard errors and 8 distributions by Kolmogorov-Smirnov at
+// 0.001.
 TEST_CASE("pathfinder: pictures are distributed as the original's", "[golden]") {
   const json reference = lra::read_json(kFixture);
   for (const Sample& sample : kSamples) {

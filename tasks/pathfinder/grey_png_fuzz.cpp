@@ -1,4 +1,5 @@
-// Pathfinder's pictures: what is taken has the stated size and survives being written again.
+// Pathfinder's pictures: an accepted picture has the stated size and is unchanged after being
+// written again.
 
 #include <cstdlib>
 

@@ -10,10 +10,10 @@ namespace {
 
 constexpr double kTolerance = 0.03;   // of the discs' brightness: rounding to 8 bits
 constexpr double kBrighter = 0.3;     // cost of a brighter pixel relative to that of a darker one
-constexpr double kMissing = 0.4;      // cost at which a bar is not there
+constexpr double kMissing = 0.4;      // cost from which a bar counts as missing
 constexpr double kImprobable = 0.05;  // cost per unit of the negative logarithm of a turn's weight
 
-constexpr double kHidden = -1;  // in the place of a brightness: under a disc
+constexpr double kHidden = -1;  // instead of a brightness: under a disc
 
 // The pixels in units of the discs' brightness.
 std::vector<double> brightness_of(std::span<const std::uint8_t> pixels, const Setting& setting,
@@ -91,7 +91,7 @@ class Search {
     return {static_cast<int>(std::ceil(from.y + distance * sine)),
             static_cast<int>(std::ceil(from.x + distance * cosine))};
   }
-  // How far the picture is from holding a bar; pixels under discs tell nothing.
+  // Cost of a bar in the picture; pixels under discs are ignored.
   [[nodiscard]] double misfit(std::size_t paddle, Point at) const {
     constexpr int kFaint = 20;
     const Patch& patch = tables_.paddles[paddle].picture;
@@ -127,7 +127,7 @@ class Search {
     }
   }
 
-  // All bars that can follow one that lies around `pivot` in a direction.
+  // All bars that can follow a bar around `pivot` in a direction.
   void extend(Point pivot, std::size_t direction, double cost) {
     const Direction& last = tables_.directions[direction];
     const Point next_pivot =

@@ -1,6 +1,6 @@
 #pragma once
-// The ceiling of a rule for Pathfinder: looks for a chain of bars from one disc to the other that
-// the generator could have grown, knowing how it draws and places them.
+// Near-optimal rule for Pathfinder: searches for a chain of bars from one disc to the other that
+// the generator could have grown, using its drawing and placement rules.
 
 #include <cstdint>
 #include <span>

@@ -52,7 +52,7 @@ MetadataRow parse_line(const Line& line, const std::string& where) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   if (!line.ended && fields.size() < kColumns) {
-    fail(ErrorKind::data, "{}: the last line is cut; got {} columns, expected {}", place,
+    fail(ErrorKind::data, "{}: the last line is truncated; got {} columns, expected {}", place,
          fields.size(), kColumns);
   }
   return parse_fields(fields, std::move(place));
@@ -138,7 +138,7 @@ void read_metadata(std::string_view content, const std::string& where,
 
 std::string metadata_line(const Setting& setting, std::uint64_t batch, std::uint64_t number,
                           const Facts& facts) {
-  // As Python prints the settings: 1.0 and 0.5, but a whole thickness without a point.
+  // Settings in Python's format: 1.0 and 0.5, but an integer thickness without a point.
   return fmt::format("imgs/{} sample_{}.png {} {} {:.1f} {} {} {} {} {} 1\n", batch, number, number,
                      facts.label, setting.continuity, setting.contour_length,
                      setting.distractor_length, setting.paddle_length, setting.paddle_thickness,

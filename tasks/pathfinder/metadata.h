@@ -1,8 +1,8 @@
 #pragma once
-// Pathfinder's metadata files: one row a picture. The arena's release has them as plain text named
-// .npy (fields separated by one blank), the original generator writes true NumPy arrays of strings;
-// both hold the same eleven columns: folder, file, number, label, continuity, contour length,
-// distractor length, paddle length, thickness, margin, number of paddle contrasts.
+// Pathfinder's metadata files: one row per picture. The arena's release has them as plain text
+// named .npy (fields separated by one blank), the original generator writes true NumPy arrays of
+// strings; both have the same eleven columns: folder, file, number, label, continuity, contour
+// length, distractor length, paddle length, thickness, margin, number of paddle contrasts.
 
 #include <cstdint>
 #include <functional>
@@ -13,7 +13,7 @@
 
 namespace lra::tasks::pathfinder {
 
-// What a loader needs of a row.
+// The parts of a row that a loader needs.
 struct MetadataRow {
   std::string picture;  // folder/file, e.g. "imgs/0/sample_17.png"
   int label = 0;        // 0 or 1
@@ -22,13 +22,13 @@ struct MetadataRow {
 
 // Reads the content of one metadata file, text or NumPy (versions 1 and 2, '<U' or '|S' strings),
 // and calls add(row) for each row in order. A row with fewer than four columns, a path that leaves
-// the folder, a label other than 0 and 1 or text that is not ASCII is given to fault(message) and
+// the folder, a label other than 0 and 1 or text that is not ASCII is passed to fault(message) and
 // left out. Throws Error(data), beginning with `where`, for an empty file or a malformed array.
 void read_metadata(std::string_view content, const std::string& where,
                    const std::function<void(MetadataRow&&)>& add,
                    const std::function<void(const std::string&)>& fault);
 
-// A row as the release writes it, with its line end.
+// A row in the form of the release, with its line end.
 [[nodiscard]] std::string metadata_line(const Setting& setting, std::uint64_t batch,
                                         std::uint64_t number, const Facts& facts);
 

@@ -62,7 +62,8 @@ TEST_CASE("pathfinder metadata: faults name file and line", "[unit]") {
   CHECK_THAT(fault_of("imgs/0 \xC3\xA9.png 1 1"), ContainsSubstring("not text"));
   const Result cut = read("imgs/0 a.png 0 1 1.0 14 4 2 0.5 1 1\nimgs/0 b.png 1 1");
   CHECK(cut.rows.size() == 1);
-  CHECK_THAT(cut.faults.at(0), ContainsSubstring("0.npy:2: the last line is cut; got 4 columns"));
+  CHECK_THAT(cut.faults.at(0),
+             ContainsSubstring("0.npy:2: the last line is truncated; got 4 columns"));
   CHECK_THAT(error_of([] { read(""); }), ContainsSubstring("0.npy: the file is empty"));
 }
 

@@ -306,7 +306,7 @@ TEST_CASE("pathfinder: faults of the metadata", "[unit]") {
   CHECK_THAT(error_of([&] { faults_of(folder); }), ContainsSubstring("0.npy: the file is empty"));
   fs::remove_all(folder.path() / kRoot / "metadata");
   fs::create_directory(folder.path() / kRoot / "metadata");
-  CHECK_THAT(error_of([&] { faults_of(folder); }), ContainsSubstring("holds no .npy files"));
+  CHECK_THAT(error_of([&] { faults_of(folder); }), ContainsSubstring("contains no .npy files"));
 }
 
 TEST_CASE("pathfinder: links into a store are followed, names in the data stay inside", "[unit]") {
@@ -345,7 +345,7 @@ TEST_CASE("pathfinder: damaged and hostile archives are refused", "[unit]") {
   linked.push_back({kRoot + "/imgs/0/sample_99.png", "sample_1.png", EntryKind::symbolic_link});
   CHECK_THAT(fault(build_archive(linked)), ContainsSubstring("got a link"));
   CHECK_THAT(fault(build_archive({{"other/file", "x"}})),
-             ContainsSubstring("holds no pathfinder32/curv_contour_length_14/metadata"));
+             ContainsSubstring("contains no pathfinder32/curv_contour_length_14/metadata"));
   auto missing = entries;
   missing.erase(missing.begin());
   put(folder, "pathfinder32.tar", build_archive(missing));

@@ -1,6 +1,6 @@
 #pragma once
-// Numbers read off a Pathfinder picture alone, so that generated pictures can be compared with
-// official ones, of which nothing but the picture is known.
+// Features of a Pathfinder picture computed from its pixels alone, for comparing generated pictures
+// with official ones.
 
 #include <algorithm>
 #include <array>
@@ -60,9 +60,9 @@ class PictureFeatures {
     }
     return sum / (255.0 * 255.0) / static_cast<double>(pixels_.size());
   }
-  // Distance between the two best centres of a disc of the marker's radius: a disc's own pixels
-  // shall be bright at their darkest and its rim dark; the second lies clear of the first. Dark
-  // pixels are not tried: a marker has at least half of the greatest grey value.
+  // Distance between the two best centres of a disc of the marker's radius: the darkest pixel of a
+  // disc must be bright and its rim dark; the second disc does not touch the first. Dark pixels are
+  // not tried: a marker has at least half of the greatest grey value.
   [[nodiscard]] double marker_distance(double radius) const {
     std::vector<double> score(pixels_.size());
     for (int y = 0; y < size_; ++y) {

@@ -30,7 +30,7 @@ bool by_number(const std::string& a, const std::string& b) {
   return std::pair(a.size(), std::string_view(a)) < std::pair(b.size(), std::string_view(b));
 }
 
-// Throws Error(data) for what is missing or no file.
+// Throws Error(data) if the path is missing or not a file.
 std::string read_picture_file(const fs::path& path) {
   if (!is_file(path)) {
     std::error_code code;
@@ -81,7 +81,7 @@ class ArchiveSet final : public PictureSet {
                                           entry.read_all(kMaxMetadataBytes));
     });
     if (found.empty()) {
-      fail(ErrorKind::data, "{}: holds no {}/{}/metadata", archive.string(), setting.set_name(),
+      fail(ErrorKind::data, "{}: contains no {}/{}/metadata", archive.string(), setting.set_name(),
            difficulty);
     }
     std::vector<std::string> folders;
@@ -133,7 +133,7 @@ void write_plain(const fs::path& path, std::string_view content) {
 
 void PictureSet::take_metadata(const Files& files, const FaultHandler& fault) {
   if (files.empty()) {
-    fail(ErrorKind::data, "{}/metadata: holds no .npy files", name_);
+    fail(ErrorKind::data, "{}/metadata: contains no .npy files", name_);
   }
   std::vector<const Files::value_type*> ordered;
   ordered.reserve(files.size());
@@ -141,7 +141,7 @@ void PictureSet::take_metadata(const Files& files, const FaultHandler& fault) {
   std::sort(ordered.begin(), ordered.end(),
             [](const auto* a, const auto* b) { return by_number(a->first, b->first); });
   Sha256 digest;
-  std::unordered_map<std::string, std::string> seen;  // picture to the place that names it
+  std::unordered_map<std::string, std::string> seen;  // picture to the line that names it
   for (const auto* file : ordered) {
     digest.update(file->second);
     read_metadata(

@@ -31,7 +31,7 @@ class PictureSet {
   // The encoded picture of a row; safe to call from many threads. Throws Error(data) if it is
   // missing.
   [[nodiscard]] virtual std::string encoded(const MetadataRow& row) const = 0;
-  // The card that a generator left beside the pictures (text of a JSON file), if there is one.
+  // The card that a generator wrote beside the pictures (text of a JSON file), if there is one.
   [[nodiscard]] virtual std::optional<std::string> card() const = 0;
 
  protected:
@@ -46,25 +46,25 @@ class PictureSet {
 
 inline constexpr const char* kCardName = "lra_data.json";
 
-// The folder of a difficulty. Row faults go to `fault`: those of read_metadata and a picture that
-// is named twice (the second is left out). Throws Error(data) if there is no metadata.
+// The folder of a difficulty. Row faults go to `fault`: those of read_metadata and duplicate
+// pictures (the second is left out). Throws Error(data) if there is no metadata.
 [[nodiscard]] std::unique_ptr<PictureSet> open_folder(
     const std::filesystem::path& folder, const std::function<void(const std::string&)>& fault);
 
-// The same from a tar archive that holds <set>/<difficulty>/ somewhere, or <difficulty>/ at its
-// top. If it does so more than once, the one below lra_release/lra_release/ is taken (the release
-// has a second pathfinder128 that was reported to be unlearnable), else the deepest. Two passes;
-// the encoded pictures of the set are kept in memory.
+// The same from a tar archive that contains <set>/<difficulty>/ anywhere, or <difficulty>/ at its
+// top. Of several, the one below lra_release/lra_release/ is used (the release has a second
+// pathfinder128 that was reported to be unlearnable), else the deepest. Two passes; the encoded
+// pictures of the set are kept in memory.
 [[nodiscard]] std::unique_ptr<PictureSet> open_archive(
     const std::filesystem::path& archive, const Setting& setting,
     const std::function<void(const std::string&)>& fault);
 
-// Whether a folder holds imgs/ and metadata/.
+// Whether a folder contains imgs/ and metadata/.
 [[nodiscard]] bool is_picture_folder(const std::filesystem::path& folder);
 
-// Draws pictures 0 .. count - 1 and writes them, a thousand a batch, with their metadata as text,
-// into out/<set>/<difficulty>; returns that folder. Calls progress(done) after each batch. Throws
-// Error(usage) if the folder has pictures already, Error(io) if it cannot be written.
+// Draws pictures 0 .. count - 1 and writes them in batches of a thousand, with their metadata as
+// text, into out/<set>/<difficulty>; returns that folder. Calls progress(done) after each batch.
+// Throws Error(usage) if the folder has pictures already, Error(io) if it cannot be written.
 std::filesystem::path write_pictures(const Generator& generator, std::uint64_t count,
                                      const std::filesystem::path& out,
                                      const std::function<void(std::uint64_t)>& progress);

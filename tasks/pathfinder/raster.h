@@ -1,5 +1,5 @@
 #pragma once
-// The few drawing operations of the Pathfinder generator: lines as Pillow's ImageDraw draws them,
+// Drawing operations of the Pathfinder generator: lines as Pillow's ImageDraw draws them,
 // grey-scale dilation by a disc and 8-bit Lanczos resizing as Pillow's, so that a paddle has the
 // same grey values as in the official pictures. Coordinates are (y, x), y down.
 
@@ -33,7 +33,7 @@ struct Raster {
 };
 
 // Draws a straight bar of value 255 between two cells, both included, clipped at the borders.
-// width 1: Bresenham's line; wider: the quadrilateral whose long sides lie (width - 1) / 2 off the
+// width 1: Bresenham's line; wider: the quadrilateral whose long sides are (width - 1) / 2 off the
 // axis, rounded up on one side and down on the other, filled by scan lines (Pillow 9, Draw.c).
 void draw_line(Raster& raster, int y0, int x0, int y1, int x1, int width);
 
@@ -66,19 +66,20 @@ class LanczosAxis {
                             const LanczosAxis& columns);
 
 // A part of a picture: rows top .. top + height - 1 and columns left .. left + width - 1 of it,
-// relative to a point that the owner knows.
+// relative to a point defined by the owner.
 struct Patch {
   int top = 0;
   int left = 0;
   Raster grey{0, 0};
 };
 
-// The smallest patch that holds all cells other than 0, relative to the raster's cell
+// The smallest patch that contains all cells other than 0, relative to the raster's cell
 // (origin_y, origin_x); empty if there are none.
 [[nodiscard]] Patch trimmed(const Raster& raster, int origin_y, int origin_x);
 
-// The part that can differ from 0 of: a disc of value 255 and radius `radius` around cell
-// (centre_y, centre_x) on a square canvas of axis.in() cells a side, resized to axis.out() cells.
+// The part that can differ from 0 of the following picture: a disc of value 255 and radius `radius`
+// around cell (centre_y, centre_x) on a square canvas with sides of axis.in() cells, resized to
+// axis.out() cells.
 [[nodiscard]] Patch resized_disc(const LanczosAxis& axis, int centre_y, int centre_x, int radius);
 
 }  // namespace lra::tasks::pathfinder

@@ -1,6 +1,6 @@
 #pragma once
-// For tests: statistics of a set of Pathfinder pictures, and how two sets compare. The reference
-// sets, made by the original generator, are kept as testdata/reference.json.
+// For tests: statistics of a set of Pathfinder pictures, and the comparison of two sets. The
+// reference sets, made by the original generator, are kept as testdata/reference.json.
 
 #include <algorithm>
 #include <cmath>
@@ -112,7 +112,7 @@ inline double kolmogorov_smirnov(const nlohmann::json& a, const nlohmann::json& 
   return largest / (1.949 * std::sqrt((n + m) / (n * m)));
 }
 
-// How far two sets' means of a feature are apart, in standard errors of their difference.
+// Distance of two sets' means of a feature, in standard errors of their difference.
 inline double mean_distance(const nlohmann::json& a, const nlohmann::json& b) {
   const auto error = [](const nlohmann::json& moments) {
     const auto sd = moments[1].get<double>();
@@ -122,7 +122,7 @@ inline double mean_distance(const nlohmann::json& a, const nlohmann::json& b) {
   return both > 0 ? (a[0].get<double>() - b[0].get<double>()) / std::sqrt(both) : 0;
 }
 
-// What a comparison of two summaries found.
+// Result of a comparison of two summaries.
 struct Comparison {
   double largest_distance = 0;  // greatest |mean_distance| over features
   double mean_square = 0;       // mean of its square: 1 is expected of equal distributions

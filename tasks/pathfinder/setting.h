@@ -1,12 +1,12 @@
 #pragma once
-// The parameters of the Pathfinder generator and the values that the Long-Range Arena gave them.
+// The parameters of the Pathfinder generator and their values in the Long-Range Arena.
 
 #include <string>
 #include <vector>
 
 namespace lra::tasks::pathfinder {
 
-// The numbers that make one of the arena's data sets; lengths in pixels.
+// The parameters of one of the arena's data sets; lengths in pixels.
 struct Setting {
   int size = 32;            // side of a picture
   int contour_length = 14;  // paddles of a target snake
@@ -28,7 +28,7 @@ struct Setting {
 };
 
 // The arena's setting of a size (32, 64, 128 or 256) and a contour length (6, 9 or 14). The number
-// of distractor snakes is budget / distractor_length unless `distractor_snakes` >= 0 says another.
+// of distractor snakes is budget / distractor_length unless `distractor_snakes` >= 0 overrides it.
 // Throws Error(config) for other sizes and lengths.
 [[nodiscard]] Setting arena_setting(int size, int contour_length, int distractor_snakes = -1);
 // The difficulties' folder names, easiest first.

@@ -12,9 +12,9 @@ constexpr int kDistractorRetries = 4;
 constexpr double kLeastFree = 0.01;     // share of free cells below which no distractor is seeded
 constexpr std::uint8_t kFreeMask = 76;  // greatest grey value of a free cell: 0.3 of 255
 constexpr double kOverlap = 1.8;        // masks that add up to this collide
-constexpr double kDeadEnd = 1e-4;       // sum of weights below which a snake has nowhere to go
+constexpr double kDeadEnd = 1e-4;       // sum of weights below which a snake cannot grow
 
-// A mask value as the original holds it: an 8-bit value over 255 in single precision.
+// A mask value in the original's representation: an 8-bit value over 255 in single precision.
 double mask_value(int grey) { return static_cast<double>(static_cast<float>(grey / 255.0)); }
 
 // 1 - mask value, by grey value: how free a cell is.
@@ -31,8 +31,8 @@ Point moved(Point from, double sine, double cosine, double distance) {
 
 }  // namespace
 
-// Calls visit(row of the map, row of the patch, cells) until it returns false; whether it never
-// did.
+// Calls visit(row of the map, row of the patch, cells) until it returns false. Returns whether all
+// calls returned true.
 template <class Self, class Visit>
 bool Map::over_rows(Self& self, const Patch& patch, Point at, Visit visit) {
   const int left = std::max(at.x + patch.left, 0);
@@ -171,7 +171,7 @@ bool SnakePainter::free_under(const SeedKernel& kernel, Point at) const {
   });
 }
 
-// A uniform cell whose kernel touches nothing that is taken; false if there is none. Tries random
+// A uniform cell whose kernel touches no taken cell; false if there is none. Tries random
 // cells first and lists all of them only when these fail: both give the same distribution.
 bool SnakePainter::seed_anywhere(const SeedKernel& kernel, Point& tail) {
   if (!kernel.usable) return false;
@@ -220,7 +220,7 @@ double SnakePainter::weigh_heads(Point pivot, const Direction& last) {
   return total;
 }
 
-// Adds one paddle to a snake; false if it cannot go on.
+// Adds one paddle to a snake; false if it cannot grow.
 bool SnakePainter::extend(Snake& snake) {
   const Direction& last = tables_.directions[snake.direction];
   const Point pivot =
@@ -256,7 +256,7 @@ bool SnakePainter::draw_targets() {
   for (int i = 1; i < setting_.contour_length; ++i) {
     if (!extend(targets_[0]) || !extend(targets_[1])) return false;
   }
-  // The last paddle of snake 0 never enters the mask: so it is in the original.
+  // The last paddle of snake 0 never enters the mask, as in the original.
   settle(targets_[1]);
   return true;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The snakes of one Pathfinder picture: where paddles are laid, and which cells that takes.
+// The snakes of one Pathfinder picture: positions of paddles, and the cells that they take.
 
 #include <array>
 #include <cstddef>
@@ -51,8 +51,8 @@ struct Placement {
   Point at;
 };
 
-// The growing end of a snake. Its newest paddle is pending: not in the mask, lest it block the
-// next.
+// The growing end of a snake. Its newest paddle is pending: not in the mask, so that it does not
+// block the next.
 struct Snake {
   Point pivot;
   std::size_t direction = 0;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kPi = std::numbers::pi;
 
-// Makes each paddle once and finds it again by where its bar ends.
+// Creates each paddle once and finds it again by the end of its bar.
 class PaddleMaker {
  public:
   PaddleMaker(const Setting& setting, int margin, std::vector<Paddle>& paddles)

@@ -1,8 +1,7 @@
 #pragma once
-// What the Pathfinder generator can know before it draws: the pictures and masks of all paddles
-// that can occur, the directions in which snakes can grow, and where seeds can lie. A paddle
-// depends on its angle only through the cell of the fine canvas where its bar ends, so there are
-// few.
+// Precomputed tables of the Pathfinder generator: the pictures and masks of all possible paddles,
+// the directions in which snakes can grow, and the possible positions of seeds. A paddle depends on
+// its angle only through the cell of the fine canvas where its bar ends, so there are few.
 
 #include <cstddef>
 #include <cstdint>
@@ -43,13 +42,13 @@ struct SeedKernel {
   std::vector<Point> cells;
   Point low, high;  // bounding box of the cells and the tested cell
   // Whether a seed can have this direction at all. The original dilates its mask by the kernel with
-  // OpenCV, for which a cell whose whole kernel lies outside the picture becomes minus infinity; it
+  // OpenCV, for which a cell whose whole kernel is outside the picture becomes minus infinity; it
   // then takes a negative value anywhere for "no cell is free". So a kernel that leaves the picture
   // wholly at one of the four corners never seeds: seeds grow up and to the left, mostly.
   bool usable = false;
 };
 
-// Everything that depends on a setting and one margin.
+// The tables for a setting and one margin.
 struct MarginTables {
   MarginTables(const Setting& setting, int margin_of_picture);
 

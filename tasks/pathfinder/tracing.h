@@ -1,6 +1,6 @@
 #pragma once
-// What a rule reads off a Pathfinder picture: where its discs are, and how easily a smooth dashed
-// line leads from one to the other.
+// Features of a Pathfinder picture for a rule: the positions of its discs, and the cost of a smooth
+// dashed line from one to the other.
 
 #include <array>
 #include <cstdint>
@@ -21,7 +21,7 @@ struct Discs {
 };
 
 // Finds the two best centres of a disc of this radius in a picture of size x size grey values: its
-// own pixels are bright at their darkest and its rim is dark; the second is clear of the first.
+// darkest pixel is bright and its rim is dark; the second disc does not touch the first.
 [[nodiscard]] Discs find_discs(std::span<const std::uint8_t> pixels, int size, double radius);
 
 // Mean grey value along the straight line between the discs' rims; 0 if they touch.

@@ -1,6 +1,6 @@
 // Induction heads: after Olsson et al. 2022, "In-context Learning and Induction Heads", arXiv
 // 2209.11895, in the form of Gu, Dao 2023, "Mamba", arXiv 2312.00752 (whose code was not found; the
-// rules follow its description). N ordinary ids; a trigger stands at a random place and again at
+// rules follow its description). N ordinary ids; a trigger occurs at a random position and again at
 // the end, where the label is the id that followed it. Ids: ordinary 1..A, trigger A + 1.
 
 #include <algorithm>

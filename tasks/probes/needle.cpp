@@ -1,6 +1,6 @@
 // Needle recall over bytes, after Hsieh et al. 2024, "RULER", arXiv 2404.06654, section 3.1, at the
-// level of bytes: a key and its value stand somewhere in a haystack of text, and the sequence ends
-// with the key. Needle `#kk=vv;`, key and value of two letters each, at a uniform place; so do the
+// level of bytes: a key and its value are hidden in a haystack of text, and the sequence ends with
+// the key. Needle `#kk=vv;`, key and value of two letters each, at a uniform place; so do the
 // needles of other keys that distract. The end is `?kk=v`: the labels at its last two positions are
 // the value's letters. Haystack: a second-order Markov chain over letters and blank, whose table is
 // the same for all seeds. Ids: byte + 1.
@@ -138,7 +138,7 @@ class Needle final : public probes::ProbeTask {
 
   [[nodiscard]] std::int32_t solve(std::span<const Token> tokens,
                                    std::size_t position) const override {
-    // The end is `?kk=v`, so that the key's two letters stand 4 and 3 places before it.
+    // The end is `?kk=v`, so that the key's two letters are 4 and 3 places before it.
     const std::size_t end = tokens.size();
     const std::array<Token, 4> needle{id('#'), tokens[end - 4], tokens[end - 3], id('=')};
     const auto found = std::search(tokens.begin(), tokens.end(), needle.begin(), needle.end());

@@ -49,9 +49,8 @@ Reading ProbeTask::read(const Source&, const OpenOptions& options, ExampleSink& 
         drawn = draw(random);
         if (earlier.count(std::string(bytes_of(drawn.tokens))) == 0) break;
         if (attempt + 1 == kAttempts) {
-          fail(ErrorKind::config,
-               "tasks/{}: so small a task has no examples for {} splits of its own", task.name,
-               kSplits.size());
+          fail(ErrorKind::config, "tasks/{}: too few distinct examples for {} disjoint splits",
+               task.name, kSplits.size());
         }
       }
       own.emplace_back(bytes_of(drawn.tokens));

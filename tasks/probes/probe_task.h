@@ -1,5 +1,5 @@
 #pragma once
-// What the synthetic probe tasks share: examples that are drawn one by one, labels at positions.
+// Base of the synthetic probe tasks: examples are drawn one by one, with labels at positions.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,8 +20,8 @@ struct Drawn {
   std::vector<std::int32_t> labels;
 };
 
-// A generated task with a label at some positions of each example. Example i of a split depends on
-// seed, split and i alone; one whose tokens are in an earlier split is drawn anew.
+// A generated task with a label at some positions of each example. Example i of a split depends
+// only on seed, split and i; an example whose tokens are in an earlier split is redrawn.
 class ProbeTask : public Task {
  public:
   [[nodiscard]] Source find(const OpenOptions& options) const override;
@@ -31,15 +31,15 @@ class ProbeTask : public Task {
   // Two: `chance`, and `solution`, the rule that solves the task. They live as long as the task.
   [[nodiscard]] std::vector<Predictor> predictors() const override;
 
-  // The values of all options: what the examples depend on besides the seed.
+  // The values of all options, which determine the examples together with the seed.
   [[nodiscard]] virtual std::string settings() const = 0;
   [[nodiscard]] virtual Drawn draw(RandomStream& random) const = 0;
-  // Accuracy of a guess that knows the form of the task and nothing of its content.
+  // Accuracy of a guess from the form of the task without its content.
   [[nodiscard]] virtual double chance() const = 0;
   // The label at a labelled position, from the tokens alone; kNoLabel if the rule finds none.
   [[nodiscard]] virtual std::int32_t solve(std::span<const Token> tokens,
                                            std::size_t position) const = 0;
-  [[nodiscard]] virtual std::string solution_text() const = 0;  // that rule, in words
+  [[nodiscard]] virtual std::string solution_text() const = 0;  // the rule in words
 
  protected:
   [[nodiscard]] virtual std::array<std::int64_t, 3> default_counts() const {

@@ -1,8 +1,8 @@
 // Selective copying. Gu, Dao 2023, "Mamba", arXiv 2312.00752, section 4.1.1, after the copying task
-// of Arjovsky, Shah, Bengio 2015, arXiv 1511.06464. M tokens stand among L places of noise; M
-// markers follow, whose labels are the tokens in order. In the plain form the tokens stand at the
+// of Arjovsky, Shah, Bengio 2015, arXiv 1511.06464. M tokens are placed among L positions of noise;
+// M markers follow, whose labels are the tokens in order. In the plain form the tokens are at the
 // beginning, which a model of fixed offsets solves. Ids of the paper plus 1: noise 1, letters
-// 2..A-1, marker A. Markers are told apart by their positions alone.
+// 2..A-1, marker A. Markers differ only in their positions.
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 #pragma once
-// What the state-tracking probes share: a sequence of elements of a finite group; the label at a
+// Base of the state-tracking probes: a sequence of elements of a finite group; the label at a
 // position is the product of all elements up to it. Merrill, Petty, Sabharwal 2024, "The Illusion
 // of State in State-Space Models", arXiv 2404.08819: the word problem of a group, tagged token by
 // token. A mixer of constant depth solves it for every length if its state can act as the group
@@ -32,7 +32,7 @@ class StateTracking : public ProbeTask {
   // The state after element `element`, from 0 on, was applied to `state`.
   [[nodiscard]] virtual std::int64_t next(std::int64_t state, std::int64_t element) const = 0;
 
-  // `examples` says what an example is, `group` whose word problem it is.
+  // `examples` describes an example, `group` names the group of the word problem.
   [[nodiscard]] TaskInfo word_problem(const std::string& name, const std::string& title,
                                       const std::string& examples, const std::string& group) const;
 

@@ -19,7 +19,7 @@ using baselines::Ngrams;
 using baselines::Row;
 
 constexpr std::size_t kBytes = 4000;
-constexpr std::size_t kFitted = 20000;  // pairs of train: few numbers are fitted
+constexpr std::size_t kFitted = 20000;  // pairs of train: there are few parameters
 using Features = std::array<float, PairFeatures::kCount>;
 
 std::span<const Token> beginning(std::span<const Token> document) {
@@ -28,7 +28,7 @@ std::span<const Token> beginning(std::span<const Token> document) {
 
 }  // namespace
 
-// The n-grams of one document at a time, for each order, and which feature the other one has.
+// The n-grams of one document at a time, for each order, and the features of the other document.
 struct PairFeatures::Scratch {
   struct Own {
     explicit Own(unsigned bits) : first(std::size_t{1} << bits) {
@@ -124,7 +124,7 @@ std::vector<Features> features_of(const PairFeatures& features, const Dataset& s
   return all;
 }
 
-// The last data set's table; not for several threads at once.
+// The last data set's table; not thread-safe.
 class Tables {
  public:
   std::shared_ptr<const Table> of(const TaskData& data) {
@@ -154,7 +154,8 @@ std::vector<std::int32_t> threshold_answers(const Table& table, std::size_t feat
     sorted.emplace_back(table.fitted[i][feature], table.labels[i]);
   }
   std::sort(sorted.begin(), sorted.end());
-  // right: examples that "1 from here on" gets right; its opposite gets the others right.
+  // right: number of examples that "1 from here on" classifies correctly; its opposite classifies
+  // the others correctly.
   std::int64_t right = 0;
   for (const auto& [value, label] : sorted) right += label == 1 ? 1 : 0;
   const auto all = static_cast<std::int64_t>(sorted.size());

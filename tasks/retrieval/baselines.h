@@ -1,5 +1,5 @@
 #pragma once
-// What can be scored on pairs of documents without a trained network.
+// Predictors for pairs of documents without a trained network.
 
 #include <array>
 #include <cstddef>

@@ -31,7 +31,7 @@ template <std::size_t count>
 std::array<std::string_view, count> columns_of(const Line& line, const std::string& file) {
   std::array<std::string_view, count> columns;
   if (!line.ended) {
-    fail(ErrorKind::data, "{}: the last line is cut; got no line end",
+    fail(ErrorKind::data, "{}: the last line is truncated; got no line end",
          line_place(file, line.number));
   }
   const std::size_t found = split_columns(line.text, columns);
@@ -56,7 +56,7 @@ std::int32_t checked_label(std::string_view text, const Line& line, const std::s
   return *label;
 }
 
-// Calls take(line) for every line; an Error(data) that it throws becomes a fault.
+// Calls take(line) for every line; its Error(data) becomes a fault.
 template <class Take>
 void for_each_line(std::string_view content, const std::string& file, const FaultHandler& fault,
                    const Take& take, std::int64_t before = 0) {

@@ -1,5 +1,5 @@
 #pragma once
-// Pairs of documents as the arena's retrieval files have them.
+// Pairs of documents in the form of the arena's retrieval files.
 
 #include <cstdint>
 #include <filesystem>
@@ -19,13 +19,13 @@ using FaultHandler = std::function<void(const std::string&)>;
 // new_aan_pairs.{train,eval,test}.tsv
 [[nodiscard]] std::string pairs_name(Split split);
 // The same with document numbers instead of documents: new_aan_pairs.{train,eval,test}.ids.tsv, and
-// the name that the benchmark's own files of that kind bear, .only_ids.tsv
+// the name of the benchmark's own files of that kind, .only_ids.tsv
 [[nodiscard]] std::string ids_name(Split split);
 [[nodiscard]] std::string only_ids_name(Split split);
 
 // Rows label, id1, id2, text1, text2 without a header, split at tabs; quotation marks are text.
 // Labels 0, 1, 0.0, 1.0. Faults, with file and line: another number of columns, another label, an
-// empty id or text, a last line without its end. Throws Error(data) for an empty file. `before` is
+// empty id or text, a truncated last line. Throws Error(data) for an empty file. `before` is
 // the number of lines before `content`, of a file that is read in pieces.
 void read_pairs(std::string_view content, const std::string& file, const PairHandler& add,
                 const FaultHandler& fault, std::int64_t before = 0);
@@ -36,8 +36,7 @@ using Documents = std::unordered_map<std::string_view, std::string_view>;
 [[nodiscard]] Documents read_documents(std::string_view content, const std::string& file,
                                        const FaultHandler& fault);
 
-// Rows label, id1, id2 whose texts are in `documents`. Faults as for read_pairs, and an id that is
-// not there.
+// Rows label, id1, id2 whose texts are in `documents`. Faults as for read_pairs, and an unknown id.
 void read_id_pairs(std::string_view content, const std::string& file, const Documents& documents,
                    const PairHandler& add, const FaultHandler& fault);
 

@@ -2,8 +2,8 @@
 // ACL Anthology Network (Radev et al. 2009) as paired by Tay et al. 2021, "Long Range Arena" (arXiv
 // 2011.04006): new_aan_pairs.{train,eval,test}.tsv, 147,086 / 18,090 / 17,437 pairs, five columns,
 // with the texts. Both documents go through one encoder; ids byte + 1 (257), 4,000 bytes each.
-// Published: Transformer 57.5 in the paper, 77 to 82 in later code bases. Where there are no pairs,
-// the stand-in of stand_in.h.
+// Published: Transformer 57.5 in the paper, 77 to 82 in later code bases. Without pairs, the
+// stand-in of stand_in.h is used.
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -38,7 +38,7 @@ std::string_view text_of(const MappedFile& file) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
 }
 
-// How a folder names its files; null if it has none.
+// The naming scheme of a folder's files; null if it has none.
 using Naming = std::string (*)(Split);
 Naming naming_of(const fs::path& folder) {
   if (has_files(folder, retrieval::pairs_name)) return retrieval::pairs_name;
@@ -157,7 +157,7 @@ class Retrieval final : public Task {
     return reading;
   }
 
-  // The archive's tables, several gigabytes of text, as they are unpacked.
+  // Reads the archive's tables, several gigabytes of text, while unpacking.
   void read_release(const fs::path& archive, ExampleSink& sink,
                     std::array<std::int64_t, 3>& counts) const {
     std::vector<std::string> names;

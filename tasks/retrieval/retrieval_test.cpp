@@ -72,7 +72,7 @@ TEST_CASE("retrieval: faults name file and line", "[unit]") {
   CHECK(fault_of("1\tA\tB\ta\t\n") == "f.tsv:2: column 5 is empty");
   CHECK(fault_of("1\t\tB\ta\tb\n") == "f.tsv:2: column 2 is empty");
   CHECK(fault_of("\n") == "f.tsv:2: columns; got 1, expected 5");
-  CHECK_THAT(fault_of("1\tA\tB\ta\tb"), ContainsSubstring("f.tsv:2: the last line is cut"));
+  CHECK_THAT(fault_of("1\tA\tB\ta\tb"), ContainsSubstring("f.tsv:2: the last line is truncated"));
   CHECK_THAT(error_of([] { retrieval::read_pairs("", "f.tsv", {}, {}); }),
              ContainsSubstring("f.tsv:1: the file is empty"));
 }

@@ -63,7 +63,7 @@ StandInSplit stand_in_split(std::uint64_t seed, Split split, std::int64_t pairs)
     const std::uint32_t other =
         pair.label == 1 ? subject : (subject + 1 + random.below(kSubjects - 1)) % kSubjects;
     const std::uint32_t place = random.below(each);
-    // On one subject: two different documents.
+    // Two different documents on one subject.
     const std::uint32_t second =
         pair.label == 1 ? (place + 1 + random.below(each - 1)) % each : random.below(each);
     pair.first = subject + kSubjects * place;

@@ -1,13 +1,13 @@
 #pragma once
 // Stand-in document pairs, for machines without the real ones.
 //
-// How they are made: a document is prose of made-up words, 4,000 to 6,000 bytes, on one of eight
+// Construction: a document is prose of artificial words, 4,000 to 6,000 bytes, on one of eight
 // subjects. Seven words in ten are the same in all documents, three belong to the subject: 40 words
 // built of five syllables that only this subject has. A pair is labelled 1 if both documents are on
 // one subject, 0 if not; both are equally likely and any two subjects may be paired. Each split has
-// a pool of its own with a fourth as many documents as pairs (64 at least), so that one document is
-// in several pairs. Telling the subjects scores 100 %, always answering one label 50 %, and a
-// single document says nothing about the label.
+// a separate pool with a quarter as many documents as pairs (at least 64), so that a document is in
+// several pairs. Recognising the subjects scores 100 %, always answering one label 50 %, and a
+// single document is uninformative.
 
 #include <array>
 #include <cstdint>
@@ -30,7 +30,7 @@ struct StandInSplit {
   std::vector<Pair> pairs;
 };
 
-// A function of its arguments alone, made in parallel.
+// A pure function of its arguments, computed in parallel.
 [[nodiscard]] StandInSplit stand_in_split(std::uint64_t seed, Split split, std::int64_t pairs);
 
 }  // namespace lra::tasks::retrieval

@@ -46,7 +46,7 @@ std::optional<Name> parse_name(std::string_view name) {
   return result;
 }
 
-// What is wrong with a review's name in the folder of its label; empty if nothing.
+// The fault of a review's name in the folder of its label; empty if there is none.
 std::string name_fault(std::string_view name, std::int32_t label, std::set<std::int64_t>& ids) {
   const auto parsed = parse_name(name);
   if (!parsed)
@@ -87,7 +87,7 @@ std::vector<TreeFile> list_tree(const fs::path& folder) {
   return files;
 }
 
-// Reads one file of the tree; what is wrong with it, or nothing.
+// Reads one file of the tree. Returns the fault, or an empty text.
 std::string load(const TreeFile& file, Review& review) {
   try {
     if (!is_file(file.path)) return fmt::format("{}: not a regular file", file.path.string());
@@ -111,7 +111,7 @@ struct Columns {
   std::size_t label = 0, text = 1, count = 2;
 };
 
-// The columns that a header names, or nothing if the line is none.
+// The columns named by a header, or empty if the line is not a header.
 std::optional<Columns> header_columns(const std::vector<std::string>& fields) {
   static const std::map<std::string, bool> kNames{
       {"label", true}, {"sentiment", true}, {"class", true},   {"target", true},

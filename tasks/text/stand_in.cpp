@@ -28,7 +28,7 @@ Review stand_in_review(std::uint64_t seed, Split split, std::uint64_t index) {
   const double share = 0.65 + 0.25 * random.uniform();
   Prose prose(random, true);
   std::int64_t surplus = 0;  // words of the label's kind over those of the other
-  // The text ends at its length, but not before the label's kind is ahead.
+  // The text ends at its length, but not before the label's kind is in the majority.
   while (static_cast<double>(prose.size()) < bytes || surplus <= 0) {
     if (random.below(6) != 0) {
       const auto& words = filler_words();

@@ -1,9 +1,9 @@
-// Text: is a film review positive (1) or negative (0), read byte by byte.
+// Text: whether a film review, read byte by byte, is positive (1) or negative (0).
 // IMDb reviews of Maas et al. 2011, "Learning Word Vectors for Sentiment Analysis" (aclImdb v1,
 // published for research without a licence text); byte level as in Tay et al. 2021 (arXiv
 // 2011.04006). 25,000 + 25,000 texts, mean 1,300 bytes; ids byte + 1 (257), cut to 4,000 by default
 // (the arena's paper: 1,000 to 4,000, its code: 1,000). Published: Transformer 64.3, S4 86.8.
-// Where there are no reviews, the stand-in of stand_in.h.
+// Without reviews, the stand-in of stand_in.h is used.
 
 #include <oneapi/tbb/parallel_for.h>
 
@@ -138,7 +138,8 @@ class Text final : public Task {
     return files;
   }
 
-  // Adds reviews in the order of their digests, whatever form they came in: classes are mixed.
+  // Adds reviews in the order of their digests, independently of their source form, so that classes
+  // are mixed.
   void add(std::vector<Review> reviews, ExampleSink& sink) const {
     std::sort(reviews.begin(), reviews.end(), [](const Review& a, const Review& b) {
       return std::tie(a.sha256, a.label) < std::tie(b.sha256, b.label);
@@ -215,7 +216,7 @@ Reading Text::stand_in(const OpenOptions& options, ExampleSink& sink) const {
   const auto counts = wanted_counts(options, text::kStandInCounts);
   std::vector<Token> tokens;
   for (const Split split : kSplits) {
-    // "Validation = test" holds for the stand-in, too.
+    // "Validation = test" also applies to the stand-in.
     const Split from = split == Split::val && validation_ == "test" ? Split::test : split;
     std::vector<Review> reviews(static_cast<std::size_t>(counts[split_index(from)]));
     oneapi::tbb::parallel_for(std::size_t{0}, reviews.size(), [&](std::size_t i) {

@@ -1,4 +1,4 @@
-// Does the first letter occur again? An example of a task of one's own: N letters of an alphabet of
+// Does the first letter occur again? An example of a user-defined task: N letters of an alphabet of
 // A; in class 1 the first letter is at one more place, in class 0 at none. Ids: letters 1..A.
 
 #include <algorithm>

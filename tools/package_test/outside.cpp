@@ -1,5 +1,5 @@
-// A program on the installed libraries: with the variants of the project and one of its own it
-// computes one call of attention and compares it with the definition.
+// A program built on the installed libraries: it computes one attention call with the project's
+// variants and with its own, and compares the results with the definitions.
 
 #include <cmath>
 #include <cstdio>

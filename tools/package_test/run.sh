@@ -81,7 +81,7 @@ if [ $code != 2 ] || [ "$(wc -l <"$scratch/refused")" != 1 ] ||
   exit 1
 fi
 
-# So is one whose variant has a name that is taken.
+# A plugin whose variant has an existing name is refused as well.
 sed 's/squared_relu/softmax/' "$here/squared_relu.cpp" >"$scratch/taken.cpp"
 printf '#include "attention/plugin.h"\nLRA_PLUGIN();\n' >>"$scratch/taken.cpp"
 c++ -std=c++20 -shared -fPIC -DFMT_HEADER_ONLY -I "$scratch/prefix/include/lra" \
@@ -109,13 +109,13 @@ build_plugin() {  # NAME, source on stdin
   c++ -std=c++20 -shared -fPIC -I "$scratch/prefix/include/lra" -o "$scratch/lib$1.so" "$scratch/$1.cpp"
 }
 head -c 5000 "$plugin" >"$scratch/libcut.so"
-refuse_plugin "$scratch/libcut.so" "not a shared library, or cut"
+refuse_plugin "$scratch/libcut.so" "not a shared library, or truncated"
 build_plugin throws <<<'static const int ran = (throw 7, 0);'
 refuse_plugin "$scratch/libthrows.so" "its initialiser threw an exception"
 build_plugin lacks <<<'void nowhere(); static const int ran = (nowhere(), 0);'
 refuse_plugin "$scratch/liblacks.so" "undefined symbol"
 
-# The skeleton of `lra new attention` builds and passes the generic checks as it is.
+# The unchanged skeleton of `lra new attention` builds and passes the generic checks.
 "$lra" new attention fresh --plugin --out "$scratch/fresh"
 cmake -S "$scratch/fresh" -B "$scratch/fresh/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
   -DCMAKE_PREFIX_PATH="$scratch/prefix" -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wpedantic -Werror" >/dev/null

@@ -1,6 +1,6 @@
-// Linear attention with the feature map phi(x) = relu(x)^2, an example of a variant of one's own:
+// Linear attention with the feature map phi(x) = relu(x)^2, an example of a user-defined variant:
 //   o_i = sum_j phi(q_i).phi(k_j) v_j / (sum_j phi(q_i).phi(k_j) + eps)
-// Time O(N D^2), state O(D^2) a head. The structure is that of Katharopoulos et al. 2020, arXiv
+// Time O(N D^2), state O(D^2) per head. The structure is that of Katharopoulos et al. 2020, arXiv
 // 2006.16236, eq. (5); a padded key weighs 0.
 
 #include "attention/attention.h"
@@ -25,7 +25,7 @@ class SquaredRelu final : public Attention {
     return sums.numerator / (sums.denominator + static_cast<float>(eps_));  // [H,N,Dv]
   }
 
-  // The same from the formula, row by row in double precision: what forward() is checked against.
+  // The same from the formula, row by row in double precision: the reference for forward().
   [[nodiscard]] Weights weights(const PlainInputs& in) const override {
     const auto row = [this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
       return over_sum(each_key(k.dim(1), [&](std::int64_t j) { return dot(q, k, h, i, j); }), eps_);

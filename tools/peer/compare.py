@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Speed of lra beside PyTorch or ONNX Runtime on this machine, in turns: a table in Markdown, and JSON lines.
+"""Speed of lra and PyTorch or ONNX Runtime on this machine, measured alternately: a table in Markdown, and JSON lines.
 
   tools/peer/compare.py --python python3                        a PyTorch that is installed
   tools/peer/compare.py --debian build/peer --suite testing     Debian's newest, put into a folder (as root;
@@ -72,7 +72,7 @@ def arguments():
 
 
 def debian(folder, suite, mirror):
-    """A Debian with PyTorch in `folder`, made if it is not there; the command that runs Python in it."""
+    """A Debian with PyTorch in `folder`, created if missing; returns the command that runs Python in it."""
     folder = folder.resolve()
     if not (folder / "usr/bin/python3").exists() or not list(folder.glob("usr/lib/python3/dist-packages/torch")):
         if os.geteuid() != 0 or shutil.which("debootstrap") is None:
@@ -173,13 +173,13 @@ def main():
         return json.loads(printed.splitlines()[-1])
 
     def tried_ways(case, n, of):
-        """[tokens a second, way] of each way that works; torch.compile fails on some."""
+        """[tokens per second, way] of each way that works; torch.compile fails on some."""
         tried = []
         for way in of:
             try:
                 tried.append((run_peer(case, n, way, args.seconds / 3)["tokens_per_second"], way))
             except Failed as failure:
-                print(f"compare.py: passed over: {failure}", file=sys.stderr)
+                print(f"compare.py: skipped: {failure}", file=sys.stderr)
         if not tried:
             sys.exit("compare.py: the peer has no way that works")
         return tried

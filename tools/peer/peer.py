@@ -31,8 +31,8 @@ def arguments():
     parser.add_argument("--n", type=int, default=1024, help="tokens of a sequence")
     parser.add_argument("--lengths", metavar="FILE", help="numbers of tokens that the sequences have in turn; --n is "
                         "the longest of them")
-    parser.add_argument("--batch", type=int, default=32, help="sequences of a step")
-    parser.add_argument("--at-once", type=int, default=0, help="sequences in a forward pass; 0: all of a step")
+    parser.add_argument("--batch", type=int, default=32, help="sequences per step")
+    parser.add_argument("--at-once", type=int, default=0, help="sequences per forward pass; 0: all of a step")
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32", help="bf16: autocast")
     parser.add_argument("--compile", action="store_true", help="torch.compile")
     parser.add_argument("--sdpa", action="store_true", help="softmax attention, also that within others, by "
@@ -73,7 +73,7 @@ def attend(q, k, v, real=None):
     return torch.softmax(weights, -1) @ v
 
 
-# `real` [B, 1, N, 1] says which tokens are no padding; None: all.
+# `real` [B, 1, N, 1] marks the tokens that are not padding; None: all.
 class Softmax(nn.Module):
     def forward(self, q, k, v, real=None):
         return attend(q, k, v, None if real is None else real.transpose(-1, -2))
@@ -129,7 +129,7 @@ class Performer(nn.Module):
 
 
 class Linformer(nn.Module):
-    """Keys and values as 256 projected rows, one matrix a head for both."""
+    """Keys and values as 256 projected rows, one matrix per head for both."""
 
     def __init__(self):
         super().__init__()
@@ -250,7 +250,7 @@ def pieces(batch):
 
 
 def onnx_session(model, tokens):
-    """What ONNX Runtime makes of the model for tokens of this shape: a function of tokens."""
+    """The model compiled by ONNX Runtime for tokens of this shape: a function of tokens."""
     import onnxruntime
     file = io.BytesIO()
     torch.onnx.export(model, (tokens,), file, dynamo=False, opset_version=17, input_names=["tokens"])

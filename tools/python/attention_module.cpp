@@ -94,7 +94,7 @@ std::vector<std::string> AttentionModule::input_names() const {
   return names;
 }
 
-// Seen at a few random rows: a gradient reaches x only if something was computed from it.
+// Tested on a few random rows: a gradient reaches x only if the variant uses it.
 bool AttentionModule::reads_block_input() const {
   const std::int64_t n = std::min<std::int64_t>(dimensions_.max_length, 13);
   const engine::WorkerScope worker;

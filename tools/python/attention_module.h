@@ -15,7 +15,7 @@
 
 namespace lra::python {
 
-// Row-major f32 values that the caller keeps; no data: absent.
+// Row-major f32 values owned by the caller; no data: absent.
 struct Array {
   engine::Shape shape;
   const float* data = nullptr;
@@ -24,7 +24,7 @@ using Arrays = std::map<std::string, Array>;
 
 struct AttentionCall {
   // q [B,H,N,D], k [B,H,M,D], v [B,H,M,Dv]; or qk [B,H,N,D], v; or x [B,N,E] alone. Variants over
-  // heads that project the block's input themselves take x [B,N,E] beside them.
+  // heads that project the block's input themselves also take x [B,N,E].
   Arrays inputs;
   Arrays parameters;                               // new values of parameters, by name
   std::vector<std::int64_t> lengths, key_lengths;  // [B] real rows; empty: all
@@ -45,8 +45,8 @@ class AttentionModule {
   AttentionModule(const std::string& name, const nlohmann::json& options,
                   const attention::Dimensions& dimensions, std::uint64_t seed);
 
-  // Sums parameter gradients in the order of the sequences. Calls of one module wait for one
-  // another. Throws Error(shape) for arrays of the wrong shape, Error(usage) for missing ones.
+  // Sums parameter gradients in the order of the sequences. Calls of one module are serialised.
+  // Throws Error(shape) for arrays of the wrong shape, Error(usage) for missing ones.
   [[nodiscard]] AttentionResult run(const AttentionCall& call, harness::Workers& workers);
 
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -54,7 +54,7 @@ class AttentionModule {
   [[nodiscard]] const attention::Dimensions& dimensions() const { return dimensions_; }
   [[nodiscard]] const nlohmann::json& options() const { return options_; }
   [[nodiscard]] const engine::Parameters& parameters() const { return parameters_; }
-  // Whether a variant over heads takes the block's input beside them.
+  // Whether a variant over heads also takes the block's input.
   [[nodiscard]] bool needs_block_input() const { return needs_x_; }
 
  private:

@@ -1,6 +1,6 @@
-// lra._core: the Python module's compiled part. Arrays come and go as numpy arrays, options,
-// records and specifications as JSON text; tools/python/lra gives them their Python faces. Whatever
-// computes or reads files runs without Python's lock.
+// lra._core: the Python module's compiled part. Arrays are passed as numpy arrays; options, records
+// and specifications as JSON text; tools/python/lra wraps them in Python classes. Computations and
+// file reads release Python's lock.
 
 #include <dlfcn.h>
 #include <pybind11/numpy.h>
@@ -60,7 +60,7 @@ class Threads {
 
  private:
   std::mutex mutex_;
-  std::shared_ptr<Workers> workers_;  // calls that run keep the ones that they began with
+  std::shared_ptr<Workers> workers_;  // running calls keep the threads they began with
 };
 Threads& threads() {
   static Threads instance;
@@ -88,12 +88,12 @@ void define_errors(py::module_& m) {
       PyExc_ValueError,   PyExc_ValueError,   PyExc_ValueError, PyExc_ValueError,
       PyExc_RuntimeError, PyExc_RuntimeError, PyExc_OSError};
   const std::array<const char*, kErrorNames.size()> docs{
-      "A name or argument that there is not.",
-      "An option out of its range, or options that contradict each other.",
-      "Files or data that are faulty or belong to something else.",
+      "An unknown name or argument.",
+      "An option out of its range, or contradictory options.",
+      "Faulty files or data, or those of another run or task.",
       "Arrays of the wrong shape.",
       "Numbers that are no longer finite.",
-      "The machine or a library cannot do it.",
+      "The machine or a library does not support the operation.",
       "A file that cannot be read or written."};
   for (std::size_t i = 0; i < kErrorNames.size(); ++i) {
     error_classes[i] =
@@ -189,7 +189,7 @@ py::tuple run_attention(AttentionModule& module, const std::map<std::string, Flo
   return py::make_tuple(to_numpy(result.out), gradients);
 }
 
-// The module's own values: writing to them changes the module.
+// A view of the module's values: writing to it changes the module.
 py::dict parameter_views(const py::object& self) {
   const auto& parameters = self.cast<const AttentionModule&>().parameters();
   py::dict views;
@@ -342,14 +342,14 @@ py::tuple results_of(const std::vector<std::string>& places, bool strict, bool a
   return py::make_tuple(records, faults);
 }
 
-// A plugin's missing symbols are the program's: here they are this library's, which Python loads
-// for itself alone.
+// A plugin expects symbols of the program; here this library provides them, but Python loads it
+// privately.
 void load_plugin(const std::string& path) {
   const py::gil_scoped_release unlocked;
   Dl_info self{};
   if (::dladdr(reinterpret_cast<const void*>(&traits_json), &self) == 0 ||
       ::dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL) == nullptr) {
-    fail(ErrorKind::backend, "load_plugin: lra's own library is not found again");
+    fail(ErrorKind::backend, "load_plugin: cannot find lra's own library");
   }
   harness::load_plugin(path);
 }

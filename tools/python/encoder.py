@@ -24,7 +24,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-# What `--set model.KEY=` can change, as a run's spec.json has it, with its defaults.
+# The settings of `--set model.KEY=`, in the form of a run's spec.json, with their defaults.
 MODEL = {
     "layers": 2, "width": 64, "heads": 2, "qkv_width": 64, "ff_width": 128, "norm": "pre",
     "final_norm": True, "norm_eps": 1e-5, "activation": "gelu_erf", "attention_bias": True,
@@ -33,9 +33,9 @@ MODEL = {
     "dropout": 0.0, "attention_dropout": 0.0, "embedding_dropout": -1.0, "embedding_std": 0.02, "vocabulary": 0,
     "feed_forward": True,
 }
-# Of a spec's "model", what says nothing about what is computed here.
+# Members of a spec's "model" that do not affect this computation.
 ELSEWHERE = ("rotary_base", "rotary_pairs", "init")
-# What a model must know of its task; in the metadata of model.safetensors.
+# Properties of the task that a model needs, from the metadata of model.safetensors.
 TASK = {"head": "pooled_class", "classes": 2, "vocabulary": 2, "max_length": 1024,
         "zero_is_padding": False, "pixel_offset": 1}
 # Options of the attentions, with their defaults.
@@ -54,7 +54,7 @@ def read_safetensors(path):
     content = Path(path).read_bytes()
     size = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
     if len(content) < 8 + size or size == 0:
-        raise ValueError(f"{path}: not a safetensors file, or cut")
+        raise ValueError(f"{path}: not a safetensors file, or truncated")
     header = json.loads(content[8:8 + size])
     metadata = header.pop("__metadata__", {})
     data = content[8 + size:]

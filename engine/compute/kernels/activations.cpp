@@ -12,8 +12,8 @@ namespace {
 using Lanes = Register<8>::Lanes;
 
 // x Phi(x) and Phi(x) + x phi(x). Phi(-|x|) = (1 - erf(|x| / sqrt 2)) / 2 by the fit 7.1.26 of
-// Abramowitz, Stegun 1964, "Handbook of Mathematical Functions" (1.5e-7), whose e^(-x^2/2) is
-// phi's, too; its coefficients stand here halved.
+// Abramowitz, Stegun 1964, "Handbook of Mathematical Functions" (1.5e-7), whose e^(-x^2/2) is also
+// phi's; its coefficients are halved here.
 struct GeluErf {
   template <int U>
   [[gnu::always_inline]] static void at(const Bundle<U>& x, Bundle<U>& y, Bundle<U>& slope) {
@@ -94,7 +94,7 @@ template <class F, int U>
   for (std::int64_t i = 0; i < U; ++i) store(gradient[i], slope + 8 * i);
 }
 
-// f of n numbers and, unless it is null, its slope; both may be x.
+// f of n numbers and its slope unless null; both may be x.
 template <class F>
 [[gnu::always_inline]] inline void map(const float* x, float* y, float* slope, std::int64_t n) {
   constexpr int kRegisters = 4;

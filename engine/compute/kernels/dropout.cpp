@@ -11,8 +11,8 @@ namespace lra::engine::kernels {
 namespace {
 
 // The draws of dropout: 32 generators xoshiro128++ side by side (Blackman and Vigna 2021,
-// arXiv 1805.01407), whose states are the Philox blocks that a key and a counter give. A block of
-// elements has states of its own, so that it depends on nothing before it.
+// arXiv 1805.01407), whose states are the Philox blocks of a key and a counter. A block of elements
+// has separate states, so that it does not depend on earlier blocks.
 constexpr std::size_t kDropoutLanes = 32;
 
 constexpr std::int64_t kDropoutBlock = 8192;  // elements of one state
@@ -57,8 +57,8 @@ LRA_SIMD void keep_f32(const float* x, float* y, const std::uint16_t* draw, std:
 
 LRA_SIMD void keep_bf16(const BFloat16* x, BFloat16* y, const std::uint16_t* draw,
                         std::uint16_t limit, float scale, std::int64_t n) {
-  // Two loops, of 32-bit and of 16-bit elements. A NaN needs no care in the rounding: the low half
-  // of a product with a bf16 NaN is 0, so that no carry leaves it.
+  // Two loops, over 32-bit and 16-bit elements. The rounding needs no special case for NaN: the low
+  // half of a product with a bf16 NaN is 0, so that there is no carry.
   std::array<std::uint16_t, kDropoutDraws> scaled;
   for (std::int64_t i = 0; i < n; ++i) {
     const auto bits = std::bit_cast<std::uint32_t>(to_float(x[i]) * scale);
@@ -90,7 +90,7 @@ LRA_SIMD void mask_bf16(const BFloat16* x, BFloat16* kept, BFloat16* mask,
   for (std::int64_t i = 0; i < n; ++i) mask[i].bits = draw[i] >= limit ? kOne : std::uint16_t{0};
 }
 
-// Draws below it are dropped: p 2^16, at most 2^16 - 1, so that something is kept.
+// Draws below it are dropped: p 2^16, at most 2^16 - 1, so that some elements are kept.
 std::uint16_t dropout_limit(double p) {
   return static_cast<std::uint16_t>(std::min(std::lround(p * 65536.0), 65535L));
 }

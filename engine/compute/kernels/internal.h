@@ -1,5 +1,5 @@
 #pragma once
-// What the kernels share.
+// Helpers shared by the kernels.
 
 #include "engine/tensor/tensor.h"
 

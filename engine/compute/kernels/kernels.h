@@ -1,5 +1,6 @@
 #pragma once
-// The engine's own loops: what oneDNN lacks or has only as a reference kernel. Each says which.
+// The engine's hand-written loops, for operations that oneDNN lacks or has only as a reference
+// kernel, as noted at each.
 
 #include <cstdint>
 #include <span>
@@ -28,13 +29,13 @@ void embed_backward(const Tensor& dy, std::span<const std::int32_t> ids, const T
                     const Tensor& dpositions);
 
 // y = x mask / (1 - p), the mask (1 or 0) drawn per element with 16 bits (p is rounded to 2^-16 and
-// below 1) by xoshiro128++ from states that Philox makes of the key, new ones every 8192 elements:
-// Philox itself for every draw took a fifth of a step. Applying it to dy with the same key is the
-// backward. y may be x. (oneDNN has dropout from 3.6.)
+// below 1) by xoshiro128++ from states that Philox derives from the key, new ones every 8192
+// elements: Philox for every draw took a fifth of a step. Applying it to dy with the same key is
+// the backward. y may be x. (oneDNN has dropout from 3.6.)
 void dropout(const Tensor& x, const Tensor& y, double p, RandomKey key);
-// The same mask apart: kept = x mask and, if defined, mask, both of x's type and without rounding;
-// kept may be x. The caller divides by dropout_share(p), 1 - p as it is rounded, where that costs
-// less than once an element.
+// The same mask without scaling: kept = x mask and, if defined, mask, both of x's type and without
+// rounding; kept may be x. The caller divides by dropout_share(p), 1 - p after rounding, where that
+// is cheaper than once per element.
 void dropout_mask(const Tensor& x, const Tensor& kept, const Tensor& mask, double p, RandomKey key);
 [[nodiscard]] double dropout_share(double p);
 
@@ -42,7 +43,7 @@ void dropout_mask(const Tensor& x, const Tensor& kept, const Tensor& mask, doubl
 // oneDNN's reorder makes in an order that reads the cache lines of long tensors several times.
 void swap_axes(const Tensor& x, const Tensor& y);
 
-// sum[c] (+)= the sum over the rows of x [R, C], in f32. oneDNN 2.6 has a reference kernel only,
+// sum[c] (+)= the sum over the rows of x [R, C], in f32. oneDNN 2.6 has only a reference kernel,
 // and a product with ones takes four times as long.
 void column_sums(const Tensor& x, bool accumulate, float* sum);
 
@@ -80,8 +81,8 @@ void weight_difference(const Tensor& w, const Tensor& d, const Tensor& mean);
 // may be dy. oneDNN compiles a softmax backward from AVX-512 on; below it has its reference only.
 void softmax_backward(bool log, const Tensor& y, const Tensor& dy, const Tensor& dx);
 
-// What follows, up to the convolutions, is f32 only and what ops::own_loops() chooses: oneDNN has
-// all of it, but its AVX2 kernels are slower. Figures: ns an element of oneDNN 2.6 and of these
+// The functions up to the convolutions are f32 only and selected by ops::own_loops(): oneDNN has
+// all of them, but its AVX2 kernels are slower. Figures: ns per element of oneDNN 2.6 and of these
 // loops, forward plus backward, 1024 rows in cache on a core of a first-generation EPYC.
 
 enum class Gelu { erf, tanh };
@@ -107,8 +108,8 @@ void layer_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& mea
                          const Tensor& variance, float eps, const Tensor& dy, const Tensor& dx,
                          const Tensor& dgamma, const Tensor& dbeta);
 
-// y = x / d with a divisor for each row of x [..., C]; and of this y, dx = dy / d and
-// dd = -(dy . y) / d (2.1 and 0.5); dx may be dy.
+// y = x / d with a divisor for each row of x [..., C]; from this y, dx = dy / d and dd = -(dy . y)
+// / d (2.1 and 0.5); dx may be dy.
 void divide_rows(const Tensor& x, const Tensor& d, const Tensor& y);
 void divide_rows_backward(const Tensor& y, const Tensor& d, const Tensor& dy, const Tensor& dx,
                           const Tensor& dd);

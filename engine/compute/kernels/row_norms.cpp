@@ -43,7 +43,8 @@ template <int kRows, std::int64_t kC>
   for (int i = 0; i < kRows; ++i) {
     float sum = total(sums[i]);
     for (std::int64_t c = whole; c < C; ++c) sum += x[i * C + c];
-    // Divided, so that the mean of equal numbers is that number, which a small eps would magnify.
+    // Divided, so that the mean of equal numbers is exactly that number: a small eps would magnify
+    // an error.
     a.mean[r + i] = middle[i] = sum / static_cast<float>(C);
     sums[i] = Lanes{};
   }
@@ -120,7 +121,7 @@ template <int kRows, std::int64_t kC>
     scale[i] = 1.0F / std::sqrt(a.variance[r + i] + a.eps);
   }
   Lanes v, g, d, offset, gain;
-  Lanes plain[kRows]{};   // dy gamma, which dx holds meanwhile
+  Lanes plain[kRows]{};   // dy gamma, stored in dx meanwhile
   Lanes turned[kRows]{};  // dy gamma (x - mean) / deviation
   for (std::int64_t c = 0; c < whole; c += 8) {
     load(a.gamma + c, g);

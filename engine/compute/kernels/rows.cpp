@@ -85,7 +85,8 @@ void swap_axes_of(const std::byte* x, std::byte* y, std::int64_t A, std::int64_t
     std::memcpy(y + static_cast<std::size_t>(b * A + a) * row,
                 x + static_cast<std::size_t>(a * B + b) * row, row);
   };
-  // The longer axis outside: the shorter one is a few streams that are read or written in turns.
+  // The longer axis is outside: the shorter one is a few streams that are read or written
+  // alternately.
   if (A >= B) {
     for (std::int64_t a = 0; a < A; ++a) {
       for (std::int64_t b = 0; b < B; ++b) copy(a, b);
@@ -187,7 +188,7 @@ void scale_rows_twice_backward(const Tensor& dy, const Tensor& a, const Tensor& 
 
 namespace {
 
-// How many of the first entries of `index` count up (or are all negative): they are one copy.
+// Number of leading entries of `index` that count up (or are all negative), which form one copy.
 std::size_t run_length(std::span<const std::int32_t> index) {
   std::size_t n = 1;
   if (index[0] < 0) {

@@ -6,8 +6,8 @@
 
 namespace lra::engine::kernels {
 
-// Which entries a(i, k) of the left factor count: all; k <= i; k >= i. The others must be 0: blocks
-// of four rows are cut at their last (first) row.
+// The nonzero entries a(i, k) of the left factor: all; k <= i; k >= i. The others must be 0: blocks
+// of four rows end at their last (first) row.
 enum class Part { all, lower, upper };
 
 // c (+)= a b for c [m, n], b [K, n] stored by rows of n, and a(i, k) = a[i * row + k * column].

@@ -47,7 +47,7 @@ Entry& add_entry(const Key& key, std::initializer_list<const View*> views,
   std::string shapes;
   for (const View* v : views) shapes += (shapes.empty() ? "" : " ") + text(*v);
   try {
-    // oneDNN's own cache lets the second thread find what the first has compiled.
+    // In oneDNN's own cache the second thread finds the primitive compiled by the first.
     static std::once_flag once;
     std::call_once(once, [] { dnnl::set_primitive_cache_capacity(16384); });
     std::string implementation = build(*entry);
@@ -64,7 +64,7 @@ void execute(Entry& entry, std::initializer_list<const void*> data, Kind kind,
              std::span<const PostOp> post_ops) {
   const profile::Scope scope(kKindNames[static_cast<std::size_t>(kind)]);
   std::size_t i = 0;
-  // oneDNN takes non-const handles also for what it only reads.
+  // oneDNN takes non-const handles even for read-only memory.
   const auto point = [&entry, &i](const void* p) {
     dnnl_memory_set_data_handle(entry.memories[i++].get(), const_cast<void*>(p));
   };

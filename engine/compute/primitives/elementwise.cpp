@@ -124,7 +124,7 @@ bool unary_keeps_result(Unary f, float alpha) {
     case Unary::tanh:
       return true;
     case Unary::elu:
-      return alpha >= 0;  // 0 stands for the default 1
+      return alpha >= 0;  // 0 means the default 1
     default:
       return false;
   }

@@ -1,5 +1,5 @@
 #pragma once
-// What the primitives share: compiled primitives and their cache, and names of oneDNN's.
+// Shared internals of the primitives: compiled primitives and their cache, and names of oneDNN.
 
 #include <array>
 #include <bit>
@@ -48,7 +48,7 @@ enum class Kind : std::int64_t {
   reduce
 };
 
-// What identifies a compiled primitive.
+// Key of a compiled primitive.
 class Key {
  public:
   explicit Key(Kind kind) { put(static_cast<std::int64_t>(kind)); }
@@ -104,9 +104,10 @@ struct Entry {
   }
 };
 
-// The thread's entry of a key; null if there is none.
+// The thread's entry for a key; null if there is none.
 [[nodiscard]] Entry* find_entry(const Key& key);
-// Builds it; the views are what an error or the list of what was compiled says of its operands.
+// Builds the entry; the views describe its operands in errors and in the list of compiled
+// primitives.
 Entry& add_entry(const Key& key, std::initializer_list<const View*> views,
                  const std::function<std::string(Entry&)>& build);
 
@@ -118,7 +119,7 @@ Entry& entry_for(const Key& key, std::initializer_list<const View*> views, Build
   return found != nullptr ? *found : add_entry(key, views, build);
 }
 
-// Fills in what every primitive needs after its own arguments.
+// Fills in the common arguments of all primitives after the specific ones.
 template <class PrimitiveDesc>
 std::string finish(Entry& entry, const PrimitiveDesc& pd) {
   entry.primitive = dnnl::primitive(pd.get());

@@ -20,7 +20,7 @@ void check_matmul(const View& a, const View& b, const View& c) {
   }
 }
 
-// Zeroes the axes from `axis` on of a view, which may be a part of a larger tensor.
+// Zeroes a view, which may be a part of a larger tensor, over the axes from `axis` on.
 void zero_view(const View& c, std::byte* data, int axis = 0) {
   if (axis == c.rank) {
     std::memset(data, 0, size_of(c.dtype));

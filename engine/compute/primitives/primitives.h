@@ -1,6 +1,6 @@
 #pragma once
-// oneDNN primitives on plain memory, executed at once on the calling thread: the level below the
-// tape. Each thread keeps its own compiled primitives, keyed by operation, types, shapes and
+// oneDNN primitives on plain memory, executed immediately on the calling thread: the level below
+// the tape. Each thread keeps its own compiled primitives, keyed by operation, types, shapes and
 // strides, with their argument lists, so that a call costs a look-up and no allocation.
 
 #include <array>
@@ -52,7 +52,7 @@ enum class Unary {
 };
 enum class Binary { add, sub, mul, div, max, min, greater_equal };
 
-// What a product does to its result before it is stored, in order.
+// Post-operations on the result of a product before it is stored, in order.
 struct PostOp {
   enum class Kind { unary, binary, sum } kind;
   Unary unary = Unary::linear;
@@ -63,12 +63,12 @@ struct PostOp {
 };
 [[nodiscard]] PostOp apply(Unary unary, float alpha = 0, float beta = 0);
 [[nodiscard]] PostOp apply(Binary binary, const View& operand);
-// Adds the product to what the result holds (must come first).
+// Adds the product to the existing content of the result (must come first).
 [[nodiscard]] PostOp accumulate();
 
 // c = post_ops(a b + bias). a [..., m, k], b [..., k, n], c [..., m, n], ranks equal, batch axes
 // equal or 1; bias f32 of c's rank. One of each operand's last two axes has stride 1.
-// a and b share a type; c is f32 or that type. k = 0 gives zeros; an empty c is left alone.
+// a and b share a type; c is f32 or that type. k = 0 gives zeros; an empty c is not touched.
 void matmul(const View& a, const View& b, const View& c, std::span<const PostOp> post_ops = {},
             const View* bias = nullptr);
 
@@ -100,29 +100,29 @@ void layer_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& mea
 
 // Copies between views of equal shape; changes type and layout.
 void copy(const View& from, const View& to);
-// t in another type; t itself if it has it.
+// t converted to another type; t itself if it already has the type.
 [[nodiscard]] Tensor cast(const Tensor& t, DType dtype);
 
 enum class Reduction { sum, max };
 // Over the last axis of x [rows, C] into y [rows, 1].
 void reduce_rows(Reduction kind, const Tensor& x, const Tensor& y);
 
-// What was compiled so far in this process, for the test that looks for reference kernels.
+// The primitives compiled so far in this process, for the test that looks for reference kernels.
 struct Compiled {
   std::string operation;       // "matmul", "binary", ...
   std::string implementation;  // oneDNN's impl_info_str(), e.g. "brg:avx512_core_bf16"
   std::string shapes;
 };
 [[nodiscard]] std::vector<Compiled> compiled();
-// Those of them that a reference kernel serves, as text: a single one costs more than a whole
-// layer.
+// The compiled primitives that use a reference kernel, as text: a single one costs more than a
+// whole layer.
 [[nodiscard]] std::vector<std::string> reference_kernels();
 void forget_compiled();
 
 // Floating-point operations of the products that this thread has executed.
 [[nodiscard]] std::int64_t executed_flops();
 void add_flops(std::int64_t flops);
-// Gives this thread's scratchpad back to the pool, so that it is counted for the run that uses it.
+// Returns this thread's scratchpad to the pool, so that it is counted for the run that uses it.
 void release_scratchpad();
 // Drops this thread's primitives and scratchpad.
 void clear_thread_cache();

@@ -29,7 +29,7 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// The best of kTries tries of kTrySeconds each, in units of `unit` a second.
+// The best of kTries tries of kTrySeconds each, in units of `unit` per second.
 template <class F>
 double best_rate(double unit, F&& call) {
   constexpr int kTries = 5;

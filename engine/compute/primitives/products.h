@@ -1,6 +1,6 @@
 #pragma once
-// The matrix products of a step by their shapes, and what each of them reaches when its operands
-// are in cache: the ceiling of a step that consists of products.
+// The matrix products of a step by their shapes, and the rate of each with operands in cache: the
+// upper limit of a step that consists of products.
 
 #include <compare>
 #include <cstdint>
@@ -27,26 +27,27 @@ struct ProductCount {
   std::int64_t calls = 0;
 };
 
-// From now on every product of any thread is counted, beginning with none; or no longer.
+// Starts counting every product of any thread, from zero; or stops counting.
 void count_products(bool on);
 [[nodiscard]] bool counting_products();
 void count_product(const ProductShape& shape);
-// Those with the most operations first.
+// The counted products, those with the most operations first.
 [[nodiscard]] std::vector<ProductCount> counted_products();
 
-// The same product with fewer batches and then a shorter longest axis, halved again and again until
-// the operands take at most that many bytes: short axes, on which the rate depends, stay.
+// The same product with the number of batches, then the longest axis halved until the operands take
+// at most this many bytes; short axes, on which the rate depends, are kept.
 [[nodiscard]] ProductShape fitting(ProductShape shape, std::int64_t bytes);
 
-// Floating-point operations a second that this thread reaches for a product, its operands being
-// used over and over: the best of several tries of a millisecond, plain, with a bias, and added to
-// what the result holds (oneDNN's AVX2 product takes twice the time for some shapes when plain).
+// Floating-point operations per second of a product on this thread with reused operands: the best
+// of several tries of a millisecond, plain, with a bias, and added to the existing result (oneDNN's
+// AVX2 product takes twice the time for some shapes when plain).
 [[nodiscard]] double measure_product(const ProductShape& shape);
 
-// Bytes that this thread reads and writes a second in copying arrays far larger than the caches.
+// Bytes per second that this thread reads and writes when copying arrays far larger than the
+// caches.
 [[nodiscard]] double measure_bandwidth();
 
-// Bytes of this machine's second-level cache; 512 KB where the system does not say.
+// Bytes of this machine's second-level cache; 512 KB where the system does not report it.
 [[nodiscard]] std::int64_t level2_bytes();
 
 }  // namespace lra::engine::primitives

@@ -20,7 +20,7 @@ constexpr std::array<std::int64_t, 3> kCounts{20000, 1000, 1000};  // train, val
 
 class MyTaskTask final : public Task {
  public:
-  // What the model and the tables must know, after the options were set. Raise `version` whenever
+  // Properties for the model and the tables, after the options were set. Raise `version` whenever
   // scores could change. A task with a label at each token has head = Head::token, one that
   // compares two sequences Head::pair_class (tasks/task.h).
   [[nodiscard]] TaskInfo info() const override {
@@ -40,15 +40,16 @@ class MyTaskTask final : public Task {
     return info;
   }
 
-  // What `--set task.NAME=VALUE` can change: name, member, range, meaning. Another name or a value
-  // outside of the range is refused.
+  // The options of `--set task.NAME=VALUE`: name, member, range, meaning. Other names and values
+  // outside of the range are refused.
   void options(lra::OptionTable& t) override {
     t.integer("letters", letters_, 2, 1000, "different letters, the classes")
         .integer("length", length_, 4, 1 << 20, "tokens");
   }
 
-  // Where the data are, and a text that changes whenever the examples would. Data in files: look
-  // for them with locate() (tasks/locate.h) and put fingerprint() of the files into the identity.
+  // The location of the data, and a text that changes whenever the examples would. Data in files:
+  // look for them with locate() (tasks/locate.h) and put fingerprint() of the files into the
+  // identity.
   [[nodiscard]] Source find(const OpenOptions& options) const override {
     Source source;
     source.identity = nlohmann::json{{"letters", letters_},
@@ -67,7 +68,7 @@ class MyTaskTask final : public Task {
     const lra::RandomKey key = lra::RandomKey(options.seed).of("my_task");
     for (const Split split : kSplits) {
       for (std::int64_t i = 0; i < counts[split_index(split)]; ++i) {
-        // Example i depends on seed, split and i alone, whatever the number of examples.
+        // Example i depends only on seed, split and i, not on the number of examples.
         lra::RandomStream random(key.of(split_name(split)).of(static_cast<std::uint64_t>(i)));
         draw(random, split, sink);
       }
@@ -78,8 +79,8 @@ class MyTaskTask final : public Task {
     return reading;
   }
 
-  // What can be scored without a network, from the most frequent label on: what a model's score
-  // must be compared with. More of such pieces are in tasks/shortcuts.h and tasks/baselines.
+  // Predictors without a network, starting with the most frequent label, for comparison with a
+  // model's score. tasks/shortcuts.h and tasks/baselines contain further ones.
   [[nodiscard]] std::vector<Predictor> predictors() const override {
     const auto marker = static_cast<Token>(letters_ + 1);
     return {majority_class(),

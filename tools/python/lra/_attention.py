@@ -15,7 +15,7 @@ Lengths = Union[None, int, Sequence[int], numpy.ndarray]
 
 
 def describe(name: str) -> Dict[str, Any]:
-    """What a variant is: label, source, what it takes, growth, options with default and range.
+    """Description of a variant: label, source, inputs, growth, options with default and range.
 
     Raises UsageError, with near matches, for a name that there is not.
     """
@@ -29,7 +29,7 @@ def is_tensor(value: Any) -> bool:
 
 
 def as_floats(name: str, value: Any) -> numpy.ndarray:
-    """As contiguous float32. Raises TypeError for what is not floating-point."""
+    """As contiguous float32. Raises TypeError for other than floating-point types."""
     array = numpy.asarray(value)
     if array.dtype.kind != "f":
         raise TypeError(f"{name}: got {array.dtype}, expected an array of floating-point numbers")

@@ -10,13 +10,13 @@ class Error(Exception):
     """An error of lra; the message says where, what and what was expected."""
 
 class UsageError(Error, ValueError):
-    """A name or argument that there is not."""
+    """An unknown name or argument."""
 
 class ConfigError(Error, ValueError):
-    """An option out of its range, or options that contradict each other."""
+    """An option out of its range, or contradictory options."""
 
 class DataError(Error, ValueError):
-    """Files or data that are faulty or belong to something else."""
+    """Faulty files or data, or those of another run or task."""
 
 class ShapeError(Error, ValueError):
     """Arrays of the wrong shape."""
@@ -25,7 +25,7 @@ class NumericError(Error, RuntimeError):
     """Numbers that are no longer finite."""
 
 class BackendError(Error, RuntimeError):
-    """The machine or a library cannot do it."""
+    """The machine or a library does not support the operation."""
 
 class IoError(Error, OSError):
     """A file that cannot be read or written."""

@@ -127,7 +127,7 @@ class Run:
 
 
 def load(folder: Path) -> Run:
-    """Opens a completed run. Raises DataError for a folder that holds no run or no weights, and for
+    """Opens a completed run. Raises DataError for a folder without a run or weights, and for
     weights of another version or run."""
     return Run(folder)
 

@@ -1,4 +1,4 @@
-"""Golden files from PyTorch modules: what `lra check golden` compares a variant with.
+"""Golden files from PyTorch modules: the references of `lra check golden`.
 
 The format is described in harness/check/README.md.
 """
@@ -18,7 +18,7 @@ Map = Union[str, Tuple[str, str]]  # a parameter's name in the variant, or (name
 
 
 class Recorded:
-    """What record() wrote: `path`, `cases` (their names), and `observed`, by case the float32 error
+    """Output of record(): `path`, `cases` (their names), and `observed`, by case the float32 error
     {"out": ..., "grad": ...} of the module itself."""
 
     def __init__(self, path: str, cases: List[str], observed: Dict[str, Dict[str, float]]):
