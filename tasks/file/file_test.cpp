@@ -315,7 +315,7 @@ TEST_CASE("file: NumPy arrays, idx files and colour CIFAR, one permutation of al
   const std::string y("\0\0\0\0\2\0\0\0\0\0\0\0\2\0\0\0", 16);
   for (const char* split : {"train", "val", "test"}) {
     folder.write(fmt::format("npy/x_{}.npy", split), npy("|u1", "4, 2, 3", x));
-    folder.write(fmt::format("npy/y_{}.npy", split), npy("<i4", "4,", y));
+    folder.write(fmt::format("npy/y_{}.npy", split), npy("<i4", "4 ,", y));
   }
   const auto arrays = read_from(folder, "npy", {{"kind", "pixels"}});
   CHECK(arrays->info.class_names == std::vector<std::string>{"0", "2"});

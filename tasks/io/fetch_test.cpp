@@ -94,6 +94,21 @@ TEST_CASE("fetch: unpacks only the task's folder, from the inner release, and sa
   }
 }
 
+TEST_CASE("fetch: a server that announces another size is refused at once", "[unit]") {
+  const std::string body = release();
+  for (const bool stream : {false, true}) {
+    const TempFolder folder;
+    const TestServer server({.body = body});
+    FetchOptions options = options_for(server, folder);
+    options.stream = stream;
+    options.bytes = static_cast<std::int64_t>(body.size()) + 1;
+    CHECK_THAT(fault(options, ErrorKind::data),
+               ContainsSubstring(fmt::format("the server has {} bytes, expected {}", body.size(),
+                                             body.size() + 1)));
+    CHECK(nothing_final(folder));
+  }
+}
+
 TEST_CASE("fetch: copies of the release without its inner folder, the better place of two",
           "[unit]") {
   const auto archive = [](const std::vector<std::string>& places) {

@@ -108,6 +108,8 @@ TEST_CASE("listops: the first fault in the file's order ends opening, no cache i
   }
   const DataCheck report = check(*task, options);
   CHECK(report.fault_count == 2);
+  CHECK(report.faults.size() == 2);
+  CHECK(check(*task, options, 1).faults.size() == 1);
   CHECK(report.complete);
   CHECK(report.splits[0].examples == 1000);
   CHECK(report.to_json()["splits"]["train"]["labels"][7] == 1000);
