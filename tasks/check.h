@@ -1,5 +1,6 @@
 #pragma once
 // `lra data check`: reads all of a task's data and says what is in it and what is wrong with it.
+// Not installed.
 
 #include <array>
 #include <cstdint>

@@ -1,6 +1,6 @@
 #pragma once
 // What must hold of every task, checked on a few of its examples: `lra check task NAME`, and the
-// tests for all that are registered.
+// tests for all that are registered. Not installed.
 
 #include <functional>
 #include <memory>

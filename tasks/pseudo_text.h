@@ -1,6 +1,6 @@
 #pragma once
 // Words of made-up languages, for stand-in data: deterministic, pronounceable, told apart by their
-// syllables.
+// syllables. Not installed.
 
 #include <cstddef>
 #include <string>

@@ -1,6 +1,6 @@
 #pragma once
 // What concerns all locks of a process: whether FileLock locks, and temporary files without a
-// writer.
+// writer. Not installed.
 
 #include <filesystem>
 

@@ -1,5 +1,5 @@
 #pragma once
-// The parts of an operation, its heads or tiles of its rows, on several threads.
+// The parts of an operation, its heads or tiles of its rows, on several threads. Not installed.
 
 #include <atomic>
 #include <cstdint>

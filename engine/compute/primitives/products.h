@@ -1,6 +1,6 @@
 #pragma once
 // The matrix products of a step by their shapes, and what each of them reaches when its operands
-// are in cache: the ceiling of a step that consists of products.
+// are in cache: the ceiling of a step that consists of products. Not installed.
 
 #include <compare>
 #include <cstdint>
