@@ -25,13 +25,13 @@ target_include_directories(lra_plugin INTERFACE $<INSTALL_INTERFACE:${CMAKE_INST
 target_link_libraries(lra_plugin INTERFACE fmt::fmt nlohmann_json::nlohmann_json)
 
 install(TARGETS ${libraries} ${programs} lra_plugin EXPORT lraTargets)
-# Headers for plugins only: those of the engine, of attention and of tasks without what is for tests,
-# for the folder itself (internal*.h), or says that it is not installed.
-set(headers "")
-foreach(folder engine attention tasks)
-  file(GLOB_RECURSE found CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/${folder}/*.h)
-  list(APPEND headers ${found})
-endforeach()
+# Headers for plugins only: those of the engine, of attention, and of tasks without the folders of one
+# task each; none that is for tests, for its folder alone (internal*.h), or says that it is not installed.
+file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
+     ${PROJECT_SOURCE_DIR}/engine/*.h ${PROJECT_SOURCE_DIR}/attention/*.h)
+file(GLOB found CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
+     ${PROJECT_SOURCE_DIR}/tasks/*.h ${PROJECT_SOURCE_DIR}/tasks/io/*.h ${PROJECT_SOURCE_DIR}/tasks/baselines/*.h)
+list(APPEND headers ${found})
 list(FILTER headers EXCLUDE REGEX "/(test_|internal|fuzz\\.h|testing\\.h|onednn\\.h)|/testing/|/check/|_support\\.h$")
 foreach(header IN LISTS headers)
   file(STRINGS ${PROJECT_SOURCE_DIR}/${header} private LIMIT_COUNT 1 REGEX "^//.* Not installed\\.")

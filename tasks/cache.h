@@ -1,5 +1,5 @@
 #pragma once
-// The cache: one memory-mapped file per split, written once and read without copies.
+// The cache: one memory-mapped file per split, written once and read without copies. Not installed.
 //
 // Layout (little endian): a header of 64 bytes (magic, version, key), the documents' tokens
 // (uint16; with token labels: padded to 4 bytes and followed by int32 labels), 64-byte aligned

@@ -1,5 +1,5 @@
 #pragma once
-// `lra data check`: reads all of a task's data and reports statistics and faults.
+// `lra data check`: reads all of a task's data and reports statistics and faults. Not installed.
 
 #include <array>
 #include <cstdint>

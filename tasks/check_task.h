@@ -1,6 +1,6 @@
 #pragma once
 // Rules for every task, checked on a few of its examples: `lra check task NAME`, and the tests of
-// all registered tasks.
+// all registered tasks. Not installed.
 
 #include <functional>
 #include <memory>

@@ -1,6 +1,6 @@
 #pragma once
 // Words of artificial languages, for stand-in data: deterministic, pronounceable, distinguished by
-// their syllables.
+// their syllables. Not installed.
 
 #include <cstddef>
 #include <string>

@@ -2,7 +2,7 @@
 // The benchmark's own archive, lra_release.gz: a gzip-compressed tar of about 7.7 GB with the data
 // of ListOps, Retrieval and Pathfinder (spec of the layout: github.com/google-research/
 // long-range-arena, issues 33 and 38). It is read as downloaded, as a tar that a browser has
-// decompressed (lra_release.tar, or lra_release without an ending), or unpacked.
+// decompressed (lra_release.tar, or lra_release without an ending), or unpacked. Not installed.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Compares the parts of the documentation that a command generates with what it prints now:
 #   <!-- begin: lra list tasks --format md -->  ...  <!-- end -->
-# and tries the suites that the documents show. Prints each difference; --fix writes the new text
-# instead.
+# and tries the suites that the documents show; attention/README.md must list every operation with its
+# header. Prints each difference; --fix writes the new text instead.
 #   tools/check_docs.sh [--fix] [LRA]        default: build/release/bin/lra
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -69,6 +69,24 @@ while IFS= read -r file; do
     fi
   done
 done < <(grep -rl '"schema": "lra-suite/1"' --include='*.md' . | grep -v '^\./build' | sort)
+# The operations that engine/ops.h offers, as lines "name header", against those of the list.
+while IFS= read -r header; do
+  sed -nE "s|^\\[\\[nodiscard\\]\\] .* (operator)?([^ (]+)\\(.*|\\2 ${header#engine/}|p" "$header"
+done < <(sed -n 's/^#include "\(.*\)"$/\1/p' engine/ops.h) | sort -u >"$scratch/declared"
+awk -F ' *[|] *' '
+  /^## / { inside = $0 == "## Operations" }
+  inside && /^[|] `/ {
+    count = split($2, names, "` *`?")
+    gsub("`", "", $5)
+    for (i = 1; i <= count; i++) {
+      sub(/[(].*/, "", names[i])
+      if (names[i] != "") print names[i], $5
+    }
+  }' attention/README.md | sort >"$scratch/listed"
+if ! diff -u --label "attention/README.md, Operations" "$scratch/listed" \
+       --label "declared in engine/ops.h's headers" "$scratch/declared" >&2; then
+  failed=1
+fi
 if [ "$suites" -eq 0 ]; then
   echo "no suites found in the documents" >&2
   failed=1

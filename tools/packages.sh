@@ -43,6 +43,7 @@ check_packages=(
 package_packages=(
   dpkg-dev              # finds the libraries that the package depends on
   file                  # tells CPack which files are programs
+  git                   # the commit that records name
 )
 # Only tools/fuzz.sh needs these.
 fuzz_packages=(

@@ -1,5 +1,5 @@
 #pragma once
-// Data files compiled into the program by the CMake function lra_embed.
+// Data files compiled into the program by the CMake function lra_embed. Not installed.
 
 #include <span>
 #include <string_view>

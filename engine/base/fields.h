@@ -2,7 +2,7 @@
 // One list of fields serves writing and reading: `describe(visitor, record)`, found beside the
 // record's type, names each field once; FieldWriter makes JSON of it, FieldReader fills it from
 // JSON. describe() takes a mutable reference so that one list serves both; a writer changes
-// nothing.
+// nothing. Not installed.
 //
 //   template <class Visitor>
 //   void describe(Visitor& v, Point& point) {

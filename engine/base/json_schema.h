@@ -4,7 +4,7 @@
 // maxItems, minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength, maxLength, pattern,
 // anyOf, $ref into #/definitions, and the annotations ($schema, $id, title, description, default,
 // definitions). A pattern is a POSIX extended regular expression; the project's patterns use only
-// syntax that ECMAScript shares. An integer is one of 64 bits. Source:
+// syntax that ECMAScript shares. An integer is one of 64 bits. Not installed. Source:
 // https://json-schema.org/draft-07/json-schema-validation
 
 #include <memory>

@@ -1,5 +1,5 @@
 #pragma once
-// Process-wide settings of locks, and removal of abandoned temporary files.
+// Process-wide settings of locks, and removal of abandoned temporary files. Not installed.
 
 #include <filesystem>
 

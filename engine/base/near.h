@@ -1,5 +1,5 @@
 #pragma once
-// Near matches of a mistyped word.
+// Near matches of a mistyped word. Not installed.
 
 #include <string>
 #include <string_view>

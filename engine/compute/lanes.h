@@ -1,6 +1,6 @@
 #pragma once
-// Registers of several floats for loops that compilers do not keep in registers. Not
-// installed. Functions that use them are compiled under LRA_SIMD and take no register by value.
+// Registers of several floats for loops that compilers do not keep in registers. Functions that use
+// them are compiled under LRA_SIMD and take no register by value. Not installed.
 
 #include <cstdint>
 #include <cstring>

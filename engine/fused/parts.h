@@ -1,5 +1,5 @@
 #pragma once
-// Parallel parts of an operation: its heads, or tiles of its rows.
+// Parallel parts of an operation: its heads, or tiles of its rows. Not installed.
 
 #include <atomic>
 #include <cstdint>

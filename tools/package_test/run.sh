@@ -24,6 +24,15 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 cmake --install "$build" --prefix "$scratch/prefix" >/dev/null
+# What an installed header includes is installed, too.
+(cd "$scratch/prefix/include/lra" && find . -name '*.h' -printf '%P\n' | sort >"$scratch/headers" &&
+  xargs grep -hoE '^ *# *include *"[^"]+"' <"$scratch/headers") | cut -d'"' -f2 | sort -u >"$scratch/included"
+open=$(comm -13 "$scratch/headers" "$scratch/included")
+if [ -n "$open" ]; then
+  echo "package: installed headers include what is not installed: ${open//$'\n'/ }" >&2
+  exit 1
+fi
+echo "package: $(wc -l <"$scratch/headers") headers"
 cmake -S "$here" -B "$scratch/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
   -DCMAKE_PREFIX_PATH="$scratch/prefix" -DCHECK_HEADERS=$headers >/dev/null
 cmake --build "$scratch/build"

@@ -1,6 +1,6 @@
 #pragma once
 // The matrix products of a step by their shapes, and the rate of each with operands in cache: the
-// upper limit of a step that consists of products.
+// upper limit of a step that consists of products. Not installed.
 
 #include <compare>
 #include <cstdint>
