@@ -21,7 +21,8 @@ namespace results = lra::results;
 
 TEST_CASE("bench record: JSON and back, faults named", "[unit]") {
   auto bench = sample_bench("softmax", 2, 50);
-  bench.points.push_back({8192, "out-of-memory", {}, {}, {}, {}, {}, {}, {}, {}, {}});
+  bench.points.push_back(
+      {8192, results::PointStatus::out_of_memory, {}, {}, {}, {}, {}, {}, {}, {}, {}});
   const json once = results::to_json(bench);
   CHECK(results::to_json(results::bench_from_json(once, "b")) == once);
   CHECK(once["points"][1]["step_ms"]["median"] == 200);
