@@ -51,11 +51,11 @@ TEST_CASE("run: an entry that cannot be is refused before anything runs, with it
     CHECK_FALSE(std::filesystem::exists(folder / "r"));
     return o.err;
   };
-  const std::string narrow = R"("task.min_tokens": 500, "task.max_tokens": 60)";
+  const std::string narrow = R"("task.max_depth": 2)";
   for (const char* call : {"--dry-run", "--keep-going"}) {
     CHECK_THAT(refusal(narrow, {call}),
                ContainsSubstring("s.json: /tasks/0 (listops) /attentions/0 (linear): ") &&
-                   ContainsSubstring("no tree has more than min_tokens 500"));
+                   ContainsSubstring("no tree has more than min_tokens 20"));
   }
   CHECK_THAT(refusal(R"("train.stepz": 3)", {}),
              ContainsSubstring("setting train") && ContainsSubstring("did you mean steps"));
