@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compares the parts of the documentation that a command generates with what it prints now:
 #   <!-- begin: lra list tasks --format md -->  ...  <!-- end -->
+#   <!-- begin: rows of lra table FOLDER --format md -->  ...  <!-- end -->      (the table alone)
 # and tries the suites that the documents show; attention/README.md must list every operation with its
 # header. Prints each difference; --fix writes the new text instead.
 #   tools/check_docs.sh [--fix] [LRA]        default: build/release/bin/lra
@@ -29,11 +30,15 @@ while IFS= read -r file; do
     if ! $inside; then
       printf '%s\n' "$line" >>"$new"
     fi
-    if [[ $line =~ ^'<!-- begin: lra '(.*)' -->'$ ]]; then
+    if [[ $line =~ ^'<!-- begin: '(rows of )?'lra '(.*)' -->'$ ]]; then
       inside=true
       parts=$((parts + 1))
-      read -ra words <<<"${BASH_REMATCH[1]}"
-      "$lra" "${words[@]}" >>"$new"
+      read -ra words <<<"${BASH_REMATCH[2]}"
+      if [ -n "${BASH_REMATCH[1]}" ]; then
+        "$lra" "${words[@]}" | grep '^|' >>"$new"
+      else
+        "$lra" "${words[@]}" >>"$new"
+      fi
     fi
   done <"$file"
   if $inside; then
@@ -48,7 +53,7 @@ while IFS= read -r file; do
       failed=1
     fi
   fi
-done < <(grep -rlE '^<!-- begin: lra ' --include='*.md' . | grep -v '^\./build' | sort)
+done < <(grep -rlE '^<!-- begin: (rows of )?lra ' --include='*.md' . | grep -v '^\./build' | sort)
 # Suites that the documents show: every run of theirs must resolve.
 suites=0
 while IFS= read -r file; do

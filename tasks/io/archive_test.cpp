@@ -169,6 +169,8 @@ TEST_CASE("archive: a limit, a callback's and a source's exception come through"
       lra::tasks::read_archive(from_memory(bytes), "t", kAll,
                                [](ArchiveEntry& e) { static_cast<void>(e.read_all(4999)); }),
       Error);
+  lra::tasks::read_archive(from_memory(bytes), "t", kAll,
+                           [](ArchiveEntry& e) { CHECK(e.read_all(5000).size() == 5000); });
   CHECK_THROWS_AS(lra::tasks::read_archive(from_memory(bytes), "t", kAll,
                                            [](ArchiveEntry&) { throw std::out_of_range("mine"); }),
                   std::out_of_range);

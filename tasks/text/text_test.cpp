@@ -237,6 +237,7 @@ TEST_CASE("text: a table for validation is used", "[unit]") {
   const auto options = testing::options_for(folder.path(), folder.path() / "cache");
   const auto identity = [&] { return task->find(options).identity; };
   const std::string before = identity();
+  CHECK_THAT(task->open(options).description, !ContainsSubstring("for validation"));
   folder.write("val.csv", "label,text\n0,v1\n1,v2\n1,v3\n");
   CHECK(identity() != before);
   MemorySink sink;
