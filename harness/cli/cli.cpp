@@ -121,6 +121,7 @@ int parse_and_act(int argc, char** argv) {
   add_new(app, action);
   add_study(app, action);
   add_meta(app, action);
+  require_numbers_in_range(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
