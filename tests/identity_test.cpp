@@ -130,7 +130,7 @@ TEST_CASE("identity: a file edited in place is other data, though size and time 
     const Ended o = run_program(arguments, folder);
     INFO(o.err);
     CHECK(o.code == 3);
-    CHECK_THAT(o.err, ContainsSubstring("holds a run on other data"));
+    CHECK_THAT(o.err, ContainsSubstring("contains a run on other data"));
   }
 }
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -50,8 +49,9 @@ std::string place_from(const std::string& text) {
   std::string place;
   for (std::size_t i = kEscaped.size(); i < text.size(); ++i) {
     unsigned byte = 0;
-    const char* const end = text.data() + std::min(i + 3, text.size());
-    if (text[i] == '%' && std::from_chars(text.data() + i + 1, end, byte, 16).ptr == end) {
+    const char* const digits = text.data() + i + 1;
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2) {
       place += static_cast<char>(byte);
       i += 2;
     } else {

@@ -49,8 +49,8 @@ struct Weights {
 // The specification reduced to one split and at most this many of its examples.
 [[nodiscard]] RunSpec with_one_split(RunSpec spec, tasks::Split split);
 
-// The options, with the recorded location of the run's data if they name none. Throws Error(data) if
-// that location no longer exists.
+// The options, with the recorded location of the run's data if they name none. Throws Error(data)
+// if that location no longer exists.
 [[nodiscard]] DataOptions as_trained(const SavedRun& run, DataOptions options);
 
 }  // namespace lra::harness

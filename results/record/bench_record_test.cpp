@@ -81,6 +81,6 @@ TEST_CASE("bench record: files and curves are found and read", "[unit]") {
                          "\n"
                          R"({"step": 20, "split": "train", "loss": nan})"
                          "\n");
-  CHECK_THROWS_WITH(results::load_curve(run), ContainsSubstring("metrics.jsonl:2:39: got nan"));
+  CHECK_THROWS_WITH(results::load_curve(run), ContainsSubstring("metrics.jsonl:2:41: got nan"));
   fs::remove_all(folder);
 }
