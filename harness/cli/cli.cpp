@@ -71,7 +71,7 @@ void add_meta(CLI::App& app, Action& action) {
   completion->group("");
   auto shell = std::make_shared<std::string>();
   completion->add_option("SHELL", *shell, "bash")->required()->check(one_of({"bash"}));
-  completion->callback([&app, &action] {
+  completion->callback([&app, shell, &action] {  // which keeps the option's variable
     action = [&app] {
       write_out(bash_completion(app, completion_words()));
       return 0;
