@@ -1,7 +1,9 @@
 #include "tasks/locate.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
-#include <chrono>
+#include <cerrno>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -35,6 +37,25 @@ std::vector<Base> bases(const OpenOptions& options) {
   return result;
 }
 
+// Throws Error(data) for a link that leads to nothing that can be reached.
+void require_target(const fs::path& path) {
+  std::error_code code;
+  if (fs::symlink_status(path, code).type() != fs::file_type::symlink) return;
+  const fs::file_type target = fs::status(path, code).type();
+  if (target != fs::file_type::not_found && target != fs::file_type::none) return;
+  const std::string reason =
+      target == fs::file_type::none ? ": " + code.message() : ", which does not exist";
+  fail(ErrorKind::data, "{}: cannot read: a link to {}{}", path.string(),
+       fs::read_symlink(path, code).string(), reason);
+}
+
+bool is_of_type(const fs::path& path, fs::file_type type) {
+  std::error_code code;
+  if (fs::status(path, code).type() == type) return true;
+  require_target(path);
+  return false;
+}
+
 }  // namespace
 
 std::optional<Found> locate(const OpenOptions& options, const std::vector<std::string>& folders,
@@ -43,7 +64,9 @@ std::optional<Found> locate(const OpenOptions& options, const std::vector<std::s
   for (const auto& base : bases(options)) {
     for (const char* release : {"lra_release/lra_release", "lra_release", ""}) {
       const fs::path root = *release == '\0' ? base.path : base.path / release;
+      require_target(root);
       for (const auto& folder : folders) {
+        require_target(root / folder);
         if (accept(root / folder)) return Found{root / folder, base.via};
       }
       if (accept(root)) return Found{root, base.via};
@@ -57,10 +80,9 @@ std::optional<Found> locate(const OpenOptions& options, const std::vector<std::s
   return std::nullopt;
 }
 
-bool is_file(const fs::path& path) {
-  std::error_code code;
-  return fs::is_regular_file(path, code);
-}
+bool is_file(const fs::path& path) { return is_of_type(path, fs::file_type::regular); }
+
+bool is_folder(const fs::path& path) { return is_of_type(path, fs::file_type::directory); }
 
 std::vector<fs::path> entries_of(const fs::path& folder) {
   std::vector<fs::path> entries;
@@ -87,24 +109,40 @@ fs::path archive_in(const fs::path& path, std::span<const char* const> names) {
   return {};
 }
 
+std::optional<FileState> file_state(const fs::path& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) return std::nullopt;
+  constexpr std::int64_t kSecond = 1000000000;  // in nanoseconds
+  const auto time = [](const timespec& t) {
+    return static_cast<std::int64_t>(t.tv_sec) * kSecond + static_cast<std::int64_t>(t.tv_nsec);
+  };
+  return FileState{found.st_size, time(found.st_mtim), time(found.st_ctim)};
+}
+
 nlohmann::json fingerprint(std::span<const fs::path> files) {
   nlohmann::json result = nlohmann::json::array();
   for (const auto& file : files) {
+    const auto state = file_state(file);
+    if (!state) {
+      const std::string reason = std::generic_category().message(errno);
+      require_target(file);
+      fail(ErrorKind::data, "{}: cannot read: {}", file.string(), reason);
+    }
     std::error_code code;
-    const auto bytes = fs::file_size(file, code);
-    if (code) fail(ErrorKind::data, "{}: cannot read: {}", file.string(), code.message());
-    const auto time = fs::last_write_time(file, code);
-    result.push_back({valid_utf8(fs::absolute(file, code).lexically_normal().string()), bytes,
-                      time.time_since_epoch().count()});
+    result.push_back(nlohmann::json::array(
+        {valid_utf8(fs::absolute(file, code).lexically_normal().string()), *state}));
   }
   return result;
 }
 
 std::string last_parts(const fs::path& path, int parts) {
+  std::error_code code;
+  const fs::path whole = fs::absolute(path, code);
   std::vector<std::string> names;
-  for (const auto& part : path.lexically_normal()) {
+  for (const auto& part : (code ? path : whole).lexically_normal()) {
     if (!part.empty() && part != "/" && part != ".") names.push_back(part.string());
   }
+  if (names.empty()) return valid_utf8(path.string());
   const auto keep = std::min(names.size(), static_cast<std::size_t>(parts));
   std::string result;
   for (auto name = names.end() - static_cast<std::ptrdiff_t>(keep); name != names.end(); ++name) {

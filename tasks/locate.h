@@ -2,6 +2,8 @@
 // Location of a task's files: the documented search order, and the folder layouts in which the
 // benchmark's archive occurs.
 
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
@@ -29,12 +31,14 @@ struct Found {
     const OpenOptions& options, const std::vector<std::string>& folders,
     const std::function<bool(const std::filesystem::path&)>& accept, std::string_view wanted);
 
-// Whether a path is a regular file, or a link to one.
+// Whether a path is a regular file or a folder, or a link to one. Throws Error(data) for a link
+// whose target does not exist or cannot be reached, so that no data are ignored silently.
 //
 // Links are followed, wherever they lead: the user who names a folder is responsible for its links
 // (for example, a folder of links into a store). Names inside the data, an archive's entries and
 // the rows of metadata, must be paths inside the folder, and an archive's links are refused.
 [[nodiscard]] bool is_file(const std::filesystem::path& path);
+[[nodiscard]] bool is_folder(const std::filesystem::path& path);
 
 // The entries of a folder, sorted. Throws Error(data) if it cannot be listed.
 [[nodiscard]] std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder);
@@ -47,11 +51,17 @@ struct Found {
 [[nodiscard]] std::filesystem::path archive_in(const std::filesystem::path& path,
                                                std::span<const char* const> names);
 
-// [{name, bytes, mtime}] of files, the parts of a cache's key.
+// What differs when a file or folder was changed: its size, its modification time, and the time of
+// its last change of any kind (ctime), which cannot be set; in nanoseconds. Empty if it cannot be
+// read.
+using FileState = std::array<std::int64_t, 3>;
+[[nodiscard]] std::optional<FileState> file_state(const std::filesystem::path& path);
+
+// [{name, state}] of files, the parts of a cache's key. Throws Error(data) if one cannot be read.
 [[nodiscard]] nlohmann::json fingerprint(std::span<const std::filesystem::path> files);
 
-// The last `parts` parts of a path as UTF-8, for messages and records that must not show full
-// paths.
+// The last `parts` parts of the absolute path as UTF-8, for messages and records that must not show
+// full paths.
 [[nodiscard]] std::string last_parts(const std::filesystem::path& path, int parts = 2);
 
 }  // namespace lra::tasks

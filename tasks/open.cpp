@@ -144,7 +144,20 @@ void build(const Task& task, const Source& source, const OpenOptions& options,
   card["version"] = info.version;
   card["origin"] = name_of(reading.origin);
   card["description"] = reading.description;
+  card["via"] = source.via;
   write_json(place.card(), card);
+}
+
+// Names the way by which this call found the files; the cache may stem from another one.
+void tell_how_found(const Source& source, TaskData& data) {
+  const auto text = [](const std::string& via) { return fmt::format(" ({})", via); };
+  const std::string before = text(data.extra->value("via", std::string()));
+  const std::size_t at = data.description.rfind(before);
+  if (source.path.empty() || before == text(source.via) || at == std::string::npos) return;
+  data.description.replace(at, before.size(), text(source.via));
+  json card = *data.extra;
+  card["description"] = data.description;
+  data.extra = std::make_shared<const json>(std::move(card));
 }
 
 // Cuts the splits to the requested sizes: to their first examples or, for the user's own data,
@@ -191,8 +204,11 @@ void limit(const Task& task, const OpenOptions& options, TaskData& data) {
 }  // namespace
 
 std::optional<TaskData> Task::open_cached(const OpenOptions& options) const {
-  std::optional<TaskData> data = load(place_of(info(), find(options), options));
-  if (data) limit(*this, options, *data);
+  const Source source = find(options);
+  std::optional<TaskData> data = load(place_of(info(), source, options));
+  if (!data) return data;
+  tell_how_found(source, *data);
+  limit(*this, options, *data);
   return data;
 }
 
@@ -212,6 +228,7 @@ TaskData Task::open(const OpenOptions& options) const {
   if (!data) {
     fail(ErrorKind::io, "{}: the cache just written cannot be read back", place.card().string());
   }
+  tell_how_found(source, *data);
   limit(*this, options, *data);
   return *std::move(data);
 }

@@ -1,7 +1,10 @@
 #include "tasks/task.h"
 
 #include <array>
+#include <chrono>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "tasks/check_task.h"
 #include "tasks/locate.h"
@@ -182,14 +185,84 @@ TEST_CASE("locate: $LRA_DATA, which has to be there, then the user's cache, then
   CHECK(find()->via == "$LRA_DATA");
 }
 
+TEST_CASE("locate: a file edited in place is another, though size and time are as before",
+          "[unit]") {
+  const TempFolder folder;
+  // As an editor in place, and a copy that keeps the time (cp -p).
+  const auto edit = [](const std::filesystem::path& file, bool copy) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the system's clock of files
+    const auto time = std::filesystem::last_write_time(file);
+    std::string text = lra::read_file(file);
+    text.back() = text.back() == 'x' ? 'y' : 'x';
+    if (copy) {
+      lra::write_file_atomic(file, text);
+    } else {
+      std::ofstream(file, std::ios::in | std::ios::out) << text;
+    }
+    std::filesystem::last_write_time(file, time);
+  };
+  const std::vector<std::pair<std::string, std::string>> data{
+      {"text", "tree/train/pos/0_9.txt"},
+      {"text", "tables/train.csv"},
+      {"listops", "listops/basic_val.tsv"},
+      {"retrieval", "retrieval/new_aan_pairs.eval.tsv"},
+      {"image", "image/data_batch_1.bin"},
+      {"pathfinder", "pathfinder32/curv_contour_length_14/metadata/0.npy"},
+      {"file", "own/train.csv"}};
+  for (const char* name :
+       {"tree/train/neg/0_1.txt", "tree/test/pos/0_9.txt", "tree/test/neg/0_1.txt",
+        "tables/test.csv", "listops/basic_train.tsv", "listops/basic_test.tsv",
+        "retrieval/new_aan_pairs.train.tsv", "retrieval/new_aan_pairs.test.tsv",
+        "pathfinder32/curv_contour_length_14/imgs/0/x"}) {
+    folder.write(name, "x");
+  }
+  for (const auto& [name, file] : data) {
+    INFO(file);
+    const auto path = folder.write(file, "x");
+    const auto place = folder.path() / std::filesystem::path(file).begin()->string();
+    const auto identity = [&, task_name = name] {
+      const json options = task_name == "file"
+                               ? json{{"labels", "0,1"}, {"vocabulary", 9}, {"max_length", 9}}
+                               : json();
+      return create_task(task_name, options)->find(testing::options_for(place, {})).identity;
+    };
+    for (const bool copy : {false, true}) {
+      const std::string before = identity();
+      CHECK(identity() == before);
+      edit(path, copy);
+      CHECK(identity() != before);
+    }
+  }
+}
+
 TEST_CASE("locate: links are followed, archives are known by their content", "[unit]") {
   const TempFolder folder;
   const TempFolder store;
   std::filesystem::create_symlink(store.write("file", "x"), folder.path() / "link");
   std::filesystem::create_symlink(folder.path() / "none", folder.path() / "dangling");
+  std::filesystem::create_symlink("round", folder.path() / "round");
   CHECK(is_file(folder.path() / "link"));
-  CHECK(!is_file(folder.path() / "dangling"));
   CHECK(!is_file(folder.path()));
+  CHECK(!is_file(folder.path() / "nothing"));
+  CHECK(is_folder(folder.path()));
+  CHECK(!is_folder(folder.path() / "link"));
+  CHECK(!is_folder(folder.path() / "nothing"));
+  for (const auto& call : {is_file, is_folder}) {
+    CHECK_THAT(error_of([&] { static_cast<void>(call(folder.path() / "dangling")); }),
+               ContainsSubstring(fmt::format("{}: cannot read: a link to {}, which does not exist",
+                                             (folder.path() / "dangling").string(),
+                                             (folder.path() / "none").string())));
+    CHECK_THAT(error_of([&] { static_cast<void>(call(folder.path() / "round")); }),
+               ContainsSubstring("a link to round: "));
+  }
+  // One that a task's folder could be.
+  std::filesystem::create_symlink(folder.path() / "none", folder.path() / "task-1");
+  CHECK_THAT(error_of([&] {
+               static_cast<void>(locate(
+                   testing::options_for(folder.path(), {}), {"task-1"},
+                   [](const std::filesystem::path&) { return false; }, "data.txt"));
+             }),
+             ContainsSubstring("task-1: cannot read: a link to"));
   static constexpr std::array<const char*, 2> kNames{"a.bin", "a.tar.gz"};
   CHECK(archive_in(folder.path(), kNames).empty());
   folder.write("a.bin", "text");
@@ -206,4 +279,9 @@ TEST_CASE("locate: links are followed, archives are known by their content", "[u
   }
   CHECK(archive_in(folder.path() / "link", kNames).empty());
   CHECK(last_parts("/a/b/c/", 2) == "b/c");
+  CHECK(last_parts("/a/b/./c/..", 2) == "a/b");
+  CHECK(last_parts("/") == "/");
+  const std::string here = std::filesystem::current_path().filename();
+  CHECK(last_parts(".", 1) == here);
+  CHECK(last_parts("x", 2) == here + "/x");
 }

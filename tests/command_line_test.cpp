@@ -1,5 +1,7 @@
 // The command line itself: mistyped words, help, completion, the manual page, variables of others.
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -31,6 +33,48 @@ TEST_CASE("command line: a mistyped word is answered with near matches", "[run]"
     CHECK_THAT(o.err, ContainsSubstring(expected));
     CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
   }
+}
+
+TEST_CASE("command line: a number beyond its range is refused with the range, never clamped",
+          "[run]") {
+  const Scratch folder("range");
+  const std::string huge = "99999999999999999999";
+  const std::string out = folder / "made";
+  const std::string signed_range = "expected an integer from 0 to 9223372036854775807";
+  const std::string unsigned_range = "expected an integer from 0 to 18446744073709551615";
+  const std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> lines{
+      {short_training(out, {"--seed", huge}), {"--seed: got '" + huge + "'", signed_range}},
+      {{"tune", "quick", "--dry-run", "--seed", huge}, {"--seed: got '" + huge, signed_range}},
+      {{"tune", "quick", "--dry-run", "--share", "nan"}, {"--share: ", "nan"}},
+      {{"data", "fetch", "listops", "--out", out, "--bytes", huge},
+       {"--bytes: got '" + huge, signed_range}},
+      {{"data", "make", "listops", "--out", out, "--seed", huge},
+       {"--seed: got '" + huge, unsigned_range}},
+      {{"data", "make", "listops", "--out", out, "--seed", "-1"},
+       {"--seed: got '-1'", unsigned_range}},
+      {{"data", "make", "listops", "--out", out, "--train", huge}, {"--train", huge, "100000000"}},
+      {{"data", "make", "listops", "--out", out, "--val", "100000001"}, {"--val", "100000000"}},
+      {{"data", "check", "listops", "--test", huge}, {"--test", huge, "100000000"}},
+      {{"study", "separation", "--seed", huge}, {"--seed: got '" + huge, unsigned_range}},
+      {{"bench", "--n", "64," + huge}, {"--n", huge}},
+      {{"run", "quick", "--dry-run", "--memory", "1e300"}, {"--memory", "1e300"}},
+      {{"train", "--task", "listops", "--attention", "linear", "--threads", huge},
+       {"--threads", huge}}};
+  for (const auto& [arguments, expected] : lines) {
+    const Ended o = run_program(arguments, folder, [] {
+      const rlimit limit{1 << 20, 1 << 20};
+      ::setrlimit(RLIMIT_FSIZE, &limit);
+    });
+    INFO(o.err);
+    CHECK(o.code == 2);
+    for (const std::string& text : expected) CHECK_THAT(o.err, ContainsSubstring(text));
+    CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
+    CHECK_FALSE(std::filesystem::exists(out));
+  }
+  // The ends of the ranges are in them.
+  const std::string last = "9223372036854775807";
+  REQUIRE(run_program(short_training(out, {"--seed", last}), folder).code == 0);
+  CHECK(read_json(std::filesystem::path(out) / "spec.json").at("seed").dump() == last);
 }
 
 TEST_CASE("command line: help is --help, of every command", "[run]") {

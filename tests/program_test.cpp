@@ -673,6 +673,33 @@ TEST_CASE("run: what needs more memory than it may have is a record, the rest go
   }
 }
 
+TEST_CASE("run: a plan says which runs need more memory than they may have and exits as they would",
+          "[run]") {
+  const Scratch folder("plan-memory");
+  std::ofstream(folder / "s.json") << lra::testing::short_suite("\"linear\", \"softmax\"");
+  const auto plan = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> a{"run", folder / "s.json", "--dry-run", "--out", folder / "r"};
+    a.insert(a.end(), more.begin(), more.end());
+    return run(a, folder);
+  };
+  const Ended whole = plan({});
+  CHECK(whole.code == 0);
+  CHECK(whole.out.find("--memory") == std::string::npos);
+  const Ended little = plan({"--memory", "0.000001"});
+  INFO(little.out << little.err);
+  CHECK(little.code == 1);
+  CHECK_THAT(little.out, ContainsSubstring(" MB, more than the 0 MB that may be used"));
+  CHECK(std::count(little.out.begin(), little.out.end(), '\n') ==
+        std::count(whole.out.begin(), whole.out.end(), '\n'));
+  CHECK_THAT(little.err,
+             ContainsSubstring("2 of 2 runs do not fit") && ContainsSubstring("--memory"));
+  CHECK(plan({"--memory", "0.000001", "--keep-going"}).code == 0);
+  // What has ended needs none any more.
+  REQUIRE(run({"run", folder / "s.json", "--out", folder / "r", "--measure-seconds", "0"}, folder)
+              .code == 0);
+  CHECK(plan({"--memory", "0.000001"}).code == 0);
+}
+
 TEST_CASE("run: a bench suite is measured in turns, continued, and told relative to softmax",
           "[run]") {
   const Scratch folder("suite-bench");

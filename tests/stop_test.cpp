@@ -141,4 +141,27 @@ TEST_CASE("signals: a process group's signal stops a suite in estimates and meas
   }
 }
 
+TEST_CASE("signals: a plan that is stopped in its estimates exits 130", "[run]") {
+  const Scratch folder("plan");
+  // Trial steps of seconds.
+  write_file_atomic(folder / "s.json",
+                    R"({"schema": "lra-suite/1", "name": "s", "tasks": ["text"],
+                        "attentions": ["softmax", "linear"], "preset": "nystromformer",
+                        "settings": {"task.max_length": 8000}})");
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU}) {
+    INFO("signal " << signal);
+    fs::remove(folder / "out");  // of the signal before
+    const pid_t child = start_program({"run", folder / "s.json", "--dry-run"}, folder);
+    REQUIRE(eventually([&] {
+      return fs::exists(folder / "out") &&
+             read_file(folder / "out").find("steps of") != std::string::npos;
+    }));
+    ::kill(child, signal);
+    const Ended o = wait_for(child, folder);
+    CHECK(o.code == 130);
+    CHECK_THAT(o.err, ContainsSubstring("lra: stopping"));
+    CHECK(o.out.find(" runs: ") == std::string::npos);  // no sum of a part
+  }
+}
+
 }  // namespace lra::testing

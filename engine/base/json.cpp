@@ -105,9 +105,9 @@ std::string reason_at(std::string_view text, std::size_t at, const Locator& stop
 }
 
 [[noreturn]] void fail_at(std::string_view text, std::size_t at, const std::string& where,
-                          ErrorKind kind, const std::string& reason) {
+                          ErrorKind kind, std::int64_t first, const std::string& reason) {
   const std::string_view before = text.substr(0, at);
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const auto line = first + std::count(before.begin(), before.end(), '\n');
   const std::size_t end = before.rfind('\n');
   const std::size_t start = end == std::string_view::npos ? 0 : end + 1;
   fail(kind, "{}:{}:{}: {}", where, line, at - start + 1, reason);
@@ -115,20 +115,21 @@ std::string reason_at(std::string_view text, std::size_t at, const Locator& stop
 
 }  // namespace
 
-json parse_json(std::string_view text, const std::string& where, ErrorKind kind) {
+json parse_json(std::string_view text, const std::string& where, ErrorKind kind,
+                std::int64_t line) {
   if (const std::size_t at = too_deep(text); at != std::string_view::npos) {
-    fail_at(text, at, where, kind,
+    fail_at(text, at, where, kind, line,
             fmt::format("nested too deeply; expected at most {} levels", kMaxJsonDepth));
   }
   if (const std::size_t at = text.find('\0'); at != std::string_view::npos) {
-    fail_at(text, at, where, kind, "not valid JSON");  // the parser would take it for the end
+    fail_at(text, at, where, kind, line, "not valid JSON");  // the parser would take it for the end
   }
   json value = json::parse(text, nullptr, false);
   if (!value.is_discarded()) {
     if (const std::size_t at = repeated_key(text); at != std::string_view::npos) {
       const std::string_view key = text.substr(at + 1);
       fail_at(
-          text, at, where, kind,
+          text, at, where, kind, line,
           fmt::format("{} occurs twice in one object", shortened(key.substr(0, key.find('"')))));
     }
     return value;
@@ -136,7 +137,7 @@ json parse_json(std::string_view text, const std::string& where, ErrorKind kind)
   Locator stop;
   json::sax_parse(text, &stop);
   const std::size_t at = std::min(stop.position == 0 ? 0 : stop.position - 1, text.size());
-  fail_at(text, at, where, kind, reason_at(text, at, stop));
+  fail_at(text, at, where, kind, line, reason_at(text, at, stop));
 }
 
 json read_json(const std::filesystem::path& path, ErrorKind kind) {

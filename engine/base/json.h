@@ -4,6 +4,7 @@
 // over the value are recursive), numbers beyond the range of a double, duplicate members of an
 // object, invalid UTF-8, truncation, NaN and Infinity.
 
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -16,9 +17,10 @@ namespace lra {
 inline constexpr int kMaxJsonDepth = 100;
 
 // Parses JSON text; `where` (usually a path) starts the message of an error of the given kind: data
-// for files written by the program, config for files that configure it.
+// for files written by the program, config for files that configure it. `line` is the number of the
+// text's first line in its file.
 [[nodiscard]] nlohmann::json parse_json(std::string_view text, const std::string& where,
-                                        ErrorKind kind);
+                                        ErrorKind kind, std::int64_t line = 1);
 // Reads and parses a file. A file that cannot be read is Error(io).
 [[nodiscard]] nlohmann::json read_json(const std::filesystem::path& path, ErrorKind kind);
 

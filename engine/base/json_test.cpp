@@ -36,6 +36,8 @@ TEST_CASE("json: what is refused is named with line and column", "[unit]") {
   refused("{\"a\":\n 1e999}", "f.json:2:6: a number is out of range; got 1e999");
   refused("[\"caf\xe9\"]", "text that is not UTF-8");
   refused(std::string("[1]\0", 4), "f.json:1:4: not valid JSON");
+  CHECK_THROWS_WITH(lra::parse_json("[1,\n oops]", "f.json", ErrorKind::data, 7),
+                    ContainsSubstring("f.json:8:2: not valid JSON"));
   CHECK_THROWS_AS(lra::parse_json("[", "f.json", ErrorKind::config), lra::Error);
   try {
     static_cast<void>(lra::parse_json("[", "f.json", ErrorKind::config));

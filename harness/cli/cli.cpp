@@ -71,7 +71,7 @@ void add_meta(CLI::App& app, Action& action) {
   completion->group("");
   auto shell = std::make_shared<std::string>();
   completion->add_option("SHELL", *shell, "bash")->required()->check(one_of({"bash"}));
-  completion->callback([&app, &action] {
+  completion->callback([&app, shell, &action] {  // which keeps the option's variable
     action = [&app] {
       write_out(bash_completion(app, completion_words()));
       return 0;
@@ -121,6 +121,7 @@ int parse_and_act(int argc, char** argv) {
   add_new(app, action);
   add_study(app, action);
   add_meta(app, action);
+  require_numbers_in_range(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {

@@ -22,6 +22,7 @@
 #include "harness/cluster/submit.h"
 #include "harness/cluster/words.h"
 #include "harness/run/environment.h"
+#include "harness/workers/workers.h"
 
 namespace lra::harness::cli {
 namespace {
@@ -107,16 +108,18 @@ bool estimate_here(const Suite& suite, const RunArguments& a, const fs::path& ou
   costs.runs.merge(begin_suite(suite, options, view));
   costs.cpu = environment(a.cores, 1).cpu;
   if (suite.bench && !costs.bench_seconds) {
-    double seconds = 0;
-    for (const results::BenchMode mode : suite.bench->modes) {
-      for (BenchOptions variant : suite.bench->variants) {
-        if (stop) break;
-        variant.mode = mode;
-        variant.threads = a.cores;
-        seconds += estimate_bench(variant, suite.bench->lengths, &stop).seconds;
+    try {
+      double seconds = 0;
+      for (const results::BenchMode mode : suite.bench->modes) {
+        for (BenchOptions variant : suite.bench->variants) {
+          variant.mode = mode;
+          variant.threads = a.cores;
+          seconds += estimate_bench(variant, suite.bench->lengths, &stop).seconds;
+        }
       }
+      costs.bench_seconds = seconds;
+    } catch (const Interrupted&) {  // what is known is kept
     }
-    if (!stop) costs.bench_seconds = seconds;
   }
   cluster::save_costs(out, costs);
   return !stop;

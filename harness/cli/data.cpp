@@ -14,6 +14,7 @@
 #include "harness/cli/cli.h"
 #include "harness/cli/definitions.h"
 #include "harness/cli/output.h"
+#include "harness/run/spec.h"
 #include "tasks/check.h"
 #include "tasks/io/fetch.h"
 #include "tasks/shortcuts.h"
@@ -239,12 +240,13 @@ int check(const DataArguments& a) {
 void add_common(CLI::App* command, const std::shared_ptr<DataArguments>& a) {
   command->add_option("TASK", a->task, "task (lra list tasks)")->type_name("TASK")->required();
   command->add_option("--seed", a->seed, "seed of generated data")->capture_default_str();
+  const CLI::Range count(std::int64_t{1}, kMostExamples);
   command->add_option("--train", a->counts[0], "number of training examples (default: the task's)")
-      ->check(positive());
+      ->check(count);
   command->add_option("--val", a->counts[1], "number of validation examples (default: the task's)")
-      ->check(positive());
+      ->check(count);
   command->add_option("--test", a->counts[2], "number of test examples (default: the task's)")
-      ->check(positive());
+      ->check(count);
   command->add_option("--set", a->settings, "task option to change (repeatable)");
   command->add_flag("--json", a->json, "print JSON instead of text");
 }

@@ -4,8 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <optional>
 
 #include "engine/base/error.h"
@@ -138,6 +141,27 @@ std::optional<double> finite_number(const std::string& word) {
   return value;
 }
 
+// Of an option with this type's name, "INT:NONNEGATIVE": an integer as CLI11 reads it, decimal or
+// 0x..., in the range of 64 bits. The message otherwise.
+std::string refused_integer(const std::string& word, const std::string& type) {
+  const bool is_signed = type.starts_with("INT");
+  const bool from_zero = !is_signed || type.find("NONNEGATIVE") != std::string::npos;
+  char* end = nullptr;
+  errno = 0;
+  bool negative = word.find('-') != std::string::npos;
+  if (is_signed) {
+    negative = std::strtoll(word.c_str(), &end, 0) < 0;
+  } else {
+    static_cast<void>(std::strtoull(word.c_str(), &end, 0));
+  }
+  if (errno == 0 && !word.empty() && *end == '\0' && !(from_zero && negative)) return "";
+  constexpr auto kLeast = std::numeric_limits<std::int64_t>::min();
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+  constexpr auto kMostUnsigned = std::numeric_limits<std::uint64_t>::max();
+  return fmt::format("got '{}', expected an integer from {} to {}", word, from_zero ? 0 : kLeast,
+                     is_signed ? std::uint64_t{kMost} : kMostUnsigned);
+}
+
 }  // namespace
 
 CLI::Validator one_of(const std::vector<std::string>& words) {
@@ -148,11 +172,12 @@ CLI::Validator one_of(const std::vector<std::string>& words) {
           fmt::format("{{{}}}", fmt::join(words, ","))};
 }
 
-CLI::Validator non_negative() {
-  return {[](const std::string& word) {
+CLI::Validator non_negative(std::optional<double> most) {
+  return {[most](const std::string& word) {
             const auto value = finite_number(word);
-            return value && *value >= 0 ? std::string()
-                                        : fmt::format("got '{}', expected a number from 0", word);
+            if (value && *value >= 0 && *value <= most.value_or(*value)) return std::string();
+            return fmt::format("got '{}', expected a number from 0{}", word,
+                               most ? fmt::format(" to {}", *most) : "");
           },
           "NONNEGATIVE"};
 }
@@ -164,6 +189,24 @@ CLI::Validator positive() {
                                        : fmt::format("got '{}', expected a number above 0", word);
           },
           "POSITIVE"};
+}
+
+void require_numbers_in_range(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    const std::string type = option->get_type_name();
+    if (type.starts_with("INT") || type.starts_with("UINT")) {
+      option->check(CLI::Validator(
+          [type](const std::string& word) { return refused_integer(word, type); }, ""));
+    } else if (type.starts_with("FLOAT")) {
+      option->check(CLI::Validator(
+          [](const std::string& word) {
+            return finite_number(word) ? std::string()
+                                       : fmt::format("got '{}', expected a finite number", word);
+          },
+          ""));
+    }
+  }
+  for (CLI::App* command : app.get_subcommands({})) require_numbers_in_range(*command);
 }
 
 std::string command_path(const CLI::App& app) {

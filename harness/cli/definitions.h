@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,13 @@ namespace lra::harness::cli {
 // Accepts only these words; an error names near matches.
 [[nodiscard]] CLI::Validator one_of(const std::vector<std::string>& words);
 
-// Validators of finite numbers: at least 0, and above 0.
-[[nodiscard]] CLI::Validator non_negative();
+// Validators of finite numbers: at least 0 (and at most `most`), and above 0.
+[[nodiscard]] CLI::Validator non_negative(std::optional<double> most = {});
 [[nodiscard]] CLI::Validator positive();
+
+// Adds to every option of a command and its subcommands a check that its type can hold the number,
+// with the range in the message: CLI11 clamps or wraps integers of 64 bits, and accepts NaN.
+void require_numbers_in_range(CLI::App& app);
 
 // "lra data make": the command named by the line, as far as it was parsed.
 [[nodiscard]] std::string command_path(const CLI::App& app);

@@ -3,6 +3,11 @@
 #include "harness/cli/definitions.h"
 
 namespace lra::harness::cli {
+namespace {
+
+constexpr double kMostGigabytes = 1e9;  // in bytes they fit 64 bits
+
+}  // namespace
 
 void add_suite_argument(CLI::App& command, const std::shared_ptr<SuiteArguments>& arguments) {
   command.add_option("SUITE", arguments->suite, "suite name (lra list suites) or JSON file")
@@ -25,7 +30,7 @@ void add_suite_options(CLI::App& command, const std::shared_ptr<SuiteArguments>&
   command
       .add_option("--memory", a->memory_gb,
                   "memory limit of all runs together in GB; 0 means the free memory (default: 0)")
-      ->check(non_negative());
+      ->check(non_negative(kMostGigabytes));
   command.add_option("--checkpoint-seconds", a->checkpoint_seconds, "seconds between checkpoints")
       ->check(non_negative())
       ->capture_default_str();

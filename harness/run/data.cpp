@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "engine/base/error.h"
 #include "engine/base/fields.h"
+#include "engine/base/text.h"
 
 namespace lra::harness {
 namespace {
@@ -17,17 +20,45 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// Empty for a path that is not UTF-8, which JSON cannot represent.
 std::string absolute_text(const fs::path& path) {
   std::error_code code;
   const fs::path whole = fs::absolute(path, code);
-  std::string text = (code ? path : whole).lexically_normal().string();
-  try {
-    static_cast<void>(json(text).dump());
-  } catch (const json::exception&) {
-    text.clear();
+  return (code ? path : whole).lexically_normal().string();
+}
+
+constexpr std::string_view kEscaped = "file://";  // begins no absolute path
+
+// A path whose bytes are not UTF-8, which JSON cannot keep, as a file URI (RFC 8089).
+std::string kept_place(const std::string& place) {
+  if (utf8_prefix(place) == place.size()) return place;
+  std::string text(kEscaped);
+  for (const char c : place) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte >= 0x7F || c == '%') {
+      text += fmt::format("%{:02X}", byte);
+    } else {
+      text += c;
+    }
   }
   return text;
+}
+
+// The path that kept_place() kept.
+std::string place_from(const std::string& text) {
+  if (!text.starts_with(kEscaped)) return text;
+  std::string place;
+  for (std::size_t i = kEscaped.size(); i < text.size(); ++i) {
+    unsigned byte = 0;
+    const char* const digits = text.data() + i + 1;
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2) {
+      place += static_cast<char>(byte);
+      i += 2;
+    } else {
+      place += text[i];
+    }
+  }
+  return place;
 }
 
 // The path given by --data or $LRA_DATA, if the data come from there.
@@ -90,7 +121,11 @@ void describe(V& v, DataUsed& used) {
   v("place", used.place);
 }
 
-json to_json(const DataUsed& used) { return to_fields(used); }
+json to_json(const DataUsed& used) {
+  DataUsed kept = used;
+  kept.place = kept_place(used.place);
+  return to_fields(kept);
+}
 
 DataUsed data_used_from_json(const json& j, const std::string& where) {
   DataUsed used;
@@ -99,13 +134,14 @@ DataUsed data_used_from_json(const json& j, const std::string& where) {
   } catch (const json::exception& error) {
     fail(ErrorKind::data, "{}: data_used: malformed: {}", where, error.what());
   }
+  used.place = place_from(used.place);
   return used;
 }
 
 std::string describe(const DataUsed& used) {
   return fmt::format("{}: {}; {}/{}/{} examples, sha256 {}{}", used.origin, used.description,
                      used.counts[0], used.counts[1], used.counts[2], used.sha256.substr(0, 12),
-                     used.place.empty() ? "" : ", from " + used.place);
+                     used.place.empty() ? "" : ", from " + valid_utf8(used.place));
 }
 
 tasks::OpenOptions open_options(const RunSpec& spec, const DataOptions& options) {
@@ -127,7 +163,13 @@ tasks::OpenOptions open_options(const RunSpec& spec, const DataOptions& options)
 RunData open_data(const RunSpec& spec, const DataOptions& options) {
   const auto task = tasks::create_task(spec.task, spec.task_options);
   const tasks::OpenOptions open = open_options(spec, options);
-  return run_data(spec, *task, open, task->open(open));
+  tasks::TaskData data = task->open(open);
+  constexpr std::string_view kGiven = "(--data)";
+  const std::size_t at = data.description.rfind(kGiven);
+  if (!options.via.empty() && at != std::string::npos) {
+    data.description.replace(at, kGiven.size(), "(" + options.via + ")");
+  }
+  return run_data(spec, *task, open, std::move(data));
 }
 
 std::optional<RunData> cached_data(const RunSpec& spec, const DataOptions& options) {

@@ -20,6 +20,7 @@ struct DataOptions {
   std::filesystem::path data;
   std::filesystem::path cache;
   std::function<void(const std::string&)> progress;  // notified of long work; may be empty
+  std::string via = {};  // who named `data`, for descriptions; empty: "--data"
 };
 
 // Identity (the digest) and description of a run's data.
@@ -28,7 +29,7 @@ struct DataUsed {
   std::string origin;  // name_of(Origin)
   std::string description;
   std::array<std::int64_t, 3> counts{};  // examples, by tasks::Split
-  std::string place;                     // absolute path from --data or $LRA_DATA, or empty
+  std::string place;  // absolute path from --data or $LRA_DATA, in any bytes, or empty
 };
 [[nodiscard]] nlohmann::json to_json(const DataUsed& used);
 // Throws Error(data) that names `where`.

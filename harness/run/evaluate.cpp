@@ -38,7 +38,7 @@ TestResult evaluate_on(const SavedRun& run, const json& task_options, const Test
   } else {
     // Only the test split of other data is generated, or read from the run's files.
     const bool from_files = run.data && run.data->origin != name_of(Origin::generated);
-    if (from_files) where.data = place_of_data(run, where);
+    if (from_files) where = as_trained(run, std::move(where));
     // Files are read completely, and the run's own data as far as they were tested, because they
     // may be sorted by class; a sample is taken below.
     std::int64_t& count = spec.counts[tasks::split_index(tasks::Split::test)];

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "engine/base/file.h"
+#include "engine/base/text.h"
 #include "harness/run/ended.h"
 #include "harness/run/safetensors.h"
 
@@ -18,6 +19,27 @@ fs::path required(const fs::path& folder, const char* name, const char* meaning)
     fail(ErrorKind::data, "{}: no {}; {}", folder.string(), name, meaning);
   }
   return file;
+}
+
+// Whether the run's data are to be taken from where they were.
+bool takes_place(const SavedRun& run, const DataOptions& options) {
+  return options.data.empty() && run.data && !run.data->place.empty();
+}
+
+[[noreturn]] void fail_missing(const SavedRun& run, const std::string& got) {
+  fail(ErrorKind::data,
+       "{}: it was trained on the data in {}, which is missing; {}give --data PATH",
+       run.folder.string(), valid_utf8(run.data->place), got);
+}
+
+// Whether files of the run's task are where no --data says that they are.
+bool has_files_elsewhere(const SavedRun& run, const DataOptions& options) {
+  try {
+    const auto task = tasks::create_task(run.spec.task, run.spec.task_options);
+    return !task->find(open_options(run.spec, options)).path.empty();
+  } catch (const Error&) {  // a task that looks at --data alone
+    return false;
+  }
 }
 
 }  // namespace
@@ -52,9 +74,12 @@ std::unique_ptr<models::Model> model_with(const Weights& weights, const RunSpec&
   return model;
 }
 
-fs::path place_of_data(const SavedRun& run, const DataOptions& options) {
-  if (!options.data.empty() || !run.data || run.data->place.empty()) return options.data;
-  return is_there(run.data->place) ? fs::path(run.data->place) : fs::path();
+DataOptions as_trained(const SavedRun& run, DataOptions options) {
+  if (!takes_place(run, options)) return options;
+  if (!is_there(run.data->place)) fail_missing(run, "");
+  options.data = run.data->place;
+  options.via = "where they were in training";
+  return options;
 }
 
 RunSpec with_one_split(RunSpec spec, tasks::Split split) {
@@ -67,7 +92,11 @@ RunSpec with_one_split(RunSpec spec, tasks::Split split) {
 
 RunData open_data_of(const SavedRun& run, DataOptions options, bool other_data,
                      tasks::Split split) {
-  options.data = place_of_data(run, options);
+  const bool missing = takes_place(run, options) && !is_there(run.data->place);
+  // The same may be elsewhere, or be made again.
+  const bool found = missing && (run.data->origin == name_of(Origin::generated) ||
+                                 has_files_elsewhere(run, options));
+  if (!found) options = as_trained(run, std::move(options));
   if (other_data) {
     // Generated examples may depend on their number.
     const auto task = tasks::create_task(run.spec.task, run.spec.task_options);
@@ -78,6 +107,9 @@ RunData open_data_of(const SavedRun& run, DataOptions options, bool other_data,
     return open_data(spec, options);
   }
   RunData opened = open_data(run.spec, options);
+  if (missing && opened.used.sha256 != run.data->sha256) {
+    fail_missing(run, fmt::format("got {}; ", describe(opened.used)));
+  }
   if (run.data) require_same_data(opened.used, *run.data, run.folder);
   return opened;
 }

@@ -49,7 +49,8 @@ struct Weights {
 // The specification reduced to one split and at most this many of its examples.
 [[nodiscard]] RunSpec with_one_split(RunSpec spec, tasks::Split split);
 
-// `options.data` or, if it is empty, the recorded location of the run's data if it still exists.
-[[nodiscard]] std::filesystem::path place_of_data(const SavedRun& run, const DataOptions& options);
+// The options, with the recorded location of the run's data if they name none. Throws Error(data)
+// if that location no longer exists.
+[[nodiscard]] DataOptions as_trained(const SavedRun& run, DataOptions options);
 
 }  // namespace lra::harness

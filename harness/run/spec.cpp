@@ -97,9 +97,9 @@ void assign(Config& config, const json& values, const std::string& where) {
 OptionTable data_table(RunSpec& spec, std::string& place) {
   OptionTable table;
   table.integer("seed", spec.data_seed, 0, std::int64_t{1} << 62, "of generated data")
-      .integer("train", spec.counts[0], 1, 100000000, "training examples")
-      .integer("val", spec.counts[1], 1, 100000000, "validation examples")
-      .integer("test", spec.counts[2], 1, 100000000, "test examples")
+      .integer("train", spec.counts[0], 1, kMostExamples, "training examples")
+      .integer("val", spec.counts[1], 1, kMostExamples, "validation examples")
+      .integer("test", spec.counts[2], 1, kMostExamples, "test examples")
       .text("path", place, "of this task's data, in place of --data");
   return table;
 }

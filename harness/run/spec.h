@@ -16,6 +16,9 @@
 
 namespace lra::harness {
 
+// Of a split, that anybody may ask for.
+inline constexpr std::int64_t kMostExamples = 100000000;
+
 struct RunSpec {
   std::string task = "listops";
   nlohmann::json task_options = nlohmann::json::object();

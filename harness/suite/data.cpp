@@ -113,4 +113,19 @@ std::vector<FoundData> find_data(const Suite& suite, const FindDataOptions& opti
   return found;
 }
 
+void require_begun_data(const Suite& suite, const std::vector<FoundData>& found,
+                        const std::filesystem::path& out) {
+  for (std::size_t i = 0; i < suite.runs.size(); ++i) {
+    if (!found[i].used || found[i].to_make) continue;
+    const std::filesystem::path folder = out / "runs" / suite.runs[i].name;
+    std::optional<DataUsed> expected;
+    try {
+      expected = data_of_folder(folder);
+    } catch (const Error&) {
+      continue;
+    }
+    if (expected) require_same_data(*found[i].used, *expected, folder);
+  }
+}
+
 }  // namespace lra::harness

@@ -35,4 +35,10 @@ struct FindDataOptions {
 // if `data` or $LRA_DATA names a place that does not exist.
 [[nodiscard]] std::vector<FoundData> find_data(const Suite& suite, const FindDataOptions& options);
 
+// Throws Error(data) if a run in the suite's folder `out` has other data than were found for it, as
+// require_same_data(). Nothing is said of data that are not made yet, nor of a damaged folder,
+// which is the run's own fault.
+void require_begun_data(const Suite& suite, const std::vector<FoundData>& found,
+                        const std::filesystem::path& out);
+
 }  // namespace lra::harness

@@ -120,6 +120,15 @@ void describe(V& v, Estimate& estimate) {
   v("known", estimate.known);
 }
 
+std::string refusal(const Estimate& estimate, int threads, std::int64_t memory_bytes) {
+  if (!estimate.known) return estimate.failure;
+  const std::int64_t needed = bytes_of({estimate.memory}, threads);
+  if (needed <= memory_bytes) return "";
+  constexpr std::int64_t kMega = 1000000;
+  return fmt::format("memory: the run needs {} MB, the limit is {} MB; raise --memory",
+                     needed / kMega, memory_bytes / kMega);
+}
+
 json to_json(const Estimate& estimate) { return to_fields(estimate); }
 
 Estimate estimate_from_json(const json& j) {

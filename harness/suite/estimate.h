@@ -26,6 +26,9 @@ struct Estimate {
   std::string failure;  // why the cost is unknown; a killed trial does not imply lack of memory
 };
 
+// Why a run of that cost cannot begin where runs may use so many bytes; empty if it can.
+[[nodiscard]] std::string refusal(const Estimate& estimate, int threads, std::int64_t memory_bytes);
+
 [[nodiscard]] nlohmann::json to_json(const Estimate& estimate);
 // Throws nlohmann::json::exception for malformed JSON.
 [[nodiscard]] Estimate estimate_from_json(const nlohmann::json& json);

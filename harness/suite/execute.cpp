@@ -113,15 +113,7 @@ class SuiteExecution {
     find.progress = [this](std::size_t run, const std::string& text) { tell(run, text); };
     data_ = find_data(suite_, find);
     // Results on other data would be mixed with these; the call is refused before any work.
-    for (std::size_t i = 0; i < suite_.runs.size(); ++i) {
-      std::optional<DataUsed> expected;
-      try {
-        expected = data_of_folder(folder(i));
-      } catch (const Error&) {
-        continue;  // a damaged folder is a fault of this run; collect_ended() records it
-      }
-      if (expected && data_[i].used) require_same_data(*data_[i].used, *expected, folder(i));
-    }
+    require_begun_data(suite_, data_, options_.out);
   }
 
   // Runs without a record in this call.
@@ -196,7 +188,10 @@ class SuiteExecution {
       notify([&] { observer_.on_work({i}, ++number, open.size()); });
       try {
         costs_[i] = estimates.of(suite_.runs[i].spec, counts_of(i));
-        if (!is_busy(i)) check_cost(costs_[i]);
+        if (is_busy(i)) continue;
+        if (const std::string why = refusal(costs_[i], threads_, memory_); !why.empty()) {
+          keep_failure(i, why);
+        }
       } catch (const Interrupted&) {
         return;
       } catch (const Error& error) {
@@ -312,15 +307,6 @@ class SuiteExecution {
                m.train.per_second(m.train.examples).value_or(1) +
            evaluated_examples(spec, counts_of(run)) /
                m.infer.per_second(m.infer.examples).value_or(1);
-  }
-
-  void check_cost(const Estimate& cost) const {
-    const std::int64_t needed = bytes_of({cost.memory}, threads_);
-    if (!cost.known) fail(ErrorKind::backend, "{}", cost.failure);
-    if (needed <= memory_) return;
-    constexpr std::int64_t kMega = 1000000;
-    fail(ErrorKind::backend, "memory: the run needs {} MB, the limit is {} MB; raise --memory",
-         needed / kMega, memory_ / kMega);
   }
 
   // Called on a thread of the schedule's arena.

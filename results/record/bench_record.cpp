@@ -5,6 +5,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/base/json_schema.h"
 #include "results/record/fields.h"
 
@@ -119,12 +120,12 @@ std::vector<CurvePoint> load_curve(const Record& record) {
 std::vector<CurvePoint> parse_curve(std::string_view text, const std::string& name) {
   static const JsonSchema schema(schema_text("metrics"), "metrics.schema.json");
   std::vector<CurvePoint> curve;
-  std::size_t line = 0;
+  std::int64_t line = 0;
   for (std::size_t start = 0; start < text.size();) {
     const std::size_t end = text.find('\n', start);
     if (end == std::string_view::npos) break;  // truncated when the process was killed
     const std::string where = fmt::format("{}:{}", name, ++line);
-    const json value = parse_json(text.substr(start, end - start), where);
+    const json value = parse_json(text.substr(start, end - start), name, ErrorKind::data, line);
     schema.require(value, where);
     start = end + 1;
     if (value["split"] == "diagnosis") continue;

@@ -76,5 +76,11 @@ TEST_CASE("bench record: files and curves are found and read", "[unit]") {
   lra::write_file_atomic(folder / "metrics.jsonl", "{\"step\": 1}\n");
   CHECK_THROWS_WITH(results::load_curve(run),
                     ContainsSubstring("metrics.jsonl:1: /split: is missing"));
+  lra::write_file_atomic(folder / "metrics.jsonl",
+                         R"({"step": 10, "split": "train", "loss": 2.2, "lr": 0.001})"
+                         "\n"
+                         R"({"step": 20, "split": "train", "loss": nan})"
+                         "\n");
+  CHECK_THROWS_WITH(results::load_curve(run), ContainsSubstring("metrics.jsonl:2:41: got nan"));
   fs::remove_all(folder);
 }

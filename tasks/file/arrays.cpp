@@ -41,7 +41,7 @@ Role role_of(const fs::path& file) {
 
 std::vector<Part> array_parts(const fs::path& path) {
   const auto is_array = [](const fs::path& file) {
-    return is_file(file) && lower_case(file.extension().string()) == ".npy";
+    return lower_case(file.extension().string()) == ".npy" && is_file(file);
   };
   if (is_array(path)) {
     fail(ErrorKind::data,

@@ -21,8 +21,9 @@ constexpr std::size_t kPlanes = 3 * kPixels;
 // Whether a file has the name of a batch of CIFAR-10 or CIFAR-100.
 bool is_batch(const fs::path& file) {
   const std::string name = file.filename().string();
-  return is_file(file) && (name == "train.bin" || name == "test.bin" || name == "test_batch.bin" ||
-                           (name.starts_with("data_batch_") && name.ends_with(".bin")));
+  return (name == "train.bin" || name == "test.bin" || name == "test_batch.bin" ||
+          (name.starts_with("data_batch_") && name.ends_with(".bin"))) &&
+         is_file(file);
 }
 
 std::vector<Part> cifar_parts(const fs::path& path) {
@@ -32,6 +33,7 @@ std::vector<Part> cifar_parts(const fs::path& path) {
   }
   for (const char* inner : {"", "cifar-10-batches-bin", "cifar-100-binary"}) {
     const fs::path folder = *inner == '\0' ? path : path / inner;
+    if (!is_folder(folder)) continue;
     std::vector<Part> parts;
     for (int i = 1; i <= 5; ++i) {
       const fs::path batch = folder / fmt::format("data_batch_{}.bin", i);

@@ -20,10 +20,7 @@ namespace fs = std::filesystem;
 std::vector<fs::path> folders_in(const fs::path& path) {
   std::vector<fs::path> folders;
   for (const fs::path& entry : entries_of(path)) {
-    std::error_code code;
-    if (fs::is_directory(entry, code) && !entry.filename().string().starts_with('.')) {
-      folders.push_back(entry);
-    }
+    if (!entry.filename().string().starts_with('.') && is_folder(entry)) folders.push_back(entry);
   }
   return folders;
 }
@@ -66,12 +63,12 @@ struct Item {
 void load(Item& item, const Settings& settings) {
   const std::string file = item.path.string();
   const char* ending = settings.what() == Kind::text ? ".txt" : ".png";
-  if (!is_file(item.path) || lower_case(item.path.extension().string()) != ending) {
-    item.wrong =
-        fmt::format("{}: not a {} file, as the kind {} expects", file, ending, settings.kind);
-    return;
-  }
   try {
+    if (!is_file(item.path) || lower_case(item.path.extension().string()) != ending) {
+      item.wrong =
+          fmt::format("{}: not a {} file, as the kind {} expects", file, ending, settings.kind);
+      return;
+    }
     std::string content = read_file(item.path);
     if (settings.what() == Kind::text) {
       item.record.text = std::move(content);

@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "engine/base/error.h"
@@ -166,7 +167,8 @@ json to_json(const Facts& facts) {
 
 // The stored facts; empty if the file is missing or damaged.
 std::optional<Facts> kept_facts(const fs::path& file) {
-  if (!is_file(file)) return std::nullopt;
+  std::error_code code;
+  if (!fs::is_regular_file(file, code)) return std::nullopt;
   try {
     const json j = read_json(file);
     Facts facts;

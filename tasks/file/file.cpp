@@ -261,7 +261,7 @@ Reading File::read(const Source& source, const OpenOptions& options, ExampleSink
   Reading reading;
   reading.origin = Origin::own;
   reading.description = fmt::format("{}: own data, {} as {} in {}", task.title, settings_.kind,
-                                    found.format.name, last_parts(fs::absolute(source.path)));
+                                    found.format.name, last_parts(source.path));
   json drawn = json::array();
   for (const Split split : facts.drawn) drawn.push_back(split_name(split));
   if (!drawn.empty()) {

@@ -208,14 +208,16 @@ TEST_CASE("file: JSON lines hold texts, ids, pixels and pairs", "[unit]") {
       "{\"label\": \"up\", \"text\": \"caf\\u00e9\"}\n\n{\"label\": \"down\", \"text\": \"b\"}\n"
       "{\"label\": \"up\", \"text\": \"c\"}\n");
   folder.write("t/val.jsonl", "{\"label\": \"up\", \"text\": \"v\"}\n");
-  folder.write("t/test.jsonl", "{\"label\": \"down\", \"text\": \"t\"}\n{\"label\": \"up\"}\n");
+  folder.write("t/test.jsonl",
+               "{\"label\": \"down\", \"text\": \"t\"}\n{\"label\": \"up\"}\n{\"label\": oops}\n");
   const auto text = read_from(folder, "t");
   CHECK(text_of(text->sink[Split::train].at(0).tokens) == "caf\xc3\xa9");
   CHECK(text->sink[Split::train].at(0).label == 1);  // after "down"
   CHECK(text->sink[Split::val].size() == 1);
-  REQUIRE(text->sink.faults.size() == 1);
+  REQUIRE(text->sink.faults.size() == 2);
   CHECK_THAT(text->sink.faults[0], ContainsSubstring("test.jsonl:2: no member for the text") &&
                                        ContainsSubstring("label"));
+  CHECK_THAT(text->sink.faults[1], ContainsSubstring("test.jsonl:3:11: not valid JSON"));
 
   const std::string ids =
       "{\"label\": 0, \"ids\": [0, 7, 300]}\n{\"label\": 1, \"ids\": [5, 0, 0]}\n";
@@ -560,6 +562,56 @@ TEST_CASE("file: data check names file and line, and what is no data set is refu
   CHECK_THAT(
       error_of([] { static_cast<void>(create_task("file", nullptr)->find({})); }, ErrorKind::usage),
       ContainsSubstring("give --data PATH"));
+}
+
+TEST_CASE("file: a link among the data that leads nowhere is refused with its target", "[unit]") {
+  const TempFolder folder;
+  const std::string ids(8, '\0');
+  const std::string labels(2, '\1');
+  const std::string pixels =
+      big_endian(0x803) + big_endian(2) + big_endian(2) + big_endian(2) + ids;
+  const std::string digits = big_endian(0x801) + big_endian(2) + labels;
+  folder.write("csv/train.csv", table(40, 2, "x"));
+  folder.write("csv/test.csv", table(4, 2, "y"));
+  folder.write("lines/train.jsonl", "{\"label\": \"up\", \"text\": \"v\"}\n");
+  folder.write("arrays/x_train.npy", npy("<i4", "2, 1", ids));
+  folder.write("arrays/y_train.npy", npy("|u1", "2,", labels));
+  for (const char* name : {"idx", "raw/raw"}) {
+    folder.write(fmt::format("{}/train-images-idx3-ubyte", name), pixels);
+    folder.write(fmt::format("{}/train-labels-idx1-ubyte", name), digits);
+  }
+  folder.write("cifar/data_batch_1.bin", "x");
+  folder.write("splits/train/a/1.txt", "x");
+  folder.write("splits/train/b/1.txt", "y");
+  folder.write("classes/a/1.txt", "x");
+  folder.write("classes/b/1.txt", "y");
+  folder.write("class/a/1.txt", "x");
+  const std::vector<std::pair<std::string, std::string>> links{
+      {"csv", "val.csv"},
+      {"lines", "test.jsonl"},
+      {"arrays", "x_test.npy"},
+      {"idx", "t10k-images-idx3-ubyte.gz"},
+      {"raw", "raw/t10k-labels-idx1-ubyte"},
+      {"cifar", "test_batch.bin"},
+      {"splits", "test"},
+      {"classes", "c"},
+      {"classes", "a/2.txt"},
+      {"class", "b"}};
+  for (const auto& [data, name] : links) {
+    INFO(data << ": " << name);
+    const fs::path link = folder.path() / data / name;
+    fs::create_symlink("nowhere", link);
+    const json options = data == "arrays" || data == "idx" || data == "raw" || data == "cifar"
+                             ? json{{"kind", "pixels"}}
+                             : json();
+    CHECK_THAT(error_of([&] { read_from(folder, data, options); }),
+               ContainsSubstring(link.string() + ": cannot read: a link to nowhere"));
+    fs::remove(link);
+  }
+  // What is no data may lead nowhere.
+  fs::create_symlink("nowhere", folder.path() / "csv" / "notes");
+  fs::create_symlink("nowhere", folder.path() / "csv" / ".val.csv");
+  CHECK(read_from(folder, "csv")->sink[Split::val].size() == 4);
 }
 
 TEST_CASE("file: data check says how many examples of the test train has as well", "[unit]") {

@@ -65,8 +65,9 @@ std::optional<Split> split_named(std::string_view name) {
 
 std::vector<Part> parts_by_name(const fs::path& path, const std::vector<std::string>& endings) {
   const auto fits = [&](const fs::path& file) {
-    return is_file(file) && std::find(endings.begin(), endings.end(),
-                                      lower_case(file.extension().string())) != endings.end();
+    return std::find(endings.begin(), endings.end(), lower_case(file.extension().string())) !=
+               endings.end() &&
+           is_file(file);
   };
   if (fits(path)) return {{std::nullopt, path, {}}};
   std::error_code code;
@@ -74,7 +75,7 @@ std::vector<Part> parts_by_name(const fs::path& path, const std::vector<std::str
   std::vector<Part> named;
   std::vector<Part> all;
   for (const fs::path& file : entries_of(path)) {
-    if (!fits(file) || file.filename().string().starts_with('.')) continue;
+    if (file.filename().string().starts_with('.') || !fits(file)) continue;
     all.push_back({std::nullopt, file, {}});
     const auto split = split_named(file.stem().string());
     if (!split) continue;

@@ -25,14 +25,13 @@ std::string unpacked_name(const fs::path& file) {
 
 // The idx files of a folder.
 std::vector<Part> parts_in(const fs::path& path) {
-  std::error_code code;
-  if (!fs::is_directory(path, code)) return {};
+  if (!is_folder(path)) return {};
   std::map<Split, Part> parts;
   for (const fs::path& file : entries_of(path)) {
     const std::string name = lower_case(file.filename().string());
     const auto has = [&](const char* text) { return name.find(text) != std::string::npos; };
-    if (!is_file(file) || !has("idx") || !has("ubyte")) continue;
-    if (!has("images") && !has("labels")) continue;
+    if (!has("idx") || !has("ubyte") || (!has("images") && !has("labels"))) continue;
+    if (!is_file(file)) continue;
     const Split split = has("t10k") || has("test") ? Split::test : Split::train;
     parts[split].split = split;
     fs::path& place = has("images") ? parts[split].path : parts[split].labels;
@@ -57,8 +56,8 @@ std::vector<Part> parts_in(const fs::path& path) {
 // The files of a folder, or of `raw` below it, where torchvision puts them.
 std::vector<Part> idx_parts(const fs::path& path) {
   const std::string name = lower_case(path.filename().string());
-  if (is_file(path) && name.find("idx") != std::string::npos &&
-      name.find("ubyte") != std::string::npos) {
+  if (name.find("idx") != std::string::npos && name.find("ubyte") != std::string::npos &&
+      is_file(path)) {
     fail(ErrorKind::data,
          "{}: got one idx file, expected the folder that has the images and their labels",
          path.string());

@@ -107,9 +107,15 @@ void read_lines(const Part& part, const Settings& settings, const Handler& handl
     if (line.text.find_first_not_of(" \t") == std::string_view::npos) continue;
     any = true;
     const std::string place = line_place(file, line.number);
+    json object;
     try {
-      Record record =
-          record_of(parse_json(line.text, std::string("not JSON"), ErrorKind::data), settings);
+      object = parse_json(line.text, file, ErrorKind::data, line.number);
+    } catch (const Error& error) {
+      handler.fault(error.what());
+      continue;
+    }
+    try {
+      Record record = record_of(object, settings);
       record.place = place;
       handler.take(record);
     } catch (const Error& error) {

@@ -151,6 +151,11 @@ TEST_CASE("image: the pickled version says what it is, links are followed", "[un
   MemorySink sink;
   read_into(sink, folder.path() / "links", {{"subset", true}});
   CHECK(sink[Split::test].size() == 10000);
+  // One that leads nowhere is no batch that was left out.
+  std::filesystem::create_symlink("nowhere", folder.path() / "links" / "data_batch_1.bin");
+  CHECK_THAT(fault(folder.path() / "links"),
+             ContainsSubstring("data_batch_1.bin: cannot read: a link to nowhere"));
+  std::filesystem::remove(folder.path() / "links" / "data_batch_1.bin");
   // Part of the data without a test set is no data to train on.
   std::filesystem::remove(folder.path() / "links" / "test_batch.bin");
   CHECK_THAT(error_of([&] {

@@ -185,7 +185,7 @@ class Pathfinder : public Task {
     return itself ? path : path / difficulty;
   }
 
-  // Names, sizes and times of the metadata (or the archive), and times of the picture folders.
+  // Names and states of the metadata (or the archive), and of the picture folders.
   static json file_identity(const fs::path& path) {
     std::vector<fs::path> files;
     json folders = json::array();
@@ -197,9 +197,8 @@ class Pathfinder : public Task {
       }
       if (is_file(path / pathfinder::kCardName)) files.push_back(path / pathfinder::kCardName);
       for (const fs::path& folder : entries_of(path / "imgs")) {
-        std::error_code code;
-        folders.push_back({valid_utf8(folder.filename().string()),
-                           fs::last_write_time(folder, code).time_since_epoch().count()});
+        folders.push_back(json::array(
+            {valid_utf8(folder.filename().string()), file_state(folder).value_or(FileState())}));
       }
     }
     std::sort(files.begin(), files.end());

@@ -171,8 +171,7 @@ std::unique_ptr<PictureSet> open_archive(const fs::path& archive, const Setting&
 }
 
 bool is_picture_folder(const fs::path& folder) {
-  std::error_code code;
-  return fs::is_directory(folder / "imgs", code) && fs::is_directory(folder / "metadata", code);
+  return is_folder(folder / "imgs") && is_folder(folder / "metadata");
 }
 
 fs::path write_pictures(const Generator& generator, std::uint64_t count, const fs::path& out,

@@ -1,7 +1,6 @@
 #include "tasks/text/reviews.h"
 
 #include <oneapi/tbb/parallel_for.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -132,8 +131,7 @@ std::optional<Columns> header_columns(const std::vector<std::string>& fields) {
 bool is_review_tree(const fs::path& folder) {
   for (const Split split : kReviewSplits) {
     for (const char* label : kLabelFolders) {
-      std::error_code code;
-      if (!fs::is_directory(folder / split_name(split) / label, code)) return false;
+      if (!is_folder(folder / split_name(split) / label)) return false;
     }
   }
   return true;
@@ -167,12 +165,9 @@ std::vector<Review> read_review_tree(const fs::path& folder, const FaultHandler&
 
 std::string review_tree_fingerprint(const fs::path& folder) {
   const std::vector<TreeFile> files = list_tree(folder);
-  std::vector<std::array<std::int64_t, 3>> states(files.size());
+  std::vector<FileState> states(files.size());
   oneapi::tbb::parallel_for(std::size_t{0}, files.size(), [&](std::size_t i) {
-    struct stat state {};
-    if (::stat(files[i].path.c_str(), &state) == 0) {
-      states[i] = {state.st_size, state.st_mtim.tv_sec, state.st_mtim.tv_nsec};
-    }
+    states[i] = file_state(files[i].path).value_or(FileState());
   });
   Sha256 digest;
   for (const TreeFile& file : files) digest.update(file.path.string()).update("\n");

@@ -148,7 +148,7 @@ TEST_CASE("text: faults of the tree name the file", "[unit]") {
   read_into(sink, folder.path());
   CHECK(all_of(sink).size() == kTree.size() + 1);
   REQUIRE(sink.faults.size() == 1);
-  CHECK_THAT(sink.faults[0], ContainsSubstring("8_9.txt: not a regular file"));
+  CHECK_THAT(sink.faults[0], ContainsSubstring("8_9.txt: cannot read: a link to"));
   CHECK_THAT(error_of([] {
                MemorySink none;
                read_into(none, "/no/such");
@@ -251,6 +251,26 @@ TEST_CASE("text: a table for validation is used", "[unit]") {
   MemorySink quirk;
   read_into(quirk, folder.path(), {{"validation", "test"}});
   CHECK(quirk[Split::val] == quirk[Split::test]);
+}
+
+TEST_CASE("text: a link that leads nowhere is refused in place of other data", "[unit]") {
+  namespace fs = std::filesystem;
+  for (const auto& [kept, link] :
+       std::vector<std::pair<std::string, std::string>>{{"train.csv", "val.csv"},
+                                                        {"train.csv", "test.tsv"},
+                                                        {"train/pos/0_9.txt", "train/neg"},
+                                                        {"", "aclImdb"},
+                                                        {"", "aclImdb_v1.tar.gz"}}) {
+    INFO(link);
+    const TempFolder folder;
+    if (!kept.empty()) folder.write(kept, "1,x\n0,y\n");
+    if (link == "val.csv") folder.write("test.csv", "1,z\n");
+    fs::create_symlink("nowhere", folder.path() / link);
+    MemorySink sink;
+    CHECK_THAT(error_of([&] { read_into(sink, folder.path()); }),
+               ContainsSubstring((folder.path() / link).string() +
+                                 ": cannot read: a link to nowhere, which does not exist"));
+  }
 }
 
 TEST_CASE("text: an empty split is a fault, a folder's name may be any bytes", "[unit]") {
