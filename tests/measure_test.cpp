@@ -15,6 +15,7 @@ namespace lra::testing {
 namespace {
 
 namespace fs = std::filesystem;
+using lra::testing::Approx;
 
 TEST_CASE("bench: a step on other numbers of cores stands in text and record", "[run]") {
   const Scratch folder("cores");

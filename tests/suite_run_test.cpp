@@ -23,6 +23,7 @@ namespace lra::testing {
 namespace {
 
 namespace fs = std::filesystem;
+using lra::testing::Approx;
 
 TEST_CASE("run: a suite goes on after a failed run and is continued", "[run]") {
   const Scratch folder("suite");
