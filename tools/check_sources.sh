@@ -57,6 +57,9 @@ compile_one() {  # FILE COMPILER OPTION...
   fi || { echo "$1 does not compile by itself" >&2; return 1; }
 }
 export -f compile_one
-printf '%s\0' "${files[@]}" |
-  xargs -0 -r -P "$(nproc)" -I{} bash -c 'compile_one "$@"' _ {} "${CXX:-g++}" "${options[@]}"
+# Without files printf would print one name, the empty one.
+if [ ${#files[@]} -gt 0 ]; then
+  printf '%s\0' "${files[@]}" |
+    xargs -0 -P "$(nproc)" -I{} bash -c 'compile_one "$@"' _ {} "${CXX:-g++}" "${options[@]}"
+fi
 echo "sources: ${#files[@]} compile by themselves"
