@@ -92,11 +92,10 @@ std::string plan_text(const FoundData& found) {
                      text(counts[0]), text(counts[1]), text(counts[2]));
 }
 
-bool has_ended(const SuiteRun& run, const fs::path& out) {
+bool run_has_ended(const SuiteRun& run, const fs::path& out) {
   try {
     const auto record = saved_record(run.spec, out / "runs" / run.name);
-    return record && (record->status == results::Status::completed ||
-                      record->status == results::Status::diverged);
+    return record && has_ended(*record);
   } catch (const Error&) {
     return false;  // a damaged folder
   }
@@ -124,7 +123,7 @@ void print_runs(const Suite& suite, const std::vector<FoundData>& found, const P
     std::size_t refused = 0;
     if (!refusal(cost, plan.threads, plan.memory_bytes).empty()) {
       for (std::size_t k = i; k < keys.size(); ++k) {
-        if (keys[k] == keys[i] && !has_ended(suite.runs[k], plan.out)) ++refused;
+        if (keys[k] == keys[i] && !run_has_ended(suite.runs[k], plan.out)) ++refused;
       }
     }
     print_cost(cost, runs, plan, refused == 0, total);
