@@ -110,15 +110,65 @@ std::array<float, PairFeatures::kCount> PairFeatures::of(const Example& pair) co
 
 namespace {
 
+// The share of each byte in a document; all 0 if it is empty.
+std::array<float, ByteFeatures::kBytes> shares(std::span<const Token> document) {
+  std::array<float, ByteFeatures::kBytes> share{};
+  const auto tokens = beginning(document);
+  for (const Token token : tokens) ++share[static_cast<std::size_t>(token - 1)];
+  for (float& value : share) value /= static_cast<float>(std::max<std::size_t>(1, tokens.size()));
+  return share;
+}
+
+}  // namespace
+
+ByteFeatures::ByteFeatures(const Dataset& split, std::size_t most) {
+  std::array<double, kBytes> sum{}, squares{};
+  const std::size_t pairs = std::min(split.size(), most);
+  for (std::size_t i = 0; i < pairs; ++i) {
+    const Example pair = split[i];
+    for (const auto document : {pair.tokens, pair.second}) {
+      const auto share = shares(document);
+      for (std::size_t b = 0; b < kBytes; ++b) {
+        const auto value = static_cast<double>(share[b]);
+        sum[b] += value;
+        squares[b] += value * value;
+      }
+    }
+  }
+  const double documents = std::max<double>(1, 2 * static_cast<double>(pairs));
+  for (std::size_t b = 0; b < kBytes; ++b) {
+    const double mean = sum[b] / documents;
+    const double variance = squares[b] / documents - mean * mean;
+    mean_[b] = static_cast<float>(mean);
+    scale_[b] = variance > 1e-14 ? static_cast<float>(1 / std::sqrt(variance)) : 0;
+  }
+}
+
+std::array<float, ByteFeatures::kCount> ByteFeatures::of(const Example& pair) const {
+  constexpr float kMost = 5;
+  const auto first = shares(pair.tokens);
+  const auto second = shares(pair.second);
+  std::array<float, kCount> features{};
+  for (std::size_t b = 0; b < kBytes; ++b) {
+    const float x = std::clamp((first[b] - mean_[b]) * scale_[b], -kMost, kMost);
+    const float y = std::clamp((second[b] - mean_[b]) * scale_[b], -kMost, kMost);
+    features[b] = std::abs(x - y);
+    features[kBytes + b] = x * y;
+  }
+  return features;
+}
+
+namespace {
+
 // The features of the fitted pairs and of test, computed once for all predictors of one data set.
 struct Table {
   std::vector<std::int32_t> labels;  // of the fitted pairs
   std::vector<Features> fitted, test;
 };
 
-std::vector<Features> features_of(const PairFeatures& features, const Dataset& split,
-                                  std::size_t most) {
-  std::vector<Features> all(std::min(split.size(), most));
+template <class F>
+auto features_of(const F& features, const Dataset& split, std::size_t most) {
+  std::vector<decltype(features.of(split[0]))> all(std::min(split.size(), most));
   oneapi::tbb::parallel_for(std::size_t{0}, all.size(),
                             [&](std::size_t i) { all[i] = features.of(split[i]); });
   return all;
@@ -177,21 +227,25 @@ std::vector<std::int32_t> threshold_answers(const Table& table, std::size_t feat
   return answers;
 }
 
-std::vector<std::int32_t> regress(const Table& table) {
+// Logistic regression; `fitted` and `test` hold an array of features for each pair.
+template <class Pair>
+std::vector<std::int32_t> regress(const std::vector<Pair>& fitted,
+                                  const std::vector<std::int32_t>& labels,
+                                  const std::vector<Pair>& test) {
   // Each feature with mean 0 and standard deviation 1 over the fitted pairs.
-  Features mean{}, scale{};
+  Pair mean{}, scale{};
   for (std::size_t f = 0; f < mean.size(); ++f) {
     double sum = 0, squares = 0;
-    for (const Features& features : table.fitted) {
+    for (const Pair& features : fitted) {
       sum += static_cast<double>(features[f]);
       squares += static_cast<double>(features[f]) * static_cast<double>(features[f]);
     }
-    const double count = std::max<double>(1, static_cast<double>(table.fitted.size()));
+    const double count = std::max<double>(1, static_cast<double>(fitted.size()));
     const double deviation = std::sqrt(std::max(0.0, squares / count - sum / count * sum / count));
     mean[f] = static_cast<float>(sum / count);
     scale[f] = deviation > 1e-6 ? static_cast<float>(1 / deviation) : 0;
   }
-  const auto rows = [&](const std::vector<Features>& pairs) {
+  const auto rows = [&](const std::vector<Pair>& pairs) {
     return [&](std::size_t i, Row& row) {
       row.index.resize(mean.size());
       row.value.resize(mean.size());
@@ -202,8 +256,16 @@ std::vector<std::int32_t> regress(const Table& table) {
     };
   };
   LogisticRegression model(mean.size(), 2);
-  model.fit(rows(table.fitted), table.labels, {.epochs = 20, .batch = 64, .rate = 0.3F});
-  return model.predict(rows(table.test), table.test.size());
+  model.fit(rows(fitted), labels, {.epochs = 20, .batch = 64, .rate = 0.3F});
+  return model.predict(rows(test), test.size());
+}
+
+std::vector<std::int32_t> regress_bytes(const TaskData& data) {
+  const Dataset& train = fitting_split(data);
+  const Dataset& test = data.split(Split::test);
+  const ByteFeatures features(train, kFitted);
+  return regress(features_of(features, train, kFitted), labels_of(train, kFitted),
+                 features_of(features, test, test.size()));
 }
 
 }  // namespace
@@ -218,6 +280,13 @@ std::vector<Predictor> predictors() {
   };
   std::vector<Predictor> all;
   all.push_back(majority_class());
+  Predictor bytes{"byte_logistic",
+                  "logistic regression on how often each byte occurs in the two documents",
+                  {},
+                  {},
+                  true};
+  bytes.answer = regress_bytes;
+  all.push_back(std::move(bytes));
   all.push_back(
       predictor("ngram_overlap",
                 "a threshold on the share of byte 5-grams that the two documents have in common",
@@ -229,7 +298,7 @@ std::vector<Predictor> predictors() {
   all.push_back(predictor(
       "pair_logistic",
       "logistic regression on overlaps and cosines of byte 3-, 4- and 5-grams and on the lengths",
-      [](const Table& table) { return regress(table); }));
+      [](const Table& table) { return regress(table.fitted, table.labels, table.test); }));
   return all;
 }
 

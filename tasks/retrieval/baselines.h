@@ -13,7 +13,8 @@
 namespace lra::tasks::retrieval {
 
 // The most frequent label; the same given the overlap and the cosine of the two documents' byte
-// n-grams; logistic regression on overlaps, cosines and lengths.
+// n-grams; logistic regression on the frequencies of single bytes, and on overlaps, cosines and
+// lengths.
 [[nodiscard]] std::vector<Predictor> predictors();
 
 // Numbers of a pair of documents, from the n-grams that occur in their first 4,000 bytes, each
@@ -37,6 +38,26 @@ class PairFeatures {
   std::array<std::vector<float>, kOrders.size()> weight_;  // [2^bits] squared inverse frequencies
   struct Scratch;
   std::shared_ptr<Scratch> scratch_;
+};
+
+// How the frequencies of single bytes in two documents differ: what a pair looks like to a model
+// that averages over tokens without mixing them.
+class ByteFeatures {
+ public:
+  static constexpr std::size_t kBytes = 256;
+  static constexpr std::size_t kCount = 2 * kBytes;
+
+  // Takes mean and standard deviation of each byte's share of a document from the documents of the
+  // first `most` pairs of a split.
+  ByteFeatures(const Dataset& split, std::size_t most);
+
+  // For each byte b the distance |x - y|, then for each b the product x y, of its standardised
+  // shares x and y in the first 4,000 bytes of the documents, clipped to [-5, 5]; 0 for a byte
+  // whose share does not vary.
+  [[nodiscard]] std::array<float, kCount> of(const Example& pair) const;
+
+ private:
+  std::array<float, kBytes> mean_{}, scale_{};  // of the shares; scale: 1 / deviation, or 0
 };
 
 }  // namespace lra::tasks::retrieval

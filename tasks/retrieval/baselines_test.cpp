@@ -3,6 +3,7 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <set>
 #include <string>
 
@@ -97,9 +98,9 @@ TEST_CASE("retrieval baselines: thresholds fit train best", "[unit]") {
   const auto& train = data.split(Split::train);
   const PairFeatures features(train, 20000);
   const auto all = shortcuts(*task, data);
-  REQUIRE(all.size() == 4);
-  for (std::size_t s = 1; s <= 2; ++s) {
-    const std::size_t feature = 2 * (PairFeatures::kOrders.size() - 1) + (s - 1);
+  REQUIRE(all.size() == 5);
+  for (std::size_t s = 2; s <= 3; ++s) {
+    const std::size_t feature = 2 * (PairFeatures::kOrders.size() - 1) + (s - 2);
     double best = 0;
     for (std::size_t t = 0; t < train.size(); ++t) {
       const float threshold = features.of(train[t])[feature];
@@ -113,7 +114,60 @@ TEST_CASE("retrieval baselines: thresholds fit train best", "[unit]") {
     INFO(all[s].name);
     CHECK(std::abs(all[s].accuracy - std::max(best, all[0].accuracy)) < 1e-12);
   }
-  CHECK(all[3].accuracy > 0.55);
+  CHECK(all[4].accuracy > 0.55);
+}
+
+TEST_CASE("retrieval baselines: byte features are standardised shares", "[unit]") {
+  // Shares of a, b, c: 1/2 1/2 0, 1/4 3/4 0, 1 0 0, 0 1/2 1/2.
+  const Pairs pairs({{"ab", "bbab"}, {"aaa", "bcbc"}});
+  const ByteFeatures features(pairs, 100);
+  const std::array<std::array<double, 3>, 4> share{
+      {{0.5, 0.5, 0}, {0.25, 0.75, 0}, {1, 0, 0}, {0, 0.5, 0.5}}};
+  for (std::size_t b = 0; b < 3; ++b) {
+    double mean = 0, variance = 0;
+    for (const auto& document : share) mean += document[b] / 4;
+    for (const auto& document : share) {
+      variance += (document[b] - mean) * (document[b] - mean) / 4;
+    }
+    const auto standard = [&](std::size_t document) {
+      return (share[document][b] - mean) / std::sqrt(variance);
+    };
+    for (std::size_t i = 0; i < 2; ++i) {
+      const auto got = features.of(pairs[i]);
+      const double x = standard(2 * i), y = standard(2 * i + 1);
+      INFO("byte " << b << ", pair " << i);
+      CHECK(std::abs(static_cast<double>(got['a' + b]) - std::abs(x - y)) < 1e-5);
+      CHECK(std::abs(static_cast<double>(got[ByteFeatures::kBytes + 'a' + b]) - x * y) < 1e-5);
+    }
+  }
+  CHECK(features.of(pairs[0])['z'] == 0);
+}
+
+TEST_CASE("retrieval baselines: single bytes tell what depends on them alone", "[unit]") {
+  // Label 1: both documents are rich in the same letter. No n-gram of three is shared otherwise.
+  std::vector<std::pair<std::string, std::string>> texts;
+  std::minstd_rand random(1);
+  const auto document = [&](char letter) {
+    std::string text;
+    for (int i = 0; i < 200; ++i) {
+      text += random() % 5 == 0 ? letter : static_cast<char>('A' + random() % 26);
+    }
+    return text;
+  };
+  for (std::size_t i = 0; i < 600; ++i) {
+    const char letter = static_cast<char>('A' + random() % 26);
+    const char other = static_cast<char>('A' + (letter - 'A' + 1 + random() % 25) % 26);
+    texts.emplace_back(document(letter), document(i % 2 == 1 ? letter : other));
+  }
+  TaskData data;
+  for (auto& split : data.splits) split = std::make_shared<Pairs>(texts);
+  const auto all = predictors();
+  const auto answers = all[1].answer(data);
+  std::size_t right = 0;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    right += answers[i] == static_cast<std::int32_t>(i % 2) ? 1 : 0;
+  }
+  CHECK(right > 570);
 }
 
 }  // namespace
