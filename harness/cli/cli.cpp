@@ -6,6 +6,7 @@
 #include <exception>
 #include <filesystem>
 #include <new>
+#include <sstream>
 #include <system_error>
 
 #include "engine/base/error.h"
@@ -125,7 +126,10 @@ int parse_and_act(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
-    return app.exit(done);
+    std::ostringstream text;  // CLI11's own streams would not say why a write failed
+    const int code = app.exit(done, text, text);
+    write_out(text.str());
+    return code;
   } catch (const CLI::ParseError& error) {
     const std::string unknown = unknown_word(app);
     note("lra: {}\n", unknown.empty()
