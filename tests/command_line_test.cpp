@@ -44,6 +44,8 @@ TEST_CASE("command line: a number beyond its range is refused with the range, ne
   const std::string unsigned_range = "expected an integer from 0 to 18446744073709551615";
   const std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> lines{
       {short_training(out, {"--seed", huge}), {"--seed: got '" + huge + "'", signed_range}},
+      {short_training(out, {"--seed", "010"}),
+       {"--seed: got '010', expected an integer without leading zeros"}},
       {{"tune", "quick", "--dry-run", "--seed", huge}, {"--seed: got '" + huge, signed_range}},
       {{"tune", "quick", "--dry-run", "--share", "nan"}, {"--share: ", "nan"}},
       {{"data", "fetch", "listops", "--out", out, "--bytes", huge},

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cmath>
 #include <cstdint>
@@ -142,9 +143,15 @@ std::optional<double> finite_number(const std::string& word) {
 }
 
 // Of an option with this type's name, "INT:NONNEGATIVE": an integer as CLI11 reads it, decimal or
-// 0x..., in the range of 64 bits. The message otherwise.
+// 0x..., in the range of 64 bits. The message otherwise, and for a decimal number with a leading
+// zero, which CLI11 would take for an octal one.
 std::string refused_integer(const std::string& word, const std::string& type) {
   const bool is_signed = type.starts_with("INT");
+  const std::size_t digits = word.find_first_not_of("+-");
+  if (digits != std::string::npos && word[digits] == '0' && digits + 1 < word.size() &&
+      std::isdigit(static_cast<unsigned char>(word[digits + 1])) != 0) {
+    return fmt::format("got '{}', expected an integer without leading zeros", word);
+  }
   const bool from_zero = !is_signed || type.find("NONNEGATIVE") != std::string::npos;
   char* end = nullptr;
   errno = 0;
