@@ -200,6 +200,17 @@ json read_card(const fs::path& folder, const std::string& task) {
   return card;
 }
 
+// Throws Error(data) if the card knows another digest of the file; cards of earlier versions know
+// none.
+void require_digest(const json& card, const fs::path& file, std::string_view text) {
+  const std::string name = file.filename().string();
+  if (!card.contains("sha256") || card["sha256"].value(name, json()) == sha256_hex(text)) return;
+  fail(ErrorKind::data,
+       "{}: was changed after it was generated: {} has another sha256; remove {} to read it as "
+       "files of unknown origin",
+       file.string(), kCardName, kCardName);
+}
+
 // Passes the three tables of the archive, in its order, to read(split, text, name).
 template <class Read>
 void read_release(const fs::path& archive, const Read& read) {
@@ -236,8 +247,10 @@ Reading ListOps::read_files(const Source& source, ExampleSink& sink) const {
     for (const Split split : kSplits) {
       const fs::path path = tsv_path(source.path, split);
       const MappedFile file(path);
-      read_one(split, {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()},
-               path.string());
+      const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()),
+                                  file.bytes().size());
+      if (!card.is_null()) require_digest(card, path, text);
+      read_one(split, text, path.string());
     }
   }
   Reading reading;
@@ -288,6 +301,11 @@ json ListOps::make(const OpenOptions& options, const fs::path& out) const {
                {"origin", name_of(Origin::generated)},
                {"plan", plan_json(made)},
                {"bytes", tsv_sizes(out)}};
+  for (const Split split : kSplits) {
+    const MappedFile file(tsv_path(out, split));
+    card["sha256"][listops::tsv_name(split)] =
+        sha256_hex({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
+  }
   write_json(out / kCardName, card);
   return card;
 }

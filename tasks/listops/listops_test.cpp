@@ -140,6 +140,22 @@ TEST_CASE("listops: made files read back as the data that are generated directly
   lra::write_file_atomic(val, lra::read_file(val) + "5\t5\n");
   CHECK_THAT(error_of([&] { static_cast<void>(task->open(files)); }),
              ContainsSubstring("lra_data.json: the data card does not belong"));
+  // Nor one of files that were changed at the same size.
+  static_cast<void>(task->make(options, folder.path() / "again"));
+  const auto train = folder.path() / "again/basic_train.tsv";
+  std::string text = lra::read_file(train);
+  text.replace(text.find("MAX"), 3, "MIN");
+  lra::write_file_atomic(train, text);
+  const auto changed = create_task("listops", [] {
+    json shape = small_shape();
+    shape["verify"] = false;
+    return shape;
+  }());
+  const auto again = testing::options_for(folder.path() / "again", folder.path() / "cache");
+  CHECK_THAT(error_of([&] { static_cast<void>(changed->open(again)); }),
+             ContainsSubstring("basic_train.tsv: was changed after it was generated"));
+  std::filesystem::remove(folder.path() / "again/lra_data.json");
+  CHECK(changed->open(again).origin == Origin::stand_in);
 }
 
 TEST_CASE("listops: known bug: the end bracket is kept, losing it is a quirk by name", "[unit]") {
