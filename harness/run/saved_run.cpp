@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path required(const fs::path& folder, const char* name, const char* meaning) {
-  const fs::path file = folder / name;
+  fs::path file = folder / name;
   if (!is_there(file)) {
     fail(ErrorKind::data, "{}: no {}; {}", folder.string(), name, meaning);
   }
