@@ -24,7 +24,7 @@ struct Base {
 };
 
 std::vector<Base> bases(const OpenOptions& options) {
-  if (!options.data.empty()) return {{options.data, "--data"}};
+  if (!options.data.empty()) return {{options.data, options.via}};
   std::vector<Base> result;
   if (const char* given = std::getenv("LRA_DATA"); given != nullptr && *given != '\0') {
     std::error_code code;

@@ -58,7 +58,7 @@ struct Shortcut {
 // The answers of all predictors of a task on opened data. Fitted at the first call for the same
 // test and train data, by one process while others wait, then read from a file in the data's cache
 // folder. A damaged file is recomputed; with a read-only folder each call fits again. `progress` is
-// called with the name, number and total count of each fitted predictor.
+// called before each predictor is fitted, with its name, its number and the number of all.
 [[nodiscard]] std::vector<Shortcut> shortcuts(const Task& task, const TaskData& data,
                                               const Progress& progress = {});
 

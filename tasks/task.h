@@ -80,7 +80,6 @@ struct TaskData {
 
 using lra::Head;
 
-// Properties of a task that a model needs, after its options were set.
 // Sources of a task's examples, one line each, as printed by `lra list tasks`.
 struct DataSource {
   std::string examples;  // what an example is
@@ -91,6 +90,7 @@ struct DataSource {
   std::string otherwise;  // replacement if they are absent
 };
 
+// Properties of a task that a model needs, after its options were set.
 struct TaskInfo {
   std::string name;
   std::string set;    // name of a user's data set, shown in tables instead of the task's
@@ -123,7 +123,8 @@ struct OpenOptions {
   std::array<std::int64_t, 3> counts{-1, -1, -1};  // wanted sizes; -1: the task's official ones
   // Splits for which fewer examples than wanted are accepted; otherwise throws Error(data).
   std::array<bool, 3> at_most{};
-  Progress progress;  // may be empty
+  Progress progress;           // may be empty
+  std::string via = "--data";  // who named `data`, for descriptions
 };
 
 // The requested sizes, with defaults for missing ones.

@@ -126,13 +126,13 @@ def place_of(program):
 
 
 def failure(program, tests, limit=None):
-    """The first failing test of the program; None if all pass."""
+    """The failing test at which the program ended; None if all pass."""
     code, output = run([str(place_of(program)), tests, "--abort", "-#"], limit)
     if code is None:
         return f"{program}: takes too long"
     if code != 0:
-        title = re.search(r"^-{20,}\n(.+)\n", output, re.M)
-        return f"{program}: {title.group(1) if title else f'exit {code}'}"
+        titles = re.findall(r"^-{20,}\n(.+)\n", output, re.M)  # those before the last are of warnings
+        return f"{program}: {titles[-1] if titles else f'exit {code}'}"
     return ""
 
 

@@ -52,7 +52,7 @@ check_package() {
   # What it depends on is here, for it was built here: apt must find nothing missing.
   apt-get -s install --no-install-recommends "$file" >"$scratch/log" 2>&1 ||
     complain "$name cannot be installed here: $(tail -n 5 "$scratch/log")"
-  dpkg-deb --extract "$file" "$scratch/root"
+  dpkg-deb --extract "$file" "$scratch/unpacked"
   echo "package: $name, $(grep -vc '/$' <<<"$contents") files, $(stat -c %s "$file") bytes"
 }
 
@@ -61,7 +61,7 @@ check_package "${packages[0]}" 'lib'{archive,curl,dnnl,fmt,png,ssl,stdc\\+\\+,tb
   bin/lra share/bash-completion/completions/lra share/man/man1/lra.1 share/doc/lra/copyright \
   'lib/.*/?cmake/lra/lraConfig.cmake' 'lib/.*/?liblra_attention.a' \
   include/lra/{attention/{attention,plugin,version}.h,engine/ops.h,tasks/task.h}
-lra=$scratch/root/usr/bin/lra
+lra=$scratch/unpacked/usr/bin/lra
 "$lra" --version
 # Into a file: the program would end with an error when grep stops reading.
 "$lra" list attention >"$scratch/list"
@@ -72,7 +72,7 @@ if [ -e "${packages[0]}" ]; then
   check_package "${packages[0]}" python3 python3-numpy 'lib'{dnnl,tbb}'[0-9a-z.-]*' -- \
     'lib/python3/dist-packages/lra/_core[.].*[.]so' lib/python3/dist-packages/lra/__init__.py \
     share/doc/python3-lra/copyright
-  PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$scratch/root/usr/lib/python3/dist-packages /usr/bin/python3 -c \
+  PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$scratch/unpacked/usr/lib/python3/dist-packages /usr/bin/python3 -c \
     'import lra; assert "softmax" in lra.variants(); print("package: import lra", lra.__version__)' ||
     complain "the Python module cannot be imported"
 fi

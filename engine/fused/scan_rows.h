@@ -1,6 +1,6 @@
 #pragma once
-// Rows of one head for scans, which copy a few rows at a time into the first-level cache. Not
-// installed.
+// Rows of one head for scans, which copy a few rows at a time into the first-level cache.
+// Not installed.
 
 #include <algorithm>
 #include <cstdint>

@@ -207,8 +207,8 @@ class AttentionCase {
     return it != case_.hyper.end() && it->is_number_integer() ? it->get<std::int64_t>() : otherwise;
   }
 
-  // An input named like a parameter has its shape (ignoring axes of size 1), or one entry per
-  // sequence.
+  // An input named like a parameter has its shape (ignoring axes of size 1), or holds one tensor of
+  // this shape per sequence.
   [[nodiscard]] static bool shared(const GoldenTensor& input, const Parameters::Entry& entry) {
     return without_ones(input.shape) == without_ones(entry.shape);
   }

@@ -72,7 +72,8 @@ std::vector<std::string> wrong_parts(const GradientResult& r) {
   return parts;
 }
 
-// The feature common to all failed settings of a variant and absent from the others; empty if none.
+// What the failed settings of a variant have in common: the feature that is rarest among those that
+// passed, and the wrong quantities; empty if nothing.
 std::string pattern_of(const std::vector<const GradientResult*>& settings) {
   std::vector<const GradientResult*> failed;
   for (const GradientResult* r : settings) {

@@ -267,7 +267,7 @@ void add_bench(CLI::App& app, Action& action) {
       ->check(one_of({"train", "infer"}))
       ->capture_default_str();
   command->add_option("--precision", a->precision, "auto, f32 or bf16")->capture_default_str();
-  command->add_option("--threads", a->threads, "threads; 0 means all cores")
+  command->add_option("--threads", a->threads, "number of threads; 0 means all cores (default: 0)")
       ->check(CLI::Range(0, 4096));
   command->add_option("--seconds", a->seconds, "seconds of measurement per length")
       ->check(positive())

@@ -6,7 +6,7 @@
 //    "finished", "step", "steps", "loss", "accuracy", "tokens_per_second", "seconds_left",
 //    "val_accuracy"}                                    fields that are not known yet are missing
 //   {"event": "work",     "time": UTC, "phase", "runs": [NAME...], "first", "total"}  the current
-//    estimates or measurements, `first` (from 1) being their number among `total`
+//    estimates or measurements, the first of them being number `first` (from 1) of `total`
 //   {"event": "record",   "time": UTC, "run": NAME, "status", "test_accuracy", "failure"}
 //   {"event": "end",      "time": UTC, "completed": NUMBER, "stopped": BOOL}
 

@@ -8,8 +8,8 @@ namespace lra::harness::diagnose {
 namespace {
 
 constexpr std::array kShares{0.0, 0.1, 0.25, 0.5, 1.0};
-// Number of training sequences that take as long as measuring `samples` sequences: 1.5 each for the
-// rows, 15 more for gradients and the largest singular value.
+// Number of training sequences that take as long as measuring `samples` sequences: 1.5 for the rows
+// of each, 15 more for each thorough one (gradients and the largest singular value).
 double cost(std::int64_t samples) {
   const std::int64_t thorough = (samples + kThoroughOf - 1) / kThoroughOf;
   return 1.5 * static_cast<double>(samples) + 15.0 * static_cast<double>(thorough);

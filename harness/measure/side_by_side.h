@@ -41,9 +41,10 @@ struct SideBySideOptions {
   const std::atomic<bool>* stop = nullptr;
 };
 
-// Prepares the subjects one after the other; then they alternate in rounds while the others wait,
-// so that a slower machine slows all of them. Subjects that do not fit into memory with the
-// preceding ones are measured afterwards. Must be called before this process has started threads.
+// Prepares the subjects one after the other; then each in turn does a round while the others wait,
+// so that a machine that slows down slows all of them. Subjects that do not fit into memory with
+// the preceding ones are measured afterwards. Must be called before this process has started
+// threads.
 void measure_side_by_side(std::vector<Subject>& subjects, const SideBySideOptions& options);
 
 }  // namespace lra::harness

@@ -151,6 +151,7 @@ tasks::OpenOptions open_options(const RunSpec& spec, const DataOptions& options)
   open.seed = static_cast<std::uint64_t>(spec.data_seed);
   open.counts = spec.counts;
   open.at_most = spec.counts_wished;
+  open.via = options.via;
   open.progress = [progress = options.progress](std::string_view what, std::int64_t done,
                                                 std::int64_t total) {
     if (!progress) return;
@@ -163,13 +164,7 @@ tasks::OpenOptions open_options(const RunSpec& spec, const DataOptions& options)
 RunData open_data(const RunSpec& spec, const DataOptions& options) {
   const auto task = tasks::create_task(spec.task, spec.task_options);
   const tasks::OpenOptions open = open_options(spec, options);
-  tasks::TaskData data = task->open(open);
-  constexpr std::string_view kGiven = "(--data)";
-  const std::size_t at = data.description.rfind(kGiven);
-  if (!options.via.empty() && at != std::string::npos) {
-    data.description.replace(at, kGiven.size(), "(" + options.via + ")");
-  }
-  return run_data(spec, *task, open, std::move(data));
+  return run_data(spec, *task, open, task->open(open));
 }
 
 std::optional<RunData> cached_data(const RunSpec& spec, const DataOptions& options) {

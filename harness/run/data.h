@@ -20,7 +20,7 @@ struct DataOptions {
   std::filesystem::path data;
   std::filesystem::path cache;
   std::function<void(const std::string&)> progress;  // notified of long work; may be empty
-  std::string via = {};  // who named `data`, for descriptions; empty: "--data"
+  std::string via = "--data";                        // who named `data`, for descriptions
 };
 
 // Identity (the digest) and description of a run's data.

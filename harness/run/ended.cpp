@@ -22,10 +22,6 @@ constexpr const char* kDataUsed = "data_used";
 
 RunSpec read_spec(const fs::path& file) { return spec_from_json(read_json(file), file.string()); }
 
-bool has_ended(const results::Record& record) {
-  return record.status == results::Status::completed || record.status == results::Status::diverged;
-}
-
 std::string dotted(const std::string& pointer) {
   std::string text = pointer.substr(1);
   std::replace(text.begin(), text.end(), '/', '.');
@@ -162,6 +158,10 @@ results::Record record_of(const RunSpec& spec, const fs::path& file) {
 }
 
 }  // namespace
+
+bool has_ended(const results::Record& record) {
+  return record.status == results::Status::completed || record.status == results::Status::diverged;
+}
 
 std::optional<results::Record> completed_record(const fs::path& folder) {
   const fs::path file = folder / "result.json";

@@ -49,6 +49,9 @@ void write_spec(const RunSpec& spec, const DataUsed& used, const std::filesystem
 // The file from which an unfinished run continues.
 inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";
 
+// True for a completed or diverged run.
+[[nodiscard]] bool has_ended(const results::Record& record);
+
 // The result of the folder's run if it has completed, with or without its baselines.
 [[nodiscard]] std::optional<results::Record> completed_record(const std::filesystem::path& folder);
 
@@ -65,7 +68,8 @@ inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";
 [[nodiscard]] std::optional<results::Record> saved_record(const RunSpec& spec,
                                                           const std::filesystem::path& folder);
 
-// Writes the record of a failure, unless the folder has a result.json that is ended or unreadable.
+// Writes the record of a failure, unless the folder has a result.json that is unreadable or of an
+// ended run.
 void write_failure(const results::Record& record, const std::filesystem::path& folder);
 
 }  // namespace lra::harness

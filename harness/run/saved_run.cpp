@@ -94,9 +94,9 @@ RunData open_data_of(const SavedRun& run, DataOptions options, bool other_data,
                      tasks::Split split) {
   const bool missing = takes_place(run, options) && !is_there(run.data->place);
   // The same may be elsewhere, or be made again.
-  const bool found = missing && (run.data->origin == name_of(Origin::generated) ||
-                                 has_files_elsewhere(run, options));
-  if (!found) options = as_trained(run, std::move(options));
+  const bool elsewhere = missing && (run.data->origin == name_of(Origin::generated) ||
+                                     has_files_elsewhere(run, options));
+  if (!elsewhere) options = as_trained(run, std::move(options));
   if (other_data) {
     // Generated examples may depend on their number.
     const auto task = tasks::create_task(run.spec.task, run.spec.task_options);

@@ -17,8 +17,8 @@ namespace lra::harness {
                                                                 const SuiteOptions& options,
                                                                 SuiteObserver& observer);
 
-// The records of an earlier call on any machine, without missing ones. Throws Error(data) for a
-// damaged record.
+// The records of an earlier call on any machine; missing ones are left out. Throws Error(data) for
+// a damaged record.
 [[nodiscard]] std::vector<results::BenchRecord> saved_benches(const Suite& suite,
                                                               const std::filesystem::path& out);
 

@@ -57,8 +57,8 @@ class SuiteObserver {
   SuiteObserver& operator=(const SuiteObserver&) = delete;
   virtual ~SuiteObserver() = default;
   virtual void on_phase(const std::string& name) = 0;
-  // The phase now works on these runs: `count` of its `total` items, starting at number `first`
-  // (from 1). Runs named by an earlier call are no longer in work.
+  // The phase now works on these runs: the first is number `first` (from 1) of its `total` items,
+  // the others follow. Runs named by an earlier call are no longer in work.
   virtual void on_work(const std::vector<std::size_t>& runs, std::size_t first,
                        std::size_t total) = 0;
   // Estimated duration of a pending run.

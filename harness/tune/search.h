@@ -61,8 +61,8 @@ class Search {
   std::map<std::string, std::string> judge(
       std::size_t rung, const std::function<results::Record(const std::string& run)>& record_of);
 
-  // Cost of the search by task: steps of all trials relative to those of one run with every
-  // attention.
+  // Cost of the search: steps of all its trials, relative to those of one run of each attention on
+  // each task.
   [[nodiscard]] double price() const;
   // The suite with the chosen settings under "tuned", after the last rung. An attention without a
   // successful trial keeps the suite's settings and has no entry.

@@ -64,8 +64,8 @@ class Workers {
                     std::span<const std::uint64_t> ids, std::int64_t step, std::uint64_t seed,
                     const std::vector<engine::Tensor>& lanes);
 
-  // Sets a flag that predict() checks before each example; throws Interrupted once it is set.
-  // nullptr: never.
+  // From now on predict() checks this flag before each example and throws Interrupted once it is
+  // set. nullptr: never.
   void stop_with(const std::atomic<bool>* stop) { stop_ = stop; }
   [[nodiscard]] bool stopped() const { return stop_ != nullptr && stop_->load(); }
 

@@ -256,8 +256,8 @@ Facts facts_of(const FoundData& found, Settings settings, const Encoder& encoder
   try {
     write_json(file, to_json(facts));
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::io)
-      throw;  // read-only folder: facts are computed again next time
+    if (error.kind() != ErrorKind::io) throw;
+    // A read-only folder: the facts are computed again next time.
   }
   return facts;
 }

@@ -24,7 +24,7 @@ class ArchiveEntry {
   [[nodiscard]] const std::string& name() const { return name_; }
   // Size in bytes from the entry's header; read() gives exactly as many or throws.
   [[nodiscard]] std::uint64_t size() const { return size_; }
-  // Fills the buffer with the available bytes; 0 at the end of the entry. Throws Error(data) that
+  // Fills the buffer as far as the entry has bytes left; 0 at its end. Throws Error(data) that
   // names archive and entry if the archive is truncated or damaged here.
   [[nodiscard]] std::size_t read(std::span<std::byte> buffer);
   // The whole entry. Throws Error(data) if it is larger than `limit` bytes; read() otherwise.
