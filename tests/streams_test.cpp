@@ -78,8 +78,7 @@ TEST_CASE("streams: all three closed at start are not taken by files", "[run]") 
 TEST_CASE("streams: a result that stdout does not take exits 3 and says so", "[run]") {
   const Scratch folder("stdout");
   const std::vector<std::function<void()>> streams{[] { ::close(STDOUT_FILENO); },
-                                                   [] { to_full(STDOUT_FILENO); },
-                                                   [] { to_broken_pipe(STDOUT_FILENO); }};
+                                                   [] { to_full(STDOUT_FILENO); }};
   for (const auto& prepare : streams) {
     for (const std::vector<std::string>& arguments : {std::vector<std::string>{"list", "suites"},
                                                       {"list", "attention", "--json"},
@@ -96,6 +95,23 @@ TEST_CASE("streams: a result that stdout does not take exits 3 and says so", "[r
   const Ended o = run_program(short_training(folder / "x"), folder, [] { to_full(STDOUT_FILENO); });
   CHECK(o.code == 3);
   CHECK(read_json(fs::path(folder / "x") / "result.json").at("status") == "completed");
+}
+
+TEST_CASE("streams: a reader of stdout that has gone is no fault to tell of", "[run]") {
+  const Scratch folder("reader");
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"list", "suites"},
+                                                    {"list", "attention", "--json"},
+                                                    {"--help"},
+                                                    {"--version"}}) {
+    const Ended o = run_program(arguments, folder, [] { to_broken_pipe(STDOUT_FILENO); });
+    INFO(arguments.front());
+    CHECK(o.code == 141);
+    CHECK(o.err.empty());
+  }
+  // A failure is told all the same.
+  const Ended o = run_program({"list", "nothing"}, folder, [] { to_broken_pipe(STDOUT_FILENO); });
+  CHECK(o.code == 2);
+  CHECK_FALSE(o.err.empty());
 }
 
 TEST_CASE("streams: a suite goes on without stderr and without its events", "[run]") {

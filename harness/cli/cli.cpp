@@ -94,7 +94,7 @@ int parse_and_act(int argc, char** argv) {
       "Exit codes: 0 done; 1 something failed: a check, a run, memory; 2 wrong use or "
       "configuration;\n"
       "3 data or files, an stdout that does not take the result included; 4 a run diverged;\n"
-      "130 stopped by a signal, and the same command continues.");
+      "130 stopped by a signal, and the same command continues; 141 nobody reads stdout any more.");
   app.set_version_flag("--version", "lra " + version());
   app.set_help_all_flag("--help-all", "print the help of all commands and exit");
   std::vector<std::string> plugins;
@@ -146,7 +146,7 @@ int run(int argc, char** argv) {
   try {
     const int code = parse_and_act(argc, argv);
     try {
-      end_stdout();
+      if (!end_stdout() && code == 0) return kReaderGone;
     } catch (const Error&) {
       if (code != kInterrupted) throw;  // a gone terminal has a stop as its cause, no result
     }
@@ -162,6 +162,7 @@ int run(int argc, char** argv) {
     return exit_code(ErrorKind::backend);
   } catch (const std::system_error& error) {
     if (std::ferror(stdout) != 0) {  // thrown by fmt::print
+      if (error.code() == std::errc::broken_pipe) return kReaderGone;
       note("lra: stdout: cannot write the result: {}\n", error.code().message());
       return exit_code(ErrorKind::io);
     }

@@ -13,6 +13,8 @@ namespace lra::harness::cli {
 
 // Exit code of a run or suite that a signal stopped and the same command continues.
 inline constexpr int kInterrupted = 130;
+// Exit code if stdout is a pipe whose reader has gone: what a shell reports of SIGPIPE.
+inline constexpr int kReaderGone = 141;
 
 // The exit code of a command.
 using Action = std::function<int()>;

@@ -61,11 +61,12 @@ void write_note(std::string_view text) {
   }
 }
 
-void end_stdout() {
+bool end_stdout() {
   errno = 0;
   const bool flushed = std::fflush(stdout) == 0;
   if (!flushed && stdout_error == 0) stdout_error = errno;
-  if (flushed && std::ferror(stdout) == 0 && stdout_error == 0) return;
+  if (flushed && std::ferror(stdout) == 0 && stdout_error == 0) return true;
+  if (stdout_error == EPIPE) return false;
   fail(ErrorKind::io, "stdout: cannot write the result: {}",
        stdout_error != 0 ? std::strerror(stdout_error) : "write error");
 }

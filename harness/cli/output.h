@@ -1,6 +1,7 @@
 #pragma once
 // The standard streams. Results go to stdout, everything else to stderr. A closed, full, broken or
-// unread stderr never stops the program; a result that cannot be written to stdout is an error.
+// unread stderr never stops the program; a result that cannot be written to stdout is an error,
+// except that the reader of a pipe may have read enough.
 
 #include <fmt/core.h>
 
@@ -28,7 +29,8 @@ void note(fmt::format_string<Args...> format, Args&&... args) {
   write_note(fmt::format(format, std::forward<Args>(args)...));
 }
 
-// Flushes stdout. Throws Error(io) if any part could not be written.
-void end_stdout();
+// Flushes stdout. False if it is a pipe whose reader has gone (`lra list | head`). Throws Error(io)
+// if any part could not be written for another reason.
+[[nodiscard]] bool end_stdout();
 
 }  // namespace lra::harness::cli
