@@ -95,7 +95,7 @@ std::string plan_text(const FoundData& found) {
 bool has_ended(const SuiteRun& run, const fs::path& out) {
   try {
     const auto record = saved_record(run.spec, out / "runs" / run.name);
-    return record && has_ended(*record);
+    return record && harness::has_ended(*record);
   } catch (const Error&) {
     return false;  // a damaged folder
   }
