@@ -124,9 +124,8 @@ std::string refusal(const Estimate& estimate, int threads, std::int64_t memory_b
   if (!estimate.known) return estimate.failure;
   const std::int64_t needed = bytes_of({estimate.memory}, threads);
   if (needed <= memory_bytes) return "";
-  constexpr std::int64_t kMega = 1000000;
   return fmt::format("memory: the run needs {} MB, the limit is {} MB; raise --memory",
-                     needed / kMega, memory_bytes / kMega);
+                     needed_megabytes(needed), allowed_megabytes(memory_bytes));
 }
 
 json to_json(const Estimate& estimate) { return to_fields(estimate); }

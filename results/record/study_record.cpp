@@ -85,11 +85,7 @@ double place_of(const json& point, std::size_t at, const std::string& swept,
 
 json to_json(const StudyRecord& record) {
   json result = to_fields(record);
-  const auto faults = study_schema().check(result);
-  if (!faults.empty()) {
-    fail(ErrorKind::config, "study over {}: {}: {}", record.swept, faults.front().path,
-         faults.front().message);
-  }
+  study_schema().require(result, "study over " + record.swept, ErrorKind::config);
   return result;
 }
 
