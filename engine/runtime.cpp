@@ -113,8 +113,9 @@ Precision resolve_precision(std::string_view word) {
   if (word == "auto") return machine().native_bf16 ? Precision::bf16 : Precision::f32;
   const auto precision = enum_of<Precision>(word);
   if (!precision) {
-    throw Error(ErrorKind::usage,
-                unknown_name_message("precision", std::string(word), {"auto", "f32", "bf16"}));
+    auto known = words_of<Precision>();
+    known.insert(known.begin(), "auto");
+    throw Error(ErrorKind::usage, unknown_name_message("precision", word, known));
   }
   if (precision == Precision::bf16 && !machine().avx512) {
     fail(ErrorKind::usage, "precision bf16 needs AVX-512, and this machine has {}; use f32 or auto",

@@ -12,15 +12,39 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/fields.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/locks.h"
 
 namespace lra::tasks {
-namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+
+template <class V>
+void describe(V& v, Shortcut& shortcut) {
+  v("name", shortcut.name);
+  v("description", shortcut.description);
+  v("accuracy", shortcut.accuracy);
+  v("count", shortcut.count);
+  v("seconds", shortcut.seconds);
+  v("looks", shortcut.looks);
+  v("predictions", shortcut.predictions);
+}
+
+namespace {
+
+struct ShortcutFile {
+  std::string data;  // digest of the data
+  std::vector<Shortcut> shortcuts;
+};
+
+template <class V>
+void describe(V& v, ShortcutFile& file) {
+  v("data", file.data);
+  v("shortcuts", file.shortcuts);
+}
 
 // Increased whenever a predictor of any task changes its answers on the same data.
 constexpr int kShortcutsVersion = 2;
@@ -87,35 +111,14 @@ double share_of_equals(std::span<const std::int32_t> a, std::span<const std::int
   return a.empty() ? 0.0 : static_cast<double>(equal) / static_cast<double>(a.size());
 }
 
-json to_json(const Shortcut& s) {
-  return {{"name", s.name},
-          {"description", s.description},
-          {"accuracy", s.accuracy},
-          {"count", s.count},
-          {"seconds", s.seconds},
-          {"looks", s.looks},
-          {"predictions", s.predictions}};
-}
-
 // The stored shortcuts, or empty if the file is missing, damaged or from other predictors.
 std::optional<std::vector<Shortcut>> load(const fs::path& path,
                                           const std::vector<Predictor>& predictors) {
   std::error_code code;
   if (!fs::is_regular_file(path, code)) return std::nullopt;
-  std::vector<Shortcut> kept;
+  ShortcutFile file;
   try {
-    const json file = read_json(path);
-    for (const json& j : file.at("shortcuts")) {
-      Shortcut s;
-      j.at("name").get_to(s.name);
-      j.at("description").get_to(s.description);
-      j.at("accuracy").get_to(s.accuracy);
-      j.at("count").get_to(s.count);
-      j.at("seconds").get_to(s.seconds);
-      j.at("looks").get_to(s.looks);
-      j.at("predictions").get_to(s.predictions);
-      kept.push_back(std::move(s));
-    }
+    from_fields(read_json(path), file);
   } catch (const json::exception&) {
     return std::nullopt;
   } catch (const Error&) {
@@ -124,10 +127,11 @@ std::optional<std::vector<Shortcut>> load(const fs::path& path,
   const auto same = [](const Shortcut& s, const Predictor& p) {
     return s.name == p.name && s.description == p.sees;
   };
+  auto& kept = file.shortcuts;
   if (!std::equal(kept.begin(), kept.end(), predictors.begin(), predictors.end(), same)) {
     return std::nullopt;
   }
-  return kept;
+  return std::move(kept);
 }
 
 std::vector<Shortcut> judge_all(const std::vector<Predictor>& predictors, const TaskData& data,
@@ -274,10 +278,8 @@ std::vector<Shortcut> shortcuts(const Task& task, const TaskData& data, const Pr
   if (auto kept = load(path, predictors)) return *std::move(kept);  // fitted meanwhile
   if (lock != nullptr) remove_abandoned(data.cache);
   auto all = judge_all(predictors, data, progress);
-  json file = {{"data", data.sha256}, {"shortcuts", json::array()}};
-  for (const Shortcut& s : all) file["shortcuts"].push_back(to_json(s));
   try {
-    write_file_atomic(path, file.dump() + "\n");
+    write_file_atomic(path, to_fields(ShortcutFile{data.sha256, all}).dump() + "\n");
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::io) throw;
   }

@@ -9,7 +9,9 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace lra {
 
@@ -22,6 +24,13 @@ template <class... Text>
 template <class E>
 [[nodiscard]] constexpr std::string_view name_of(E value) {
   return texts(value).at(static_cast<std::size_t>(value));
+}
+
+// The texts of all values in their order, for checks and messages.
+template <class E>
+[[nodiscard]] std::vector<std::string> words_of() {
+  const auto all = texts(E());
+  return {all.begin(), all.end()};
 }
 
 // The enumerator with this text; none for an unknown text.

@@ -253,14 +253,13 @@ std::vector<SchemaFault> JsonSchema::check(const json& value) const {
   return std::move(checker.faults);
 }
 
-void JsonSchema::require(const json& value, std::string_view where) const {
+void JsonSchema::require(const json& value, std::string_view where, ErrorKind kind) const {
   const auto faults = check(value);
   if (faults.empty()) return;
   const auto& first = faults.front();
   const std::string more =
       faults.size() == 1 ? "" : fmt::format(" (and {} more faults)", faults.size() - 1);
-  fail(ErrorKind::data, "{}: {}: {}{}", where, first.path.empty() ? "/" : first.path, first.message,
-       more);
+  fail(kind, "{}: {}: {}{}", where, first.path.empty() ? "/" : first.path, first.message, more);
 }
 
 }  // namespace lra

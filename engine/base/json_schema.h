@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/error.h"
+
 namespace lra {
 
 struct SchemaFault {
@@ -32,8 +34,10 @@ class JsonSchema {
 
   // All faults, in document order; empty if the value conforms.
   [[nodiscard]] std::vector<SchemaFault> check(const nlohmann::json& value) const;
-  // Throws Error(data) "where: /path: what; got X, expected Y", with the number of further faults.
-  void require(const nlohmann::json& value, std::string_view where) const;
+  // Throws an Error "where: /path: what; got X, expected Y", with the number of further faults, of
+  // the given kind: data for what was read, config for what the program would write.
+  void require(const nlohmann::json& value, std::string_view where,
+               ErrorKind kind = ErrorKind::data) const;
 
  private:
   std::unique_ptr<const nlohmann::json> schema_;

@@ -29,9 +29,8 @@ class OptionTable {
   // A choice among the texts of an enumeration (enum_text.h).
   template <class E>
   OptionTable& choice(std::string name, E& value, std::string help) {
-    const auto all = texts(value);
     return choice(
-        std::move(name), {all.begin(), all.end()},
+        std::move(name), words_of<E>(),
         [&value](std::string_view text) { value = *enum_of<E>(text); },
         [&value] { return name_of(value); }, std::move(help));
   }

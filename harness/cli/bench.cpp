@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
@@ -264,7 +265,7 @@ void add_bench(CLI::App& app, Action& action) {
       ->type_name("TASK")
       ->capture_default_str();
   command->add_option("--mode", a->mode, "measured work: training steps or inference")
-      ->check(one_of({"train", "infer"}))
+      ->check(one_of<results::BenchMode>())
       ->capture_default_str();
   command->add_option("--precision", a->precision, "auto, f32 or bf16")->capture_default_str();
   command->add_option("--threads", a->threads, "number of threads; 0 means all cores (default: 0)")

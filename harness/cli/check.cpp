@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "attention/check/checks.h"
+#include "engine/base/precision.h"
 #include "engine/runtime.h"
 #include "harness/check/golden.h"
 #include "harness/check/gradients.h"
@@ -132,11 +133,11 @@ void add_check(CLI::App& app, Action& action) {
   auto* command = check->add_subcommand(
       "golden", "run golden-vector files; prints one line per case and a count");
   auto paths = std::make_shared<std::vector<std::string>>();
-  auto precision = std::make_shared<std::string>("f32");
+  auto precision = std::make_shared<std::string>(name_of(Precision::f32));
   command->add_option("PATH", *paths, "golden files, or folders searched for .json files")
       ->required();
   command->add_option("--precision", *precision, "arithmetic of the checked computation")
-      ->check(one_of({"f32", "bf16"}))
+      ->check(one_of<Precision>())
       ->capture_default_str();
   command->callback([=, &action] { action = [=] { return golden(*paths, *precision); }; });
   auto* gradient_command = check->add_subcommand(

@@ -214,15 +214,18 @@ void add_cluster_options(CLI::App& command, const std::shared_ptr<RunArguments>&
   });
 }
 
+std::optional<SuitePart> part_of(const RunArguments& a) { return enum_of<SuitePart>(a.part); }
+
 void require_consistent(const RunArguments& a) {
+  const auto part = part_of(a);
   if (a.on.empty()) {
     if (!a.cluster_given.empty()) {
       fail(ErrorKind::usage, "{} needs --on slurm", a.cluster_given.front());
     }
-    if (a.has_only && (a.part == "bench" || a.part == "tables")) {
+    if (a.has_only && (part == SuitePart::bench || part == SuitePart::tables)) {
       fail(ErrorKind::usage, "--only selects runs; --part {} applies to the whole suite", a.part);
     }
-    if (a.part == "measure" && !(a.measure_seconds > 0)) {
+    if (part == SuitePart::measure && !(a.measure_seconds > 0)) {
       fail(ErrorKind::usage, "--part measure needs --measure-seconds above 0");
     }
     return;

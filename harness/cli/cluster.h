@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "harness/cli/suite_options.h"
+#include "harness/suite/execute.h"
 #include "harness/suite/suite.h"
 
 namespace lra::harness::cli {
@@ -31,6 +33,9 @@ struct RunArguments : SuiteArguments {
 
 // Adds the options for a cluster.
 void add_cluster_options(CLI::App& command, const std::shared_ptr<RunArguments>& arguments);
+
+// The part of the suite to run; none: all of it.
+[[nodiscard]] std::optional<SuitePart> part_of(const RunArguments& a);
 
 // Throws Error(usage) for options that exclude each other.
 void require_consistent(const RunArguments& a);

@@ -21,7 +21,7 @@ void add_compare(CLI::App& app, Action& action) {
   command->add_option("DIR_A", *before, "folder of the earlier results")->required();
   command->add_option("DIR_B", *after, "folder of the later results")->required();
   command->add_option("--format", *format, "output format")
-      ->check(one_of({"md", "json"}))
+      ->check(one_of<results::SummaryFormat>())
       ->capture_default_str();
   command->add_flag("--all", *all, "list all differences, including those within the noise");
   command->callback([=, &action] {
@@ -33,7 +33,8 @@ void add_compare(CLI::App& app, Action& action) {
         return std::move(loaded.records);
       };
       const auto comparison = results::compare_results(load(*before), load(*after));
-      fmt::print("{}", results::format_comparison(comparison, *format, *all));
+      fmt::print("{}", results::format_comparison(
+                           comparison, enum_of<results::SummaryFormat>(*format).value(), *all));
       return 0;
     };
   });

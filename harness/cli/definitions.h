@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/enum_text.h"
+
 namespace lra::harness::cli {
 
 // "trian: unknown command; did you mean train?" if `app` could not parse the line because of an
@@ -17,6 +19,11 @@ namespace lra::harness::cli {
 
 // Accepts only these words; an error names near matches.
 [[nodiscard]] CLI::Validator one_of(const std::vector<std::string>& words);
+// The same for the texts of an enumeration.
+template <class E>
+[[nodiscard]] CLI::Validator one_of() {
+  return one_of(words_of<E>());
+}
 
 // Validators of finite numbers: at least 0 (and at most `most`), and above 0.
 [[nodiscard]] CLI::Validator non_negative(std::optional<double> most = {});

@@ -4,6 +4,8 @@
 
 #include <fmt/core.h>
 
+#include <nlohmann/json.hpp>
+
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"

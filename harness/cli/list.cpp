@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "attention/attention.h"
 #include "engine/base/error.h"
@@ -19,6 +20,9 @@
 
 namespace lra::harness::cli {
 namespace {
+
+enum class ListFormat { text, json, md };
+constexpr auto texts(ListFormat) { return enum_texts("text", "json", "md"); }
 
 using nlohmann::json;
 
@@ -283,8 +287,7 @@ json entry_of(const std::string& what, const json& all, const std::string& name)
   throw Error(ErrorKind::usage, unknown_name_message(kind, name, known));
 }
 
-int list(const std::string& what, const std::vector<std::string>& names,
-         const std::string& format) {
+int list(const std::string& what, const std::vector<std::string>& names, ListFormat format) {
   json result = json::object();
   for (const auto& [name, make] : lists()) {
     if (what.empty() || what == name) result[name] = make();
@@ -294,11 +297,11 @@ int list(const std::string& what, const std::vector<std::string>& names,
     for (const auto& name : names) chosen.push_back(entry_of(what, result[what], name));
     result[what] = std::move(chosen);
   }
-  if (format == "md") {
+  if (format == ListFormat::md) {
     for (const auto& [name, all] : result.items()) print_markdown(name, all);
     return 0;
   }
-  if (format == "json") {
+  if (format == ListFormat::json) {
     fmt::print("{}\n", (what.empty() ? result : result[what]).dump(2));
     return 0;
   }
@@ -337,10 +340,14 @@ void add_list(CLI::App& app, Action& action) {
   command
       ->add_option("--format", *format,
                    "output format: text, json or md (a Markdown table); default: text")
-      ->check(one_of({"text", "json", "md"}));
+      ->check(one_of<ListFormat>());
   command->add_flag("--json", *as_json, "the same as --format json");
-  command->callback(
-      [=, &action] { action = [=] { return list(*what, *names, *as_json ? "json" : *format); }; });
+  command->callback([=, &action] {
+    action = [=] {
+      return list(*what, *names,
+                  *as_json ? ListFormat::json : enum_of<ListFormat>(*format).value());
+    };
+  });
 }
 
 }  // namespace lra::harness::cli

@@ -43,9 +43,10 @@ void finish(const std::vector<results::Record>& records,
   if (!records.empty()) {
     const auto board = results::build_leaderboard(records, table.baseline);
     const results::Table built = results::build_table(board, table);
-    const char* shown = ::isatty(STDOUT_FILENO) != 0 ? "text" : "md";
+    using results::TableFormat;
+    const auto shown = ::isatty(STDOUT_FILENO) != 0 ? TableFormat::text : TableFormat::md;
     say("\n{}\n", results::format_table(built, shown));
-    write_file_atomic(out / "table.md", results::format_table(built, "md"));
+    write_file_atomic(out / "table.md", results::format_table(built, TableFormat::md));
     write_json(out / "leaderboard.json", results::to_json(board));
   }
   write_report({out.string()}, out / "report.html", table);
@@ -106,11 +107,10 @@ int collect(const Suite& suite, const RunArguments& a, const std::filesystem::pa
 SuiteOptions run_options(const RunArguments& a, const std::filesystem::path& out) {
   SuiteOptions options = suite_options(a, out);
   options.measure_seconds = a.measure_seconds;
-  if (a.part == "measure") options.part = SuitePart::measurement;
-  if (a.part == "train") options.part = SuitePart::training;
+  options.part = part_of(a);
   // Longer than a file server takes to release the locks of a dead node.
   constexpr std::chrono::seconds kPatience{100};
-  if (options.part == SuitePart::training || a.has_only) options.patience = kPatience;
+  if (options.part == SuitePart::train || a.has_only) options.patience = kPatience;
   options.costs = cluster::load_costs(out, a.threads).runs;
   return options;
 }
@@ -122,7 +122,7 @@ int execute(const Suite& whole, const RunArguments& a, const std::filesystem::pa
   const std::atomic<bool>& stop = stop_on_signals();
   SuiteOptions options = run_options(a, out);
   options.stop = &stop;
-  const bool benches_only = a.part == "bench";
+  const bool benches_only = options.part == SuitePart::bench;
   const bool has_bench = suite.bench && (a.part.empty() || benches_only);
   if (benches_only && !suite.bench) {
     fail(ErrorKind::usage, "--part bench: the suite {} has no bench", suite.name);
@@ -134,7 +134,7 @@ int execute(const Suite& whole, const RunArguments& a, const std::filesystem::pa
     if (has_bench) benches = run_suite_bench(suite, options, view);
     if (!benches_only) outcome = run_suite(suite, options, view);
   }
-  const bool measures_only = options.part == SuitePart::measurement;
+  const bool measures_only = options.part == SuitePart::measure;
   const bool lacks_bench = has_bench && !bench_is_complete(suite, benches);
   const bool lacks_runs = !benches_only && !measures_only && outcome.stopped();
   // Runs of other processes are left to those processes.
@@ -181,7 +181,7 @@ int run(const RunArguments& a) {
   if (!a.on.empty()) {
     return run_on_slurm(suite, a, out, [&] { return collect(suite, a, out); });
   }
-  if (a.part == "tables") return collect(suite, a, out);
+  if (part_of(a) == SuitePart::tables) return collect(suite, a, out);
   return execute(suite, a, out);
 }
 
@@ -215,7 +215,7 @@ void add_run(CLI::App& app, Action& action) {
           "part of the suite to run: measure (speed and memory of each run), train (without "
           "measuring), bench (over sequence lengths), tables (from the existing results); "
           "default: all parts")
-      ->check(one_of({"measure", "train", "bench", "tables"}));
+      ->check(one_of<SuitePart>());
   add_cluster_options(*command, a);
   command->footer(
       "With --on slurm the suite becomes Slurm jobs, and the command returns: a first job "

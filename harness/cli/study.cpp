@@ -115,7 +115,7 @@ void add_ablation(CLI::App& command, Action& action) {
       ->delimiter(',')
       ->capture_default_str();
   sub->add_option("--format", a->format, "output format")
-      ->check(one_of({"md", "json"}))
+      ->check(one_of<results::SummaryFormat>())
       ->capture_default_str();
   sub->callback([a, &action] {
     action = [a] {
@@ -124,7 +124,8 @@ void add_ablation(CLI::App& command, Action& action) {
           results::load_records(places, results::OnFault::refuse, results::Members::current);
       note_left_out(loaded.left_out, "name their result files to use them");
       fmt::print("{}",
-                 results::format_relations(results::relate(loaded.records, a->metrics), a->format));
+                 results::format_relations(results::relate(loaded.records, a->metrics),
+                                           enum_of<results::SummaryFormat>(a->format).value()));
       return 0;
     };
   });

@@ -32,10 +32,6 @@ std::string duration(double seconds) {
   return whole >= 60 ? fmt::format("{} min", whole / 60) : fmt::format("{} s", whole);
 }
 
-constexpr std::int64_t kMega = 1000000;
-
-std::int64_t megabytes(std::int64_t bytes) { return (bytes + kMega - 1) / kMega; }
-
 struct Total {
   double seconds = 0;
   std::int64_t bytes = 0;   // of the largest
@@ -61,8 +57,10 @@ void print_cost(const Estimate& cost, std::size_t runs, const PlanOptions& plan,
     total.unknown += runs;
     return;
   }
-  say("{}{}, {} MB{}\n", duration(cost.seconds), runs > 1 ? " each" : "", megabytes(bytes),
-      fits ? "" : fmt::format(", more than the {} MB that may be used", plan.memory_bytes / kMega));
+  say("{}{}, {} MB{}\n", duration(cost.seconds), runs > 1 ? " each" : "", needed_megabytes(bytes),
+      fits ? ""
+           : fmt::format(", more than the {} MB that may be used",
+                         allowed_megabytes(plan.memory_bytes)));
   std::fflush(stdout);
   total.seconds += static_cast<double>(runs) * cost.seconds;
   total.bytes = std::max(total.bytes, bytes);
@@ -176,14 +174,14 @@ int print_plan(const Suite& suite, const PlanOptions& plan, bool keep_going) {
   print_runs(suite, found, plan, total);
   if (suite.bench) print_bench(*suite.bench, plan, total);
   say("{} runs: {} ({:.2f} days), {} MB", suite.runs.size(), duration(total.seconds),
-      total.seconds / 86400, megabytes(total.bytes));
+      total.seconds / 86400, needed_megabytes(total.bytes));
   if (total.unknown > 0) say(", without {} that could not be estimated", total.unknown);
   say("\n");
   if (!warned) static_cast<void>(warn_if_busy(plan.threads));
   if (total.refused > 0) {
     std::fflush(stdout);
     note("lra: {} of {} runs do not fit into {} MB, or could not be tried; see --memory\n",
-         total.refused, suite.runs.size(), plan.memory_bytes / kMega);
+         total.refused, suite.runs.size(), allowed_megabytes(plan.memory_bytes));
   }
   if (!complete) return exit_code(ErrorKind::data);
   return total.refused > 0 && !keep_going ? exit_code(ErrorKind::backend) : 0;

@@ -18,6 +18,7 @@ namespace {
 
 using results::Members;
 using results::OnFault;
+using results::TableFormat;
 
 std::vector<results::Record> load(const std::vector<std::string>& places, bool strict, bool all) {
   auto loaded = results::load_records({places.begin(), places.end()},
@@ -55,7 +56,7 @@ void add_table(CLI::App& app, Action& action) {
           "--format", *format,
           "output format: text, md, csv, tex, html, json, or leaderboard (JSON, every cell "
           "with its runs); default: text on a terminal, else md")
-      ->check(one_of({"text", "md", "csv", "tex", "html", "json", "leaderboard"}));
+      ->check(one_of<TableFormat>());
   command
       ->add_option(
           "--columns", o->columns,
@@ -79,7 +80,8 @@ void add_table(CLI::App& app, Action& action) {
         fmt::print("{}", efficiency(*places, *strict));
         return 0;
       }
-      o->format = !format->empty() ? *format : ::isatty(STDOUT_FILENO) != 0 ? "text" : "md";
+      o->format = enum_of<TableFormat>(*format).value_or(
+          ::isatty(STDOUT_FILENO) != 0 ? TableFormat::text : TableFormat::md);
       resolve_aliases(*o);
       fmt::print("{}", results::render_table(load(*places, *strict, *all), *o));
       return 0;

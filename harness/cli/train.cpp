@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include <nlohmann/json.hpp>
+
 #include "harness/cli/cli.h"
 #include "harness/cli/definitions.h"
 #include "harness/cli/output.h"

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <system_error>
@@ -181,8 +182,8 @@ class Round {
     return options_.program + " " + shell_line(words);
   }
 
-  [[nodiscard]] std::string part_command(const char* part, int cores) const {
-    return command({"--part", part, "--threads", std::to_string(cores)});
+  [[nodiscard]] std::string part_command(SuitePart part, int cores) const {
+    return command({"--part", std::string(name_of(part)), "--threads", std::to_string(cores)});
   }
 
   // A task's runs are on its line of the list.
@@ -283,7 +284,7 @@ class Round {
     s.exclusive = true;
     s.gigabytes = 0;
     s.hours = hours_for(longest);
-    s.command = part_command("measure", s.cores) + only_of(kMeasure);
+    s.command = part_command(SuitePart::measure, s.cores) + only_of(kMeasure);
     write_list(kMeasure, tasks);
     const std::string id = add(
         kMeasure, s, fmt::format("{} runs in {} tasks, exclusive nodes", runs, tasks.size()), {});
@@ -308,14 +309,14 @@ class Round {
       s.cores = options_.plan.cores;
       s.gigabytes = array.gigabytes;
       s.hours = array.hours;
-      s.command = part_command("train", s.cores) + only_of(name);
+      s.command = part_command(SuitePart::train, s.cores) + only_of(name);
       write_list(name, array.tasks);
       std::vector<std::string> after;
       if (measured) after.push_back(*measured);
       if (array.after && !ids[*array.after].empty()) after.push_back(ids[*array.after]);
       ids[k] = add(name, s, what, after);
       for (const Task& task : array.tasks) {
-        commands += part_command("train", s.cores) + " --only " + ids_of(task.runs) + "\n";
+        commands += part_command(SuitePart::train, s.cores) + " --only " + ids_of(task.runs) + "\n";
       }
     }
     submission_.tasks = slurm_folder(options_) / "tasks.txt";
@@ -329,7 +330,7 @@ class Round {
     s.exclusive = true;
     s.gigabytes = 0;
     s.hours = hours_for(seconds);
-    s.command = part_command("bench", s.cores);
+    s.command = part_command(SuitePart::bench, s.cores);
     static_cast<void>(
         add(kBench, s,
             fmt::format("speed and memory over lengths, {} h, an exclusive node", s.hours), {}));
@@ -370,7 +371,7 @@ class Round {
         "Leaderboard, tables and report of the existing results when the other jobs have ended; "
         "submitted with --dependency=afterany:...");
     s.gigabytes = 2;
-    s.command = command({"--part", "tables"});
+    s.command = command({"--part", std::string(name_of(SuitePart::tables))});
     static_cast<void>(add(kTables, s, "leaderboard, tables, report; after the others", after));
   }
 

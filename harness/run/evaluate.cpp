@@ -1,6 +1,7 @@
 #include "harness/run/evaluate.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
 #include "harness/run/data.h"

@@ -1,5 +1,6 @@
 #include "harness/run/measurement.h"
 
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <regex>
 #include <system_error>

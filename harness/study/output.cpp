@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/study/separation.h"
+#include "results/record/study_record.h"
 
 namespace lra::harness::study {
 namespace {
@@ -40,9 +41,30 @@ std::string source(const Request& r) {
                          : std::string(kTheorySource);
 }
 
-template <class T>
-json optional(const std::optional<T>& x) {
-  return x ? json(*x) : json(nullptr);
+// A point's setting as far as its mode has it.
+results::StudySetting setting_of(const Point& p, Mode mode) {
+  const Setting& x = p.setting;
+  results::StudySetting out;
+  out.n = x.n;
+  if (mode == Mode::noise) {
+    out.f = x.f;
+    return out;
+  }
+  out.d = x.d;
+  out.m = x.m;
+  out.a1 = x.a1;
+  out.b = 1 - x.c;
+  out.c = x.c;
+  if (mode == Mode::train) {
+    out.residual = x.residual;
+    out.maxpool = x.maxpool;
+  } else {
+    out.a0 = x.a0;
+    out.eps = x.eps;
+    out.cross = x.cross;
+    out.scaled = p.kernel == "softmax_scaled";
+  }
+  return out;
 }
 
 std::string cell(const Point& p) {
@@ -69,45 +91,28 @@ std::vector<std::pair<std::string, std::vector<const Point*>>> by_kernel(
 }  // namespace
 
 json to_json(const Request& r, const std::vector<Point>& points) {
-  json all = json::array();
+  results::StudyRecord record{.mode = r.mode,
+                              .seed = static_cast<std::int64_t>(r.seed),  // checked by run_study()
+                              .swept = r.swept,
+                              .values = r.values,
+                              .quantity = quantity(r.mode),
+                              .source = source(r),
+                              .caveat = caveat(r.mode)};
   for (const Point& p : points) {
-    const Setting& x = p.setting;
-    json j{{"mode", mode_name(r.mode)},
-           {"kernel", p.kernel},
-           {"n", x.n},
-           {"trials", p.trials},
-           {"value", optional(p.value)},
-           {"low", optional(p.low)},
-           {"high", optional(p.high)},
-           {"reference", optional(p.reference)},
-           {"source", p.source}};
-    if (r.mode == Mode::noise) {
-      j["f"] = x.f;
-    } else {
-      j.update({{"d", x.d}, {"m", x.m}, {"a1", x.a1}, {"b", 1 - x.c}, {"c", x.c}});
-    }
-    if (r.mode == Mode::train) j.update({{"residual", x.residual}, {"maxpool", x.maxpool}});
-    if (r.mode == Mode::theory) {
-      j.update({{"a0", x.a0},
-                {"eps", x.eps},
-                {"cross", x.cross},
-                {"scaled", p.kernel == "softmax_scaled"},
-                {"successes", optional(p.successes)},
-                {"false_positives", optional(p.false_positives)},
-                {"detections", optional(p.detections)}});
-    }
-    all.push_back(std::move(j));
+    record.points.push_back({.kernel = p.kernel,
+                             .trials = p.trials,
+                             .value = p.value,
+                             .low = p.low,
+                             .high = p.high,
+                             .reference = p.reference,
+                             .mode = r.mode,
+                             .source = p.source,
+                             .setting = setting_of(p, r.mode),
+                             .successes = p.successes,
+                             .false_positives = p.false_positives,
+                             .detections = p.detections});
   }
-  return {{"schema", "lra.study/1"},
-          {"study", "separation"},
-          {"mode", mode_name(r.mode)},
-          {"seed", r.seed},
-          {"swept", r.swept},
-          {"values", r.values},
-          {"quantity", quantity(r.mode)},
-          {"source", source(r)},
-          {"caveat", caveat(r.mode)},
-          {"points", std::move(all)}};
+  return results::to_json(record);
 }
 
 std::string to_csv(const Request& r, const std::vector<Point>& points) {

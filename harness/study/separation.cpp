@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "attention/attention.h"
 #include "engine/base/error.h"
@@ -63,15 +65,12 @@ Point run_point(const Request& r, const std::string& kernel, const Setting& x) {
 }  // namespace
 
 Mode parse_mode(const std::string& name) {
-  for (const Mode mode : {Mode::theory, Mode::noise, Mode::train}) {
-    if (name == mode_name(mode)) return mode;
+  const auto mode = enum_of<Mode>(name);
+  if (!mode) {
+    fail(ErrorKind::usage, "study separation: {}",
+         unknown_name_message("mode", name, words_of<Mode>()));
   }
-  fail(ErrorKind::usage, "study separation: {}",
-       unknown_name_message("mode", name, {"theory", "noise", "train"}));
-}
-
-std::string mode_name(Mode mode) {
-  return mode == Mode::theory ? "theory" : mode == Mode::noise ? "noise" : "train";
+  return *mode;
 }
 
 std::vector<std::string> kernel_names(Mode mode) {
@@ -89,7 +88,7 @@ std::vector<std::string> setting_names(Mode mode) {
 void assign(Setting& x, Mode mode, const std::string& name, double value) {
   const auto names = setting_names(mode);
   if (std::find(names.begin(), names.end(), name) == names.end()) {
-    fail(ErrorKind::usage, "study separation: mode {}: {}", mode_name(mode),
+    fail(ErrorKind::usage, "study separation: mode {}: {}", name_of(mode),
          unknown_name_message("setting", name, names));
   }
   const auto integer = [&] {
@@ -128,13 +127,16 @@ std::vector<Point> run_study(const Request& request) {
       kernel = name + kernel.substr(std::min(kernel.find(':'), kernel.size()));
     }
     if (std::find(known.begin(), known.end(), name) == known.end()) {
-      fail(ErrorKind::usage, "study separation: mode {}: {}", mode_name(r.mode),
+      fail(ErrorKind::usage, "study separation: mode {}: {}", name_of(r.mode),
            unknown_name_message("kernel", name, known));
     }
   }
   require(!r.values.empty(), "nothing to sweep; give --sweep NAME=VALUE,...");
   require(r.trials >= 1, fmt::format("trials must be at least 1; got {}", r.trials));
   require(r.steps >= 1, fmt::format("steps must be at least 1; got {}", r.steps));
+  constexpr auto kMostSeed = std::numeric_limits<std::int64_t>::max();  // that a record holds
+  require(std::in_range<std::int64_t>(r.seed),
+          fmt::format("seed must be at most {}; got {}", kMostSeed, r.seed));
   require(r.test >= 4, fmt::format("test must be at least 4; got {}", r.test));
   std::vector<Setting> settings;
   for (const double value : r.values) {

@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "results/record/study_record.h"
+
 namespace lra::harness::study {
 
 inline constexpr std::string_view kTheorySource =
@@ -25,10 +27,9 @@ inline constexpr std::string_view kNoiseSource =
 inline constexpr std::string_view kTrainSource =
     "own: trained classification of the noisy construction";
 
-enum class Mode { theory, noise, train };
+using Mode = results::StudyMode;
 // Throws Error(usage) for an unknown name.
 [[nodiscard]] Mode parse_mode(const std::string& name);
-[[nodiscard]] std::string mode_name(Mode mode);
 
 // The built-in kernels of a mode; for `train`, the registered attentions over heads.
 [[nodiscard]] std::vector<std::string> kernel_names(Mode mode);
@@ -66,8 +67,8 @@ struct Request {
   std::int64_t trials = 300;        // theory: draws; noise: samples; train: seeds
   std::int64_t steps = 2000;        // of training
   std::int64_t test = 4000;         // train: test samples; a quarter as many for validation
-  std::uint64_t seed = 1;
-  int threads = 0;  // 0: all that this process may use
+  std::uint64_t seed = 1;           // at most 2^63 - 1
+  int threads = 0;                  // 0: all that this process may use
 };
 
 // Results of one kernel at one setting. Values that a mode does not measure are missing.
@@ -100,10 +101,7 @@ void assign(Setting& setting, Mode mode, const std::string& name, double value);
 [[nodiscard]] Point train_point(const std::string& kernel, const Setting& setting,
                                 const Request& request);
 
-// {schema "lra.study/1", study, mode, seed, swept, values, quantity, source, caveat, points:
-// [{mode, kernel, n, trials, value, low, high, reference, source, and the mode's settings and
-// counts}]}; values not measured are null. Contains no times, so that equal requests give equal
-// bytes.
+// A results::StudyRecord as JSON. Contains no times, so that equal requests give equal bytes.
 [[nodiscard]] nlohmann::json to_json(const Request& request, const std::vector<Point>& points);
 [[nodiscard]] std::string to_csv(const Request& request, const std::vector<Point>& points);
 // Markdown: kernels by values of the swept variable, then the notes of the mode.

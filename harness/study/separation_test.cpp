@@ -252,6 +252,8 @@ TEST_CASE("separation: wrong requests are refused in one line", "[unit]") {
   CHECK(with([](Request& r) { r.setting.a0 = .2; }).find("a0") != std::string::npos);
   CHECK(with([](Request& r) { r.setting.c = .95; }).find("c=0.95") != std::string::npos);
   CHECK(with([](Request& r) { r.trials = 0; }).find("trials") != std::string::npos);
+  CHECK(with([](Request& r) { r.seed = 1ULL << 63U; }).find("seed must be at most 92233720") !=
+        std::string::npos);
   CHECK(with([](Request& r) { r.values = {}; }).find("sweep") != std::string::npos);
 }
 

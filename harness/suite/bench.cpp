@@ -1,6 +1,7 @@
 #include "harness/suite/bench.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "engine/base/error.h"

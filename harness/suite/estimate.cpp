@@ -32,10 +32,11 @@ constexpr std::int64_t kCopies = 3;
 constexpr double kMuchShorter = 0.9;
 
 // The known estimates in a file. Throws json::exception for malformed entries.
-json known_of(const json& entries) {
-  json known = json::object();
+std::map<std::string, Estimate> known_of(const json& entries) {
+  std::map<std::string, Estimate> known;
   for (const auto& [key, entry] : entries.items()) {
-    if (estimate_from_json(entry).known) known[key] = entry;
+    Estimate estimate = estimate_from_json(entry);
+    if (estimate.known) known[key] = std::move(estimate);
   }
   return known;
 }
@@ -124,9 +125,8 @@ std::string refusal(const Estimate& estimate, int threads, std::int64_t memory_b
   if (!estimate.known) return estimate.failure;
   const std::int64_t needed = bytes_of({estimate.memory}, threads);
   if (needed <= memory_bytes) return "";
-  constexpr std::int64_t kMega = 1000000;
   return fmt::format("memory: the run needs {} MB, the limit is {} MB; raise --memory",
-                     needed / kMega, memory_bytes / kMega);
+                     needed_megabytes(needed), allowed_megabytes(memory_bytes));
 }
 
 json to_json(const Estimate& estimate) { return to_fields(estimate); }
@@ -237,10 +237,7 @@ Estimate estimate_bench(const BenchOptions& options, std::vector<std::int64_t> l
 
 Estimates::Estimates(std::filesystem::path file, int threads, std::filesystem::path data,
                      const std::atomic<bool>* stop)
-    : file_(std::move(file)),
-      threads_(threads),
-      estimator_(threads, std::move(data), stop),
-      known_(json::object()) {
+    : file_(std::move(file)), threads_(threads), estimator_(threads, std::move(data), stop) {
   std::error_code code;
   if (!std::filesystem::exists(file_, code)) return;
   try {
@@ -254,11 +251,13 @@ Estimates::Estimates(std::filesystem::path file, int threads, std::filesystem::p
 Estimate Estimates::of(const RunSpec& spec, const ExampleCounts& counts) {
   const std::string key = cost_key(spec, threads_);
   const auto found = known_.find(key);
-  if (found != known_.end()) return estimate_from_json(*found);
+  if (found != known_.end()) return found->second;
   Estimate made = estimator_.of(spec, counts);
   if (made.known) {
-    known_[key] = to_json(made);
-    write_json(file_, {{"schema", kSchema}, {"estimates", known_}});
+    known_[key] = made;
+    json estimates = json::object();
+    for (const auto& [name, estimate] : known_) estimates[name] = to_json(estimate);
+    write_json(file_, {{"schema", kSchema}, {"estimates", std::move(estimates)}});
   }
   return made;
 }

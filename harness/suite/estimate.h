@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,7 +77,7 @@ class Estimates {
   std::filesystem::path file_;
   int threads_;
   Estimator estimator_;
-  nlohmann::json known_;
+  std::map<std::string, Estimate> known_;  // by cost_key()
 };
 
 }  // namespace lra::harness

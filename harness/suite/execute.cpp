@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <thread>
 #include <utility>
 
@@ -43,7 +44,7 @@ class SuiteExecution {
     open_data();
     collect_ended();
     take_known_costs();
-    const bool measures = options_.part != SuitePart::training && options_.measure_seconds > 0;
+    const bool measures = options_.part != SuitePart::train && options_.measure_seconds > 0;
     if (measures || !unknown_runs().empty()) {
       const auto lock = lock_measurements(options_, observer_);
       if (lock != nullptr) {
@@ -52,7 +53,7 @@ class SuiteExecution {
         if (measures) measure_all();
       }
     }
-    if (options_.part != SuitePart::measurement) {
+    if (options_.part != SuitePart::measure) {
       if (!measures) load_measurements();
       train_all();
     }
@@ -271,8 +272,8 @@ class SuiteExecution {
         jobs.push_back({costs_[i].memory, seconds, [this, i] { train(i); }});
       }
       if (jobs.empty()) return;
-      shared_ = options_.part == SuitePart::training || (threads_ > 1 && jobs.size() > 1);
-      own_process_ = options_.part != SuitePart::training && jobs.size() == 1 && first;
+      shared_ = options_.part == SuitePart::train || (threads_ > 1 && jobs.size() > 1);
+      own_process_ = options_.part != SuitePart::train && jobs.size() == 1 && first;
       if (first) notify([&] { observer_.on_phase(kAccuracyPhase); });
       const Usage usage = run_jobs(std::move(jobs), {threads_, memory_, options_.stop});
       if (first) notify([&] { observer_.on_usage(usage); });

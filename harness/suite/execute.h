@@ -22,12 +22,14 @@
 
 namespace lra::harness {
 
-// The parts of a suite that a call executes. On a cluster each part is a separate job.
+// A part of a suite that a call executes alone. On a cluster each part is a separate job.
 enum class SuitePart {
-  all,
-  measurement,  // speed and memory, no training
-  training,     // without measuring; a run that was not measured before says "shared"
+  measure,  // speed and memory of each run, no training
+  train,    // without measuring; a run that was not measured before says "shared"
+  bench,    // over sequence lengths; no runs
+  tables,   // from the existing results; nothing is executed
 };
+constexpr auto texts(SuitePart) { return enum_texts("measure", "train", "bench", "tables"); }
 
 struct SuiteOptions {
   std::filesystem::path out;      // runs are in its folder `runs`
@@ -37,8 +39,8 @@ struct SuiteOptions {
   double checkpoint_seconds = 30;
   double measure_seconds = 1;  // of each run alone, before the runs start; 0: not measured
   const std::atomic<bool>* stop = nullptr;  // set: checkpoint all active runs, and end
-  SuitePart part = SuitePart::all;
-  std::map<std::string, Estimate> costs;  // by a run's name; only the others are estimated
+  std::optional<SuitePart> part;            // none: measures and trains
+  std::map<std::string, Estimate> costs;    // by a run's name; only the others are estimated
   // How long to wait for runs that other processes work on; empty: until they have ended.
   std::optional<std::chrono::duration<double>> patience;
 };

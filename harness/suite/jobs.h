@@ -47,4 +47,13 @@ Usage run_jobs(std::vector<Job> jobs, const ScheduleOptions& options);
 // Bytes used by jobs on `threads` threads.
 [[nodiscard]] std::int64_t bytes_of(const std::vector<Footprint>& jobs, int threads);
 
+// MB of 10^6 bytes for messages. A need rounds up and a limit down, so that one that does not fit
+// is a larger number.
+[[nodiscard]] constexpr std::int64_t needed_megabytes(std::int64_t bytes) {
+  return (bytes + 999999) / 1000000;
+}
+[[nodiscard]] constexpr std::int64_t allowed_megabytes(std::int64_t bytes) {
+  return bytes / 1000000;
+}
+
 }  // namespace lra::harness

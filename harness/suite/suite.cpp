@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <utility>
 
@@ -167,7 +168,7 @@ SuiteBench make_bench(const json& file, const std::vector<Named>& attentions,
   const json& wanted = file.at("bench");
   SuiteBench bench;
   bench.lengths = wanted.at("n").get<std::vector<std::int64_t>>();
-  for (const auto& mode : wanted.value("modes", std::vector<std::string>{"train", "infer"})) {
+  for (const auto& mode : wanted.value("modes", words_of<results::BenchMode>())) {
     bench.modes.push_back(enum_of<results::BenchMode>(mode).value());  // one that the schema knows
   }
   Duplicates duplicates(where);

@@ -151,10 +151,7 @@ json to_json(const Leaderboard& board, bool timings) {
     out["last_started"] = board.last_started;
   }
   static const JsonSchema schema(schema_text("leaderboard"), "leaderboard.schema.json");
-  const auto faults = schema.check(out);
-  if (!faults.empty()) {
-    fail(ErrorKind::config, "leaderboard: {}: {}", faults.front().path, faults.front().message);
-  }
+  schema.require(out, "leaderboard", ErrorKind::config);
   return out;
 }
 

@@ -155,15 +155,12 @@ std::vector<RelationGroup> relate(const std::vector<Record>& records,
   return result;
 }
 
-std::string format_relations(const std::vector<RelationGroup>& groups, const std::string& format) {
-  if (format == "md") {
+std::string format_relations(const std::vector<RelationGroup>& groups, SummaryFormat format) {
+  if (format == SummaryFormat::md) {
     std::vector<std::string> parts;
     parts.reserve(groups.size());
     for (const auto& group : groups) parts.push_back(markdown(group));
     return fmt::format("{}", fmt::join(parts, "\n"));
-  }
-  if (format != "json") {
-    throw Error(ErrorKind::usage, unknown_name_message("format", format, {"md", "json"}));
   }
   json out = json::array();
   for (const auto& group : groups) {

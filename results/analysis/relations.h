@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "results/analysis/statistics.h"
+#include "results/record/output_formats.h"
 #include "results/record/record.h"
 
 namespace lra::results {
@@ -41,8 +42,7 @@ struct RelationGroup {
 [[nodiscard]] std::vector<RelationGroup> relate(const std::vector<Record>& records,
                                                 const std::vector<std::string>& metrics);
 
-// Markdown ("md") or JSON ("json"). Throws Error(usage) for another format.
 [[nodiscard]] std::string format_relations(const std::vector<RelationGroup>& groups,
-                                           const std::string& format);
+                                           SummaryFormat format);
 
 }  // namespace lra::results

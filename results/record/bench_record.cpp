@@ -76,11 +76,7 @@ double step_tokens(const BenchRecord& record, std::int64_t n) {
 
 json to_json(const BenchRecord& record) {
   json result = to_fields(record);
-  const auto faults = bench_schema().check(result);
-  if (!faults.empty()) {
-    fail(ErrorKind::config, "bench of {}: {}: {}", record.attention.name, faults.front().path,
-         faults.front().message);
-  }
+  bench_schema().require(result, "bench of " + record.attention.name, ErrorKind::config);
   return result;
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/fields.h"
 #include "engine/base/file.h"
 #include "results/record/bench_record.h"
 
@@ -97,11 +98,16 @@ class Membership {
 
 }  // namespace
 
+template <class V>
+void describe(V& v, SuiteRuns& suite) {
+  v.constant("schema", "lra-suite-runs/1");
+  v("name", suite.name);
+  v("description", suite.description);
+  v("runs", suite.runs);
+}
+
 void write_suite_runs(const fs::path& folder, const SuiteRuns& suite) {
-  write_json(folder / kSuiteRunsFile, {{"schema", "lra-suite-runs/1"},
-                                       {"name", suite.name},
-                                       {"description", suite.description},
-                                       {"runs", suite.runs}});
+  write_json(folder / kSuiteRunsFile, to_fields(suite));
 }
 
 std::optional<SuiteRuns> read_suite_runs(const fs::path& folder) {
@@ -111,9 +117,7 @@ std::optional<SuiteRuns> read_suite_runs(const fs::path& folder) {
   const nlohmann::json value = read_json(file);
   SuiteRuns suite;
   try {
-    value.at("name").get_to(suite.name);
-    value.at("description").get_to(suite.description);
-    value.at("runs").get_to(suite.runs);
+    from_fields(value, suite);
   } catch (const nlohmann::json::exception& error) {
     fail(ErrorKind::data, "{}: not a list of a suite's runs: {}", file.string(), error.what());
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/fields.h"
 #include "engine/base/file.h"
 #include "engine/base/json_schema.h"
 
@@ -14,34 +15,86 @@ namespace lra::results {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-StudyRecord study_from_json(const json& value, std::string_view where) {
+template <class V>
+void describe(V& v, StudySetting& setting) {
+  const auto part = [&v](const char* name, auto& value) { v.part(name, value, value.has_value()); };
+  part("n", setting.n);
+  part("d", setting.d);
+  part("m", setting.m);
+  part("a0", setting.a0);
+  part("a1", setting.a1);
+  part("b", setting.b);
+  part("c", setting.c);
+  part("eps", setting.eps);
+  part("f", setting.f);
+  part("cross", setting.cross);
+  part("residual", setting.residual);
+  part("maxpool", setting.maxpool);
+  part("scaled", setting.scaled);
+}
+
+template <class V>
+void describe(V& v, StudyPoint& point) {
+  v.part("mode", point.mode, point.mode.has_value());
+  v("kernel", point.kernel);
+  v("trials", point.trials);
+  v("value", point.value);
+  v("low", point.low);
+  v("high", point.high);
+  v("reference", point.reference);
+  v.part("source", point.source, !point.source.empty());
+  describe(v, point.setting);  // members of the point itself
+  v.part("successes", point.successes, point.successes.has_value());
+  v.part("false_positives", point.false_positives, point.false_positives.has_value());
+  v.part("detections", point.detections, point.detections.has_value());
+}
+
+template <class V>
+void describe(V& v, StudyRecord& record) {
+  v.constant("schema", kStudySchema);
+  v.constant("study", "separation");
+  v("mode", record.mode);
+  v("seed", record.seed);
+  v("swept", record.swept);
+  v.part("values", record.values, !record.values.empty());
+  v("quantity", record.quantity);
+  v("source", record.source);
+  v("caveat", record.caveat);
+  v("points", record.points);
+}
+
+namespace {
+
+const JsonSchema& study_schema() {
   static const JsonSchema schema(schema_text("study"), "study.schema.json");
-  schema.require(value, where);
+  return schema;
+}
+
+// The swept setting of point `at`.
+double place_of(const json& point, std::size_t at, const std::string& swept,
+                std::string_view where) {
+  const auto x = point.find(swept);
+  if (x == point.end() || !(x->is_number() || x->is_boolean())) {
+    fail(ErrorKind::data, "{}: /points/{}/{}: got {}, expected the swept setting as a number",
+         where, at, swept, x == point.end() ? "nothing" : x->dump());
+  }
+  return x->is_boolean() ? static_cast<double>(x->get<bool>()) : x->get<double>();
+}
+
+}  // namespace
+
+json to_json(const StudyRecord& record) {
+  json result = to_fields(record);
+  study_schema().require(result, "study over " + record.swept, ErrorKind::config);
+  return result;
+}
+
+StudyRecord study_from_json(const json& value, std::string_view where) {
+  study_schema().require(value, where);
   StudyRecord record;
-  value.at("mode").get_to(record.mode);
-  value.at("seed").get_to(record.seed);
-  value.at("swept").get_to(record.swept);
-  value.at("quantity").get_to(record.quantity);
-  value.at("source").get_to(record.source);
-  value.at("caveat").get_to(record.caveat);
-  for (const json& item : value.at("points")) {
-    const auto real = [&](const char* name) {
-      const json& number = item.at(name);
-      return number.is_null() ? Real() : Real(number.get<double>());
-    };
-    const auto x = item.find(record.swept);
-    if (x == item.end() || !(x->is_number() || x->is_boolean())) {
-      fail(ErrorKind::data, "{}: /points/{}/{}: got {}, expected the swept setting as a number",
-           where, record.points.size(), record.swept, x == item.end() ? "nothing" : x->dump());
-    }
-    record.points.push_back(
-        {.kernel = item.at("kernel").get<std::string>(),
-         .x = x->is_boolean() ? static_cast<double>(x->get<bool>()) : x->get<double>(),
-         .trials = item.at("trials").get<std::int64_t>(),
-         .value = real("value"),
-         .low = real("low"),
-         .high = real("high"),
-         .reference = real("reference")});
+  from_fields(value, record);
+  for (std::size_t i = 0; i < record.points.size(); ++i) {
+    record.points[i].x = place_of(value.at("points").at(i), i, record.swept, where);
   }
   return record;
 }

@@ -319,7 +319,7 @@ json studies_json(const std::vector<StudyRecord>& studies) {
     for (auto& [kernel, points] : kernels) {
       lines.push_back({{"kernel", kernel}, {"points", std::move(points)}});
     }
-    out.push_back({{"mode", study.mode},
+    out.push_back({{"mode", name_of(study.mode)},
                    {"swept", study.swept},
                    {"quantity", study.quantity},
                    {"lines", std::move(lines)}});

@@ -183,7 +183,7 @@ std::string studies_html(const std::vector<StudyRecord>& studies) {
     }
     out +=
         fmt::format("<p class=\"small\">{}, mode {}, seed {}. {} Source: {}.</p>\n{}",
-                    html_escape(study.quantity), html_escape(study.mode), study.seed,
+                    html_escape(study.quantity), name_of(study.mode), study.seed,
                     html_escape(study.caveat), html_escape(study.source), table_html(heads, rows));
   }
   return out;

@@ -41,7 +41,7 @@ struct Folder {
 // Two kernels over n = 30, 480; one has a reference and misses a value.
 results::StudyRecord sample_study() {
   results::StudyRecord study;
-  study.mode = "theory";
+  study.mode = results::StudyMode::theory;
   study.swept = "n";
   study.quantity = "success rate";
   study.source = "a source <&>";

@@ -368,10 +368,8 @@ Comparison compare_results(const std::vector<Record>& before, const std::vector<
   return Comparer().run(before, after);
 }
 
-std::string format_comparison(const Comparison& comparison, const std::string& format, bool all) {
-  if (format == "md") return markdown(comparison, all);
-  if (format == "json") return json_text(comparison, all);
-  throw Error(ErrorKind::usage, unknown_name_message("format", format, {"json", "md"}));
+std::string format_comparison(const Comparison& comparison, SummaryFormat format, bool all) {
+  return format == SummaryFormat::md ? markdown(comparison, all) : json_text(comparison, all);
 }
 
 }  // namespace lra::results

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "results/record/output_formats.h"
 #include "results/record/record.h"
 
 namespace lra::results {
@@ -43,9 +44,8 @@ struct Comparison {
 [[nodiscard]] Comparison compare_results(const std::vector<Record>& before,
                                          const std::vector<Record>& after);
 
-// Markdown ("md") or JSON ("json"); `all` also lists numbers within noise. Throws Error(usage) for
-// an unknown format.
-[[nodiscard]] std::string format_comparison(const Comparison& comparison, const std::string& format,
+// `all` also lists numbers within noise.
+[[nodiscard]] std::string format_comparison(const Comparison& comparison, SummaryFormat format,
                                             bool all = false);
 
 }  // namespace lra::results

@@ -192,15 +192,24 @@ std::string json_text(const Table& table) {
 
 }  // namespace
 
-std::string format_table(const Table& table, const std::string& format) {
-  if (format == "text") return plain_text(table);
-  if (format == "md") return markdown(table);
-  if (format == "csv") return csv(table);
-  if (format == "tex") return latex(table);
-  if (format == "html") return html(table);
-  if (format == "json") return json_text(table);
-  throw Error(ErrorKind::usage,
-              unknown_name_message("format", format, {"csv", "html", "json", "md", "tex", "text"}));
+std::string format_table(const Table& table, TableFormat format) {
+  switch (format) {
+    case TableFormat::text:
+      return plain_text(table);
+    case TableFormat::md:
+      return markdown(table);
+    case TableFormat::csv:
+      return csv(table);
+    case TableFormat::tex:
+      return latex(table);
+    case TableFormat::html:
+      return html(table);
+    case TableFormat::json:
+      return json_text(table);
+    case TableFormat::leaderboard:
+      break;
+  }
+  fail(ErrorKind::usage, "table: {} is made of records, not of a table", name_of(format));
 }
 
 }  // namespace lra::results

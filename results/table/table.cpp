@@ -142,7 +142,8 @@ std::vector<Record> select_records(const std::vector<Record>& records,
   check_wanted(options.tasks, tasks, "task");
   check_wanted(options.attentions, attentions, "attention");
   if (!options.division.empty()) {
-    check_wanted({options.division}, {"apples-to-apples", "free-for-all"}, "division");
+    const auto divisions = words_of<Division>();
+    check_wanted({options.division}, {divisions.begin(), divisions.end()}, "division");
   }
   std::vector<Record> kept;
   std::copy_if(records.begin(), records.end(), std::back_inserter(kept), [&](const Record& r) {
@@ -192,7 +193,7 @@ std::string mark_letter(std::size_t index) {
 }
 
 std::string render_table(const std::vector<Record>& records, const TableOptions& options) {
-  if (options.format == "leaderboard") {
+  if (options.format == TableFormat::leaderboard) {
     const auto board = build_leaderboard(select_records(records, options), options.baseline);
     return json_text(to_json(board), 2) + "\n";
   }

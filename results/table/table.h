@@ -13,13 +13,14 @@
 #include "results/published/published.h"
 #include "results/record/escape.h"
 #include "results/record/metrics.h"
+#include "results/record/output_formats.h"
 #include "results/record/record.h"
 
 namespace lra::results {
 
 // One member per flag of `lra table`.
 struct TableOptions {
-  std::string format = "md";         // --format text|md|csv|tex|html|json|leaderboard
+  TableFormat format = TableFormat::md;
   std::vector<std::string> columns;  // --columns; empty: accuracies and averages, or, for a single
                                      // task, accuracies, speed, memory, parameters, time
   std::string sort;                  // --sort COLUMN, best first; -COLUMN: worst first; empty: name
@@ -111,8 +112,8 @@ struct Table {
 // The same from a leaderboard; the filters (tasks, attentions, division, baseline) are ignored.
 [[nodiscard]] Table build_table(const Leaderboard& board, const TableOptions& options);
 
-// Throws Error(usage) for an unknown format; "leaderboard" is not a format of a Table.
-[[nodiscard]] std::string format_table(const Table& table, const std::string& format);
+// Throws Error(usage) for `leaderboard`, which is not a format of a Table.
+[[nodiscard]] std::string format_table(const Table& table, TableFormat format);
 
 // build_table and format_table combined: the work of `lra table`. The format "leaderboard" gives
 // leaderboard.json of the filtered records.

@@ -13,6 +13,7 @@
 #include "tests/catch.h"
 
 using lra::results::Record;
+using lra::results::TableFormat;
 using lra::results::TableOptions;
 using lra::results::testing::sample_record;
 using lra::testing::ContainsSubstring;
@@ -22,6 +23,10 @@ namespace results = lra::results;
 namespace {
 
 const fs::path kData = fs::path(lra::testing::source_dir()) / "results" / "testdata";
+
+// All formats of a table.
+constexpr auto kFormats = {TableFormat::text, TableFormat::md,   TableFormat::csv,
+                           TableFormat::tex,  TableFormat::html, TableFormat::json};
 
 const std::vector<Record>& fixture() {
   static const auto loaded = results::load_records({kData / "fixture"}, results::OnFault::refuse);
@@ -57,23 +62,24 @@ TableOptions listops_options() {
 }  // namespace
 
 TEST_CASE("table: the fixture renders to the checked-in tables in every format", "[golden]") {
-  for (const char* format : {"text", "md", "csv", "tex", "html", "json"}) {
+  for (const TableFormat format : kFormats) {
+    const auto word = lra::name_of(format);
     TableOptions suite = suite_options();
     suite.format = format;
-    check_golden(fmt::format("suite.{}", format), results::render_table(fixture(), suite));
+    check_golden(fmt::format("suite.{}", word), results::render_table(fixture(), suite));
     TableOptions listops = listops_options();
     listops.format = format;
-    check_golden(fmt::format("listops.{}", format), results::render_table(fixture(), listops));
+    check_golden(fmt::format("listops.{}", word), results::render_table(fixture(), listops));
   }
   check_golden("default.md", results::render_table(fixture(), TableOptions{}));
   TableOptions bold;
-  bold.format = "tex";
+  bold.format = TableFormat::tex;
   bold.bold = true;
   bold.seeds = false;
   bold.label = "tab:bold";
   check_golden("bold.tex", results::render_table(fixture(), bold));
   TableOptions board;
-  board.format = "leaderboard";
+  board.format = TableFormat::leaderboard;
   check_golden("leaderboard.json", results::render_table(fixture(), board));
 }
 
@@ -122,8 +128,6 @@ TEST_CASE("table: wrong words are refused with near matches", "[unit]") {
                     ContainsSubstring("unknown task 'pathx'; did you mean pathfinder"));
   CHECK_THROWS_WITH(with([](TableOptions& o) { o.division = "free"; }),
                     ContainsSubstring("unknown division 'free'; did you mean free-for-all"));
-  CHECK_THROWS_WITH(with([](TableOptions& o) { o.format = "xml"; }),
-                    ContainsSubstring("unknown format 'xml'"));
   try {
     static_cast<void>(with([](TableOptions& o) { o.columns = {"x"}; }));
     FAIL("not refused");
@@ -136,7 +140,7 @@ TEST_CASE("table: what is missing is a dash, in text and in numbers", "[unit]") 
   TableOptions options;
   options.columns = {"text", "avg5"};
   options.attentions = {"cosformer", "softmax"};
-  options.format = "json";
+  options.format = TableFormat::json;
   const auto json = nlohmann::json::parse(results::render_table(fixture(), options));
   for (const auto& row : json["rows"]) {
     for (const auto& [id, cell] : row["cells"].items()) {
@@ -152,7 +156,7 @@ TEST_CASE("table: the literature's difference is shown for comparable data only"
   options.columns = {"listops", "text"};
   options.attentions = {"softmax"};
   options.delta = "lra2021";
-  options.format = "json";
+  options.format = TableFormat::json;
   const auto json = nlohmann::json::parse(results::render_table(fixture(), options));
   bool seen = false;
   for (const auto& row : json["rows"]) {
@@ -170,7 +174,7 @@ TEST_CASE("table: the literature's difference is shown for comparable data only"
 TEST_CASE("table: filters, sorting and metric columns of several tasks", "[unit]") {
   TableOptions options;
   options.division = "free-for-all";
-  options.format = "csv";
+  options.format = TableFormat::csv;
   CHECK_THAT(results::render_table(fixture(), options),
              ContainsSubstring("accuracy:pathfinder") && !ContainsSubstring("accuracy:image"));
   options = {};
@@ -194,17 +198,17 @@ TEST_CASE("table: special characters are escaped in every format", "[unit]") {
   record.attention.label = "a_b & <c> | \"d\", 5 % $x$";
   TableOptions options;
   options.columns = {"listops"};
-  const auto render = [&](const char* format) {
+  const auto render = [&](TableFormat format) {
     options.format = format;
     return results::render_table({record}, options);
   };
-  CHECK_THAT(render("md"), ContainsSubstring(R"(| a\_b & &lt;c> \| "d", 5 % $x$ |)"));
+  CHECK_THAT(render(TableFormat::md), ContainsSubstring(R"(| a\_b & &lt;c> \| "d", 5 % $x$ |)"));
   CHECK_THAT(
-      render("tex"),
+      render(TableFormat::tex),
       ContainsSubstring(R"(a\_b \& \textless{}c\textgreater{} \textbar{} ''d'', 5 \% \$x\$ &)"));
-  CHECK_THAT(render("html"),
+  CHECK_THAT(render(TableFormat::html),
              ContainsSubstring("a_b &amp; &lt;c&gt; | &quot;d&quot;, 5 % $x$</td>"));
-  CHECK_THAT(render("csv"), ContainsSubstring(R"("a_b & <c> | ""d"", 5 % $x$")"));
+  CHECK_THAT(render(TableFormat::csv), ContainsSubstring(R"("a_b & <c> | ""d"", 5 % $x$")"));
 }
 
 TEST_CASE("table: timings taken beside other runs are marked", "[unit]") {
@@ -247,10 +251,10 @@ TEST_CASE("table: a suite that changes a setting everywhere says so once", "[uni
   CHECK(table.head.at(1) == "Every run is free-for-all, changed alike: train.steps=20.");
   CHECK_THAT(table.legend.at(1),
              ContainsSubstring("every run free-for-all: train.batch_size: 2 instead of 8."));
-  for (const char* format : {"text", "md", "csv", "tex", "html", "json"}) {
+  for (const TableFormat format : kFormats) {
     const std::string text = results::format_table(table, format);
     INFO(text);
-    if (std::string(format) != "csv") CHECK_THAT(text, ContainsSubstring("train.steps=20"));
+    if (format != TableFormat::csv) CHECK_THAT(text, ContainsSubstring("train.steps=20"));
     CHECK_THAT(text, !ContainsSubstring("[a]"));
   }
 }
@@ -312,7 +316,7 @@ TEST_CASE("table: an accuracy whose settings were searched for names the search'
   TableOptions options;
   options.columns = {"listops", "text", "trials:listops"};
   const auto table = results::build_table(records, options);
-  const std::string text = results::format_table(table, "md");
+  const std::string text = results::format_table(table, TableFormat::md);
   const std::string note =
       "settings chosen by a search: best validation of 3 trials of 100 and 200 steps, 1.5 M tokens";
   REQUIRE(std::count(table.notes.begin(), table.notes.end(), note) == 1);
@@ -337,11 +341,11 @@ TEST_CASE("table: cells name the runs behind them", "[unit]") {
                                     sample_record("listops", "softmax", 1)};
   TableOptions options;
   options.columns = {"listops"};
-  options.format = "json";
+  options.format = TableFormat::json;
   const auto json = nlohmann::json::parse(results::render_table(records, options));
   const auto runs = json.at("rows")[0].at("cells").at("accuracy:listops").at("runs");
   CHECK(runs == nlohmann::json{records[0].run_id, records[1].run_id});
-  options.format = "csv";
+  options.format = TableFormat::csv;
   CHECK_THAT(results::render_table(records, options),
              ContainsSubstring("accuracy:listops.runs") &&
                  ContainsSubstring(records[0].run_id + " " + records[1].run_id));
@@ -353,13 +357,13 @@ TEST_CASE("table: labels that a spreadsheet or a page would run are text", "[uni
   record.task.title = "[x](javascript:alert(1))";
   TableOptions options;
   options.columns = {"listops", "versus"};
-  options.format = "csv";
+  options.format = TableFormat::csv;
   CHECK_THAT(results::render_table({record}, options), ContainsSubstring("measured,'=cmd|"));
-  options.format = "md";
+  options.format = TableFormat::md;
   CHECK_THAT(results::render_table({record}, options),
              ContainsSubstring(R"(\[x\](javascript:alert(1)))") && !ContainsSubstring(" [x]("));
   record.attention.label = "a\x1b[2Jb";
-  options.format = "text";
+  options.format = TableFormat::text;
   CHECK_THAT(results::render_table({record}, options), !ContainsSubstring("\x1b"));
 }
 
@@ -377,10 +381,10 @@ TEST_CASE("table: own data have no column of the literature, and say what was ma
   const auto table = results::build_table({own, sample_record("listops", "softmax")}, options);
   std::vector<std::string> ids;
   for (const auto& column : table.columns) ids.push_back(column.id);
-  INFO(results::format_table(table, "text"));
+  INFO(results::format_table(table, TableFormat::text));
   CHECK(std::find(ids.begin(), ids.end(), "accuracy:psmnist") != ids.end());
   CHECK(std::find(ids.begin(), ids.end(), "accuracy:psmnist:published") == ids.end());
-  CHECK_THAT(results::format_table(table, "md"),
+  CHECK_THAT(results::format_table(table, TableFormat::md),
              ContainsSubstring("own data, pixels, 257 ids, length 784, permute 3"));
 }
 
@@ -402,8 +406,10 @@ TEST_CASE("table: the best number of each column is bold on request, ties as the
   CHECK(table.rows[1].cells[1].best);
   CHECK_FALSE(table.rows[0].cells[1].best);
   CHECK_FALSE(table.rows[0].cells[2].best);  // neither is better
-  CHECK_THAT(results::format_table(table, "md"), ContainsSubstring("**37.00 (1)**"));
-  CHECK_THAT(results::format_table(table, "tex"), ContainsSubstring("\\textbf{37.00}"));
+  CHECK_THAT(results::format_table(table, TableFormat::md), ContainsSubstring("**37.00 (1)**"));
+  CHECK_THAT(results::format_table(table, TableFormat::tex), ContainsSubstring("\\textbf{37.00}"));
+  CHECK_THROWS_WITH(results::format_table(table, TableFormat::leaderboard),
+                    ContainsSubstring("leaderboard is made of records"));
 }
 
 TEST_CASE("table: a row names the options that are off their defaults", "[unit]") {
@@ -454,13 +460,13 @@ TEST_CASE("table: long names of rows leave the numbers their room", "[unit]") {
     }
     return most;
   };
-  options.format = "text";
+  options.format = TableFormat::text;
   const std::string text = results::render_table({record}, options);
   INFO(text);
   CHECK_THAT(text, ContainsSubstring("the most frequent label of train for") &&
                        ContainsSubstring("\n  how well bars placed as the"));
   CHECK(longest(text.substr(text.find("model"), text.find("Mean") - text.find("model"))) < 180);
-  options.format = "tex";
+  options.format = TableFormat::tex;
   const std::string tex = results::render_table({record}, options);
   CHECK_THAT(tex, ContainsSubstring("\\begin{tabular}[t]{@{}l@{}}the most frequent label of train "
                                     "for\\\\how well bars placed as the"));
@@ -472,7 +478,7 @@ TEST_CASE("table: LaTeX has a caption for its label, and no line is an argument"
   record.task.title = "*own";
   TableOptions options;
   options.columns = {"listops"};
-  options.format = "tex";
+  options.format = TableFormat::tex;
   const std::string tex = results::render_table({record}, options);
   INFO(tex);
   // \\label takes the number of the caption before it.

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/fields.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
@@ -19,10 +20,35 @@
 #include "tasks/locate.h"
 
 namespace lra::tasks::file {
-namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+
+template <class V>
+void describe(V& v, Facts& facts) {
+  v("labels", facts.labels);
+  v("longest", facts.longest);
+  v("vocabulary", facts.vocabulary);
+  v("examples", facts.examples);
+  v("train_examples", facts.train_examples);
+  v("test_below", facts.test_below);
+  v("val_below", facts.val_below);
+  v.converted(
+      "drawn",
+      [&facts] {
+        json drawn = json::array();
+        for (const Split split : facts.drawn) drawn.push_back(split_index(split));
+        return drawn;
+      },
+      [&facts](const json& drawn, const std::string&) {
+        for (const json& split : drawn) facts.drawn.push_back(kSplits.at(split.get<std::size_t>()));
+      });
+  v.converted(
+      "first_fault", [&facts] { return valid_utf8(facts.first_fault); },
+      [&facts](const json& fault, const std::string&) { fault.get_to(facts.first_fault); });
+}
+
+namespace {
 
 // Increased whenever facts of the same files could differ.
 constexpr int kFactsVersion = 1;
@@ -151,38 +177,13 @@ class Scan {
   std::vector<std::int64_t> first_, second_;
 };
 
-json to_json(const Facts& facts) {
-  json drawn = json::array();
-  for (const Split split : facts.drawn) drawn.push_back(split_index(split));
-  return {{"labels", facts.labels},
-          {"longest", facts.longest},
-          {"vocabulary", facts.vocabulary},
-          {"examples", facts.examples},
-          {"train_examples", facts.train_examples},
-          {"test_below", facts.test_below},
-          {"val_below", facts.val_below},
-          {"drawn", drawn},
-          {"first_fault", valid_utf8(facts.first_fault)}};
-}
-
 // The stored facts; empty if the file is missing or damaged.
 std::optional<Facts> kept_facts(const fs::path& file) {
   std::error_code code;
   if (!fs::is_regular_file(file, code)) return std::nullopt;
   try {
-    const json j = read_json(file);
     Facts facts;
-    j.at("labels").get_to(facts.labels);
-    j.at("longest").get_to(facts.longest);
-    j.at("vocabulary").get_to(facts.vocabulary);
-    j.at("examples").get_to(facts.examples);
-    j.at("train_examples").get_to(facts.train_examples);
-    j.at("test_below").get_to(facts.test_below);
-    j.at("val_below").get_to(facts.val_below);
-    j.at("first_fault").get_to(facts.first_fault);
-    for (const json& split : j.at("drawn")) {
-      facts.drawn.push_back(kSplits.at(split.get<std::size_t>()));
-    }
+    from_fields(read_json(file), facts);
     return facts;
   } catch (const std::exception&) {
     return std::nullopt;
@@ -254,7 +255,7 @@ Facts facts_of(const FoundData& found, Settings settings, const Encoder& encoder
   if (auto kept = kept_facts(file)) return *std::move(kept);
   Facts facts = Scan(found, settings, encoder, data).run();
   try {
-    write_json(file, to_json(facts));
+    write_json(file, to_fields(facts));
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::io) throw;
     // A read-only folder: the facts are computed again next time.

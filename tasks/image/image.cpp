@@ -218,6 +218,20 @@ class Image final : public Task {
   Reading read_grey(const Source& source, ExampleSink& sink) const;
   Reading stand_in(const OpenOptions& options, ExampleSink& sink) const;
 
+  // `pictures` as the description names them, `digest` of the validation list.
+  [[nodiscard]] Reading reading_of(const Source& source, bool official, const char* pictures,
+                                   const std::string& digest) const {
+    Reading reading;
+    reading.origin = official ? Origin::official : Origin::stand_in;
+    reading.description =
+        fmt::format("Image: {} in {} ({})", pictures, last_parts(source.path), source.via);
+    reading.extra =
+        std::make_shared<const json>(json{{"gray", gray_},
+                                          {"validation_list", digest},
+                                          {"standard_split", digest == kValidationDigest}});
+    return reading;
+  }
+
   // Adds the training pictures, each with its name, as train and validation. Returns the list's
   // digest.
   std::string split_train(const std::vector<std::string>& names,
@@ -289,20 +303,11 @@ Reading Image::read_batches(const Source& source, ExampleSink& sink) const {
         },
         [&sink](const std::string& message) { sink.fault(message); });
   }
-  const std::string digest = split_train(names, train, sink);
-  Reading reading;
-  reading.origin = official ? Origin::official : Origin::stand_in;
-  reading.description =
-      fmt::format("Image: {} in {} ({})",
-                  official                            ? "official CIFAR-10"
-                  : contents.size() < kBatches.size() ? "a part of CIFAR-10's batches"
-                                                      : "batches that are not the official ones",
-                  last_parts(source.path), source.via);
-  reading.extra =
-      std::make_shared<const json>(json{{"gray", gray_},
-                                        {"validation_list", digest},
-                                        {"standard_split", digest == kValidationDigest}});
-  return reading;
+  return reading_of(source, official,
+                    official                            ? "official CIFAR-10"
+                    : contents.size() < kBatches.size() ? "a part of CIFAR-10's batches"
+                                                        : "batches that are not the official ones",
+                    split_train(names, train, sink));
 }
 
 Reading Image::read_grey(const Source& source, ExampleSink& sink) const {
@@ -331,18 +336,10 @@ Reading Image::read_grey(const Source& source, ExampleSink& sink) const {
         },
         [&sink](const std::string& message) { sink.fault(message); });
   }
-  const std::string digest = split_train(names, train, sink);
-  Reading reading;
-  reading.origin = official ? Origin::official : Origin::stand_in;
-  reading.description =
-      fmt::format("Image: {} in grey in {} ({})",
-                  official ? "official CIFAR-10" : "other pictures than CIFAR-10's",
-                  last_parts(source.path), source.via);
-  reading.extra =
-      std::make_shared<const json>(json{{"gray", gray_},
-                                        {"validation_list", digest},
-                                        {"standard_split", digest == kValidationDigest}});
-  return reading;
+  return reading_of(
+      source, official,
+      official ? "official CIFAR-10 in grey" : "other pictures than CIFAR-10's in grey",
+      split_train(names, train, sink));
 }
 
 Reading Image::stand_in(const OpenOptions& options, ExampleSink& sink) const {
