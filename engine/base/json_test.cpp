@@ -54,10 +54,28 @@ TEST_CASE("json: a member stands once in its object", "[unit]") {
   refused("{\"a\": 1,\n \"b\": 2, \"a\": 1}", "f.json:2:10: a occurs twice in one object");
   refused("[{\"x\": {\"y\" : [], \"y\"\n: {}}}]", "f.json:1:19: y occurs twice");
   refused("{\"a\\\"b\": 1, \"a\\\"b\": 2}", "occurs twice");
+  refused("{\"a\": [\":\", {\"b\": 1}],\n\"\\u0061\": 2}", "f.json:2:1: \\u0061 occurs twice");
+  refused("{\"a\": 1, \"a\"", "f.json:1:13: the text is truncated");
+  refused("{\"a\": 1, \"a\": 2, oops}", "f.json:1:18: not valid JSON");
   CHECK(parsed("{\"a\": {\"a\": [\"a\", \"a\", {\"a\": 1}, {\"a\": \"a\"}]}, \"b\": {\"a\": 1}}")
             .size() == 2);
   CHECK(parsed("[\"a\\\"\", \"a\\\\\", {\"a\\\\\": 1, \"a\": \"{\", \"a\\\"\": \"}\"}]").size() ==
         3);
+}
+
+TEST_CASE("json: values are those of the parser", "[unit]") {
+  for (const char* text :
+       {"null", " true", "-0", "-7", "7", "18446744073709551615", "-9223372036854775808", "1e-7",
+        "1.0", "\"\"", "\"caf\\u00e9 \\n\"", "[]", "{}",
+        "[[], {}, [[1, 2.5], \"x\"], {\"b\": [{}]}]",
+        "{\"\": {\"b\": {\"a\": [1, {\"c\": null}], \"d\": false}, \"a\": {}}, \"z\": []}"}) {
+    INFO(text);
+    const json value = parsed(text);
+    const json wanted = json::parse(text);
+    CHECK(value == wanted);
+    CHECK(value.type() == wanted.type());
+    CHECK(value.dump() == wanted.dump());
+  }
 }
 
 TEST_CASE("json: nesting has a limit, brackets in texts do not count", "[unit]") {
