@@ -43,6 +43,7 @@ std::string cell_text(const TableCell& cell, bool seeds) {
 
 std::string letters(const std::vector<std::size_t>& marks) {
   std::vector<std::string> names;
+  names.reserve(marks.size());
   for (const std::size_t mark : marks) names.push_back(mark_letter(mark));
   return fmt::format("{}", fmt::join(names, ","));
 }
@@ -144,6 +145,7 @@ std::string csv(const Table& table) {
       add_marks(cell.marks, marks);
     }
     std::vector<std::string> notes;
+    notes.reserve(marks.size());
     for (const std::size_t mark : marks) notes.push_back(table.notes[mark]);
     fields.push_back(csv_field(fmt::format("{}", fmt::join(notes, "; "))));
     out += fmt::format("{}\r\n", fmt::join(fields, ","));

@@ -42,24 +42,26 @@ std::string latex_line(const std::string& text) {
   return (argument ? "{}" : "") + latex_escape(text);
 }
 
+std::string latex_lines(const std::vector<std::string>& lines) {
+  std::vector<std::string> escaped;
+  escaped.reserve(lines.size());
+  for (const auto& line : lines) escaped.push_back(latex_line(line));
+  return fmt::format("{}", fmt::join(escaped, "\\\\"));
+}
+
 // A heading in short lines: columns of numbers are narrower than their titles.
 std::string latex_heading(const std::string& title, bool left) {
   constexpr std::size_t kShort = 12;
   const auto lines = lines_of(title, kShort, 0);
   if (lines.size() == 1) return latex_escape(title);
-  std::vector<std::string> escaped;
-  for (const auto& line : lines) escaped.push_back(latex_line(line));
-  return fmt::format("\\shortstack[{}]{{{}}}", left ? "l" : "r", fmt::join(escaped, "\\\\"));
+  return fmt::format("\\shortstack[{}]{{{}}}", left ? "l" : "r", latex_lines(lines));
 }
 
 // The name of a row, in lines where it is long: one line for all would scale the numbers down.
 std::string latex_label(const std::string& text) {
   const auto lines = lines_of(text, kLabelWidth, 0);
-  std::vector<std::string> escaped;
-  for (const auto& line : lines) escaped.push_back(latex_line(line));
-  if (escaped.size() == 1) return escaped.front();
-  return fmt::format("\\begin{{tabular}}[t]{{@{{}}l@{{}}}}{}\\end{{tabular}}",
-                     fmt::join(escaped, "\\\\"));
+  if (lines.size() == 1) return latex_line(lines.front());
+  return fmt::format("\\begin{{tabular}}[t]{{@{{}}l@{{}}}}{}\\end{{tabular}}", latex_lines(lines));
 }
 
 std::string latex_body(const Table& table, bool percent) {

@@ -61,6 +61,7 @@ std::vector<std::string> TableBuilder::row_deviations(const Entry& entry) const 
   for (bool first = true; const auto& [at, cell] : entry.cells) {
     const auto own = own_deviations(at, cell);
     std::vector<std::string> own_short;
+    own_short.reserve(own.size());
     for (const auto& text : own) own_short.push_back(short_setting(text));
     if (first) {
       shared = own;
