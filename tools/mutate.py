@@ -131,7 +131,7 @@ def failure(program, tests, limit=None):
     if code is None:
         return f"{program}: takes too long"
     if code != 0:
-        titles = re.findall(r"^-{20,}\n(.+)\n", output, re.M)  # those before the last are of warnings
+        titles = re.findall(r"^-{20,}\n(.+)\n(?:.+\n)*-{20,}\n", output, re.M)  # before the last: of warnings
         return f"{program}: {titles[-1] if titles else f'exit {code}'}"
     return ""
 
