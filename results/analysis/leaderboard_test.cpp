@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 
 #include "engine/base/error.h"
@@ -315,6 +316,13 @@ TEST_CASE("leaderboard: a word among a row's settings stands without its quotes"
     rows.push_back(entry.settings[0]);
   }
   CHECK(rows == std::vector<std::string>{"model.positions=none", "model.positions=rotary"});
+  const auto short_words =
+      build_leaderboard({changed(scored("listops", "softmax", 0, 0.4), key, "\"x\"", "\"y\""),
+                         changed(scored("listops", "softmax", 0, 0.5), key, "\"\"", "\"y\"")});
+  REQUIRE(short_words.entries.size() == 2);
+  std::set<std::string> found;
+  for (const auto& entry : short_words.entries) found.insert(entry.settings.at(0));
+  CHECK(found == std::set<std::string>{"model.positions=x", "model.positions=\"\""});
 }
 
 TEST_CASE("leaderboard: settings tuned for each attention are one row each", "[unit]") {

@@ -93,6 +93,13 @@ TEST_CASE("record: reach and area of accuracies over lengths", "[unit]") {
   const auto table = judged({{64, 1.0}, {128, std::nullopt}});
   CHECK(table.reach == 64);
   CHECK_FALSE(table.area);
+  // Nothing of an earlier judgement remains.
+  results::LengthPart again;
+  again.reach = 64;
+  again.area = 0.9;
+  results::judge_lengths(again);
+  CHECK_FALSE(again.reach);
+  CHECK_FALSE(again.area);
 }
 
 TEST_CASE("record: a file without lengths is whole", "[unit]") {

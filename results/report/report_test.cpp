@@ -184,6 +184,19 @@ TEST_CASE("report: a damaged learning curve is named and the page goes on", "[un
   CHECK_THAT(page, ContainsSubstring("\"curves\":[]"));
 }
 
+TEST_CASE("report: predictors have one decimal, links to runs are escaped", "[unit]") {
+  Record record = sample_record();
+  record.file = "/runs/09 az-AZ_.~é/result.json";
+  record.baselines = {{"rule", "a rule", 0.12345, 0.5}};
+  ReportOptions options;
+  options.folder = "/runs";
+  const std::string page = results::render_report({record}, {}, {}, {}, options);
+  CHECK_THAT(page, ContainsSubstring("href=\"09%20az-AZ_.~%C3%A9/\""));
+  const std::size_t row = page.find("a rule</td>", page.find("<h2>Trivial predictors"));
+  REQUIRE(row != std::string::npos);
+  CHECK_THAT(page.substr(row, 80), ContainsSubstring(">12.3<"));
+}
+
 TEST_CASE("report: text of records cannot break out of the page", "[unit]") {
   Record record = sample_record();
   record.attention.label = "</script><script>alert(1)</script>";

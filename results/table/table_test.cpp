@@ -1,5 +1,7 @@
 #include "results/table/table.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -349,6 +351,22 @@ TEST_CASE("table: cells name the runs behind them", "[unit]") {
   CHECK_THAT(results::render_table(records, options),
              ContainsSubstring("accuracy:listops.runs") &&
                  ContainsSubstring(records[0].run_id + " " + records[1].run_id));
+}
+
+TEST_CASE("table: metrics have the decimals of their list, runs of several versions a note",
+          "[unit]") {
+  std::vector<Record> records{sample_record("listops", "softmax", 0),
+                              sample_record("listops", "softmax", 1)};
+  TableOptions options;
+  options.columns = {"listops", "loss"};
+  CHECK_THAT(results::render_table(records, options), !ContainsSubstring("runs of versions"));
+  for (Record& record : records) record.loss.test = 1.23456;
+  records[1].environment.version = "9.8.7";
+  const std::string table = results::render_table(records, options);
+  CHECK_THAT(table, ContainsSubstring("1.2346"));
+  CHECK_THAT(table, !ContainsSubstring("1.23456"));
+  CHECK_THAT(table, ContainsSubstring(
+                        fmt::format("runs of versions {}, 9.8.7", records[0].environment.version)));
 }
 
 TEST_CASE("table: labels that a spreadsheet or a page would run are text", "[unit]") {
