@@ -23,8 +23,10 @@ void add_table_options(CLI::App& command, const std::shared_ptr<results::TableOp
   command.add_option("--division", o->division,
                      "restrict to a division: apples-to-apples or free-for-all (default: both)");
   command
-      .add_option("--baseline", o->baseline,
-                  "attention variant that the column `versus` compares with, over common seeds")
+      .add_option(
+          "--baseline", o->baseline,
+          "attention variant that the column `versus` compares with, over common seeds: its rows "
+          "with default options, if there are any")
       ->capture_default_str();
   command.add_option(
       "--sort", o->sort,

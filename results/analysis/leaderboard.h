@@ -121,7 +121,8 @@ struct Leaderboard {
   std::map<Status, std::int64_t> runs;      // of each status
   std::vector<std::string> programs;        // program_of() of the runs, sorted
   std::string first_started, last_started;  // UTC
-  std::string baseline;                     // attention that Cell::versus compares with
+  // Attention that Cell::versus compares with: its entries with default options, if it has any.
+  std::string baseline;
 
   // Index of a task's first column; columns.size() if it has none.
   [[nodiscard]] std::size_t column_of(std::string_view task) const;

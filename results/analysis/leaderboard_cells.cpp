@@ -135,13 +135,20 @@ void compare_with_baseline(Leaderboard& board, const std::vector<CellRuns>& runs
     return a.preset == b.preset && a.protocol == b.protocol && a.settings == b.settings &&
            a.precision == b.precision && machine_of(a.environment) == machine_of(b.environment);
   };
+  const auto is_plain = [&board](const Entry& entry) {
+    return entry.attention.name == board.baseline && entry.attention.changed.empty();
+  };
+  const bool any_plain = std::any_of(board.entries.begin(), board.entries.end(), is_plain);
+  const auto is_baseline = [&](const Entry& entry) {
+    return any_plain ? is_plain(entry) : entry.attention.name == board.baseline;
+  };
   for (std::size_t i = 0; i < board.entries.size(); ++i) {
     Entry& entry = board.entries[i];
-    if (entry.attention.name == board.baseline) continue;
+    if (is_baseline(entry)) continue;
     for (auto& [column, cell] : entry.cells) {
       for (std::size_t j = 0; j < board.entries.size() && !cell.versus; ++j) {
         const Entry& other = board.entries[j];
-        if (other.attention.name != board.baseline || !same_conditions(entry, other)) continue;
+        if (!is_baseline(other) || !same_conditions(entry, other)) continue;
         const auto theirs = runs[j].find(column);
         if (theirs == runs[j].end()) continue;
         cell.versus = compare_cells(runs[i].at(column), theirs->second);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -78,6 +79,46 @@ TEST_CASE("leaderboard: seeds are aggregated and paired with the baseline", "[un
   CHECK_FALSE(only_cell(board, 1).versus.has_value());
   CHECK_FALSE(linear.wilson95.has_value());
   CHECK(linear.agreement.at("root_operator") == Approx(0.92));
+}
+
+TEST_CASE("leaderboard: other options of the baseline are compared with its default ones",
+          "[unit]") {
+  const auto with_options = [](Record record, const char* options) {
+    record.attention.options = {options};
+    record.attention.changed = {"reweight"};
+    results::set_run_id(record, fmt::format("{} {}", options, record.seed));
+    return record;
+  };
+  std::vector<Record> records;
+  for (std::int64_t seed = 0; seed < 2; ++seed) {
+    records.push_back(scored("listops", "cosformer", seed, 0.36));
+    records.push_back(
+        with_options(scored("listops", "cosformer", seed, 0.39), R"({"reweight": false})"));
+    records.push_back(scored("listops", "linear", seed, 0.38));
+  }
+  const auto board = build_leaderboard(records, "cosformer");
+  REQUIRE(board.entries.size() == 3);
+  std::map<std::string, double> differences;
+  for (std::size_t i = 0; i < board.entries.size(); ++i) {
+    const auto& versus = only_cell(board, i).versus;
+    if (!versus) continue;
+    const auto& attention = board.entries[i].attention;
+    differences[attention.name + (attention.changed.empty() ? "" : " changed")] =
+        versus->test.mean_difference;
+    CHECK(board.entries[versus->against].attention.changed.empty());
+  }
+  REQUIRE(differences.size() == 2);
+  CHECK(differences.at("cosformer changed") == Approx(0.03));
+  CHECK(differences.at("linear") == Approx(0.02));
+  // Where only other options were run, these are the baseline.
+  std::erase_if(records, [](const Record& record) {
+    return record.attention.name == "cosformer" && record.attention.changed.empty();
+  });
+  const auto other = build_leaderboard(records, "cosformer");
+  REQUIRE(other.entries.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(only_cell(other, i).versus.has_value() == (other.entries[i].attention.name == "linear"));
+  }
 }
 
 TEST_CASE("leaderboard: runs of other budgets are not compared", "[unit]") {
