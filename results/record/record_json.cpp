@@ -309,11 +309,7 @@ void check_consistent(const Record& record, std::string_view where) {
 
 json to_json(const Record& record) {
   json result = to_fields(record);
-  const auto faults = result_schema().check(result);
-  if (!faults.empty()) {
-    fail(ErrorKind::config, "result of run {}: {}: {}", record.run_id, faults.front().path,
-         faults.front().message);
-  }
+  result_schema().require(result, "result of run " + record.run_id, ErrorKind::config);
   return result;
 }
 
