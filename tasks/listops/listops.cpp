@@ -279,20 +279,26 @@ json ListOps::make(const OpenOptions& options, const fs::path& out) const {
     }
   }
   std::array<std::unique_ptr<AtomicFile>, 3> files;
+  json digests;
   for (const Split split : kSplits) {
     auto& file = files[split_index(split)];
     file = std::make_unique<AtomicFile>(tsv_path(out, split));
+    Sha256 digest;
     std::string text = fmt::format("{}\r\n", listops::kHeader);
+    const auto put = [&] {
+      file->write(text);
+      digest.update(text);
+      text.clear();
+    };
     listops::generate_split(
         made, split, true,
         [&](const listops::Row& row) {
           text += row.line;
-          if (text.size() < (std::size_t{1} << 20U)) return;
-          file->write(text);
-          text.clear();
+          if (text.size() >= (std::size_t{1} << 20U)) put();
         },
         options.progress);
-    file->write(text);
+    put();
+    digests[listops::tsv_name(split)] = digest.hex();
   }
   std::error_code code;
   fs::remove(out / kCardName, code);
@@ -300,12 +306,8 @@ json ListOps::make(const OpenOptions& options, const fs::path& out) const {
   json card = {{"task", info().name},
                {"origin", name_of(Origin::generated)},
                {"plan", plan_json(made)},
-               {"bytes", tsv_sizes(out)}};
-  for (const Split split : kSplits) {
-    const MappedFile file(tsv_path(out, split));
-    card["sha256"][listops::tsv_name(split)] =
-        sha256_hex({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
-  }
+               {"bytes", tsv_sizes(out)},
+               {"sha256", std::move(digests)}};
   write_json(out / kCardName, card);
   return card;
 }
