@@ -4,6 +4,7 @@
 #include <oneapi/tbb/parallel_for.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <utility>
@@ -110,9 +111,44 @@ std::array<float, PairFeatures::kCount> PairFeatures::of(const Example& pair) co
 
 namespace {
 
+// Mean and deviation of N features over examples.
+template <std::size_t N>
+class Moments {
+ public:
+  void add(const std::array<float, N>& features) {
+    ++count_;
+    for (std::size_t f = 0; f < N; ++f) {
+      const auto value = static_cast<double>(features[f]);
+      sum_[f] += value;
+      squares_[f] += value * value;
+    }
+  }
+  [[nodiscard]] std::array<float, N> means() const {
+    std::array<float, N> means{};
+    for (std::size_t f = 0; f < N; ++f) means[f] = static_cast<float>(sum_[f] / count());
+    return means;
+  }
+  // 1 over the standard deviation; 0 for a feature that does not vary.
+  [[nodiscard]] std::array<float, N> scales() const {
+    constexpr double kLeast = 1e-6;
+    std::array<float, N> scales{};
+    for (std::size_t f = 0; f < N; ++f) {
+      const double variance = squares_[f] / count() - sum_[f] / count() * sum_[f] / count();
+      const double deviation = std::sqrt(std::max(0.0, variance));
+      scales[f] = deviation > kLeast ? static_cast<float>(1 / deviation) : 0;
+    }
+    return scales;
+  }
+
+ private:
+  [[nodiscard]] double count() const { return std::max(1.0, count_); }
+  std::array<double, N> sum_{}, squares_{};
+  double count_ = 0;
+};
+
 // The share of each byte in a document; all 0 if it is empty.
-std::array<float, ByteFeatures::kBytes> shares(std::span<const Token> document) {
-  std::array<float, ByteFeatures::kBytes> share{};
+std::array<float, ByteFeatures::kValues> shares(std::span<const Token> document) {
+  std::array<float, ByteFeatures::kValues> share{};
   const auto tokens = beginning(document);
   for (const Token token : tokens) ++share[static_cast<std::size_t>(token - 1)];
   for (float& value : share) value /= static_cast<float>(std::max<std::size_t>(1, tokens.size()));
@@ -122,26 +158,14 @@ std::array<float, ByteFeatures::kBytes> shares(std::span<const Token> document) 
 }  // namespace
 
 ByteFeatures::ByteFeatures(const Dataset& split, std::size_t most) {
-  std::array<double, kBytes> sum{}, squares{};
-  const std::size_t pairs = std::min(split.size(), most);
-  for (std::size_t i = 0; i < pairs; ++i) {
+  Moments<kValues> moments;
+  for (std::size_t i = 0; i < std::min(split.size(), most); ++i) {
     const Example pair = split[i];
-    for (const auto document : {pair.tokens, pair.second}) {
-      const auto share = shares(document);
-      for (std::size_t b = 0; b < kBytes; ++b) {
-        const auto value = static_cast<double>(share[b]);
-        sum[b] += value;
-        squares[b] += value * value;
-      }
-    }
+    moments.add(shares(pair.tokens));
+    moments.add(shares(pair.second));
   }
-  const double documents = std::max<double>(1, 2 * static_cast<double>(pairs));
-  for (std::size_t b = 0; b < kBytes; ++b) {
-    const double mean = sum[b] / documents;
-    const double variance = squares[b] / documents - mean * mean;
-    mean_[b] = static_cast<float>(mean);
-    scale_[b] = variance > 1e-14 ? static_cast<float>(1 / std::sqrt(variance)) : 0;
-  }
+  mean_ = moments.means();
+  scale_ = moments.scales();
 }
 
 std::array<float, ByteFeatures::kCount> ByteFeatures::of(const Example& pair) const {
@@ -149,11 +173,11 @@ std::array<float, ByteFeatures::kCount> ByteFeatures::of(const Example& pair) co
   const auto first = shares(pair.tokens);
   const auto second = shares(pair.second);
   std::array<float, kCount> features{};
-  for (std::size_t b = 0; b < kBytes; ++b) {
+  for (std::size_t b = 0; b < kValues; ++b) {
     const float x = std::clamp((first[b] - mean_[b]) * scale_[b], -kMost, kMost);
     const float y = std::clamp((second[b] - mean_[b]) * scale_[b], -kMost, kMost);
     features[b] = std::abs(x - y);
-    features[kBytes + b] = x * y;
+    features[kValues + b] = x * y;
   }
   return features;
 }
@@ -233,18 +257,10 @@ std::vector<std::int32_t> regress(const std::vector<Pair>& fitted,
                                   const std::vector<std::int32_t>& labels,
                                   const std::vector<Pair>& test) {
   // Each feature with mean 0 and standard deviation 1 over the fitted pairs.
-  Pair mean{}, scale{};
-  for (std::size_t f = 0; f < mean.size(); ++f) {
-    double sum = 0, squares = 0;
-    for (const Pair& features : fitted) {
-      sum += static_cast<double>(features[f]);
-      squares += static_cast<double>(features[f]) * static_cast<double>(features[f]);
-    }
-    const double count = std::max<double>(1, static_cast<double>(fitted.size()));
-    const double deviation = std::sqrt(std::max(0.0, squares / count - sum / count * sum / count));
-    mean[f] = static_cast<float>(sum / count);
-    scale[f] = deviation > 1e-6 ? static_cast<float>(1 / deviation) : 0;
-  }
+  Moments<std::tuple_size_v<Pair>> moments;
+  for (const Pair& features : fitted) moments.add(features);
+  const Pair mean = moments.means();
+  const Pair scale = moments.scales();
   const auto rows = [&](const std::vector<Pair>& pairs) {
     return [&](std::size_t i, Row& row) {
       row.index.resize(mean.size());

@@ -44,8 +44,8 @@ class PairFeatures {
 // that averages over tokens without mixing them.
 class ByteFeatures {
  public:
-  static constexpr std::size_t kBytes = 256;
-  static constexpr std::size_t kCount = 2 * kBytes;
+  static constexpr std::size_t kValues = 256;  // of a byte
+  static constexpr std::size_t kCount = 2 * kValues;
 
   // Takes mean and standard deviation of each byte's share of a document from the documents of the
   // first `most` pairs of a split.
@@ -57,7 +57,7 @@ class ByteFeatures {
   [[nodiscard]] std::array<float, kCount> of(const Example& pair) const;
 
  private:
-  std::array<float, kBytes> mean_{}, scale_{};  // of the shares; scale: 1 / deviation, or 0
+  std::array<float, kValues> mean_{}, scale_{};  // of the shares; scale: 1 / deviation, or 0
 };
 
 }  // namespace lra::tasks::retrieval

@@ -137,7 +137,7 @@ TEST_CASE("retrieval baselines: byte features are standardised shares", "[unit]"
       const double x = standard(2 * i), y = standard(2 * i + 1);
       INFO("byte " << b << ", pair " << i);
       CHECK(std::abs(static_cast<double>(got['a' + b]) - std::abs(x - y)) < 1e-5);
-      CHECK(std::abs(static_cast<double>(got[ByteFeatures::kBytes + 'a' + b]) - x * y) < 1e-5);
+      CHECK(std::abs(static_cast<double>(got[ByteFeatures::kValues + 'a' + b]) - x * y) < 1e-5);
     }
   }
   CHECK(features.of(pairs[0])['z'] == 0);
