@@ -2,13 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <system_error>
 
 #include "engine/base/error.h"
 #include "engine/base/locks.h"
@@ -164,14 +162,6 @@ int run(int argc, char** argv) {
     return exit_code(ErrorKind::io);
   } catch (const std::bad_alloc&) {
     note("lra: out of memory\n");
-    return exit_code(ErrorKind::backend);
-  } catch (const std::system_error& error) {
-    if (std::ferror(stdout) != 0) {  // thrown by fmt::print
-      if (error.code() == std::errc::broken_pipe) return kReaderGone;
-      note("lra: stdout: cannot write the result: {}\n", error.code().message());
-      return exit_code(ErrorKind::io);
-    }
-    note("lra: internal error: {}\n", error.what());
     return exit_code(ErrorKind::backend);
   } catch (const std::exception& error) {
     note("lra: internal error: {}\n", valid_utf8(error.what()));

@@ -2,10 +2,9 @@
 
 #include "results/table/compare.h"
 
-#include <fmt/core.h>
-
 #include "harness/cli/cli.h"
 #include "harness/cli/definitions.h"
+#include "harness/cli/output.h"
 #include "harness/cli/table_options.h"
 #include "results/record/load.h"
 
@@ -33,8 +32,8 @@ void add_compare(CLI::App& app, Action& action) {
         return std::move(loaded.records);
       };
       const auto comparison = results::compare_results(load(*before), load(*after));
-      fmt::print("{}", results::format_comparison(
-                           comparison, enum_of<results::SummaryFormat>(*format).value(), *all));
+      say("{}", results::format_comparison(comparison,
+                                           enum_of<results::SummaryFormat>(*format).value(), *all));
       return 0;
     };
   });

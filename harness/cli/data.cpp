@@ -76,11 +76,10 @@ int make(const DataArguments& a) {
   require_shares(task->info(), open_options(a));
   const json card = task->make(open_options(a), a.out);
   if (a.json) {
-    fmt::print("{}\n", json_text(card, 2));
+    say("{}\n", json_text(card, 2));
   } else {
-    fmt::print("{}: written to {}\n", a.task, a.out);
-    for (const auto& [key, value] : card.items())
-      fmt::print("  {:<14} {}\n", key, json_text(value));
+    say("{}: written to {}\n", a.task, a.out);
+    for (const auto& [key, value] : card.items()) say("  {:<14} {}\n", key, json_text(value));
   }
   return 0;
 }
@@ -132,58 +131,58 @@ int fetch(const DataArguments& a) {
     report = tasks::fetch(plan, o);
   }
   if (a.json) {
-    fmt::print("{}\n", json_text(report.to_json(), 2));
+    say("{}\n", json_text(report.to_json(), 2));
     return 0;
   }
-  fmt::print("{}: {} {}\n", plan.task, report.product.string(),
-             report.already ? "exists already" : "fetched");
-  fmt::print("  from    {} ({} bytes, {} before)\n  sha256  {}\n", report.url, report.bytes,
-             report.resumed_from, report.sha256);
-  if (report.files > 0) fmt::print("  files   {}\n", report.files);
-  fmt::print("  use     lra data check {} --data {}\n", plan.task, a.out);
+  say("{}: {} {}\n", plan.task, report.product.string(),
+      report.already ? "exists already" : "fetched");
+  say("  from    {} ({} bytes, {} before)\n  sha256  {}\n", report.url, report.bytes,
+      report.resumed_from, report.sha256);
+  if (report.files > 0) say("  files   {}\n", report.files);
+  say("  use     lra data check {} --data {}\n", plan.task, a.out);
   return 0;
 }
 
 void print_lengths(const char* what, const tasks::LengthSummary& l) {
-  fmt::print("    {}: mean {:.1f}, min {}, max {}; quantiles", what, l.mean, l.min, l.max);
+  say("    {}: mean {:.1f}, min {}, max {}; quantiles", what, l.mean, l.min, l.max);
   for (std::size_t i = 0; i < l.quantiles.size(); ++i) {
-    fmt::print(" {:g}%={}", 100 * tasks::kQuantiles[i], l.quantiles[i]);
+    say(" {:g}%={}", 100 * tasks::kQuantiles[i], l.quantiles[i]);
   }
-  fmt::print("\n");
+  say("\n");
   const auto most = *std::max_element(l.histogram.begin(), l.histogram.end());
   for (std::size_t i = 0; i < l.histogram.size(); ++i) {
     if (l.histogram[i] == 0) continue;
     const auto width =
         static_cast<std::size_t>(40 * l.histogram[i] / std::max<std::int64_t>(most, 1));
-    fmt::print("      {:>6}.. {:>8} {}\n", static_cast<std::int64_t>(i) * l.bin_width,
-               l.histogram[i], std::string(width, '#'));
+    say("      {:>6}.. {:>8} {}\n", static_cast<std::int64_t>(i) * l.bin_width, l.histogram[i],
+        std::string(width, '#'));
   }
 }
 
 void print_check(const tasks::DataCheck& c) {
   if (c.description.empty()) {
-    fmt::print("{}: not read\n", c.task);
+    say("{}: not read\n", c.task);
   } else {
-    fmt::print("{}: {} ({})\n", c.task, c.description, name_of(c.origin));
+    say("{}: {} ({})\n", c.task, c.description, name_of(c.origin));
   }
   for (const tasks::Split split : tasks::kSplits) {
     const auto& s = c.splits[static_cast<std::size_t>(split)];
     if (!c.complete && s.examples == 0) continue;  // not reached
-    fmt::print("  {}: {} examples, sha256 {}\n", tasks::split_name(split), s.examples, s.sha256);
+    say("  {}: {} examples, sha256 {}\n", tasks::split_name(split), s.examples, s.sha256);
     if (s.examples == 0) continue;
-    fmt::print("    labels:");
+    say("    labels:");
     for (std::size_t k = 0; k < s.labels.size(); ++k) {
-      fmt::print(" {}={:.2f}%", k < c.class_names.size() ? c.class_names[k] : std::to_string(k),
-                 100 * static_cast<double>(s.labels[k]) / static_cast<double>(s.examples));
+      say(" {}={:.2f}%", k < c.class_names.size() ? c.class_names[k] : std::to_string(k),
+          100 * static_cast<double>(s.labels[k]) / static_cast<double>(s.examples));
     }
-    fmt::print("\n");
-    if (s.in_train > 0) fmt::print("    in train as well: {} examples\n", s.in_train);
+    say("\n");
+    if (s.in_train > 0) say("    in train as well: {} examples\n", s.in_train);
     print_lengths("lengths", s.lengths);
     if (s.second_lengths.max > 0) print_lengths("second lengths", s.second_lengths);
   }
-  for (const auto& fault : c.faults) fmt::print("  fault: {}\n", fault);
-  fmt::print("{} fault{}{}\n", c.fault_count, c.fault_count == 1 ? "" : "s",
-             c.complete ? "" : "; not read to the end");
+  for (const auto& fault : c.faults) say("  fault: {}\n", fault);
+  say("{} fault{}{}\n", c.fault_count, c.fault_count == 1 ? "" : "s",
+      c.complete ? "" : "; not read to the end");
 }
 
 // Scores of predictors without a trained model, fitted at the first call for these data.
@@ -191,18 +190,18 @@ std::vector<tasks::Shortcut> fit_baselines(const tasks::Task& task,
                                            const tasks::OpenOptions& options) {
   return tasks::shortcuts(task, task.open(options),
                           [](std::string_view name, std::int64_t number, std::int64_t count) {
-                            fmt::print(stderr, "baseline {}/{}: {}\n", number, count, name);
+                            note("baseline {}/{}: {}\n", number, count, name);
                           });
 }
 
 void print_baselines(const std::vector<tasks::Shortcut>& baselines) {
   std::size_t width = 0;
   for (const auto& b : baselines) width = std::max(width, b.name.size());
-  fmt::print("  baselines, fitted on train, on {} labels of test:\n",
-             baselines.empty() ? 0 : baselines.front().count);
+  say("  baselines, fitted on train, on {} labels of test:\n",
+      baselines.empty() ? 0 : baselines.front().count);
   for (const auto& b : baselines) {
-    fmt::print("    {:<{}}  {:6.2f} %  {:6.1f} s  {}\n", b.name, width, 100 * b.accuracy, b.seconds,
-               b.description);
+    say("    {:<{}}  {:6.2f} %  {:6.1f} s  {}\n", b.name, width, 100 * b.accuracy, b.seconds,
+        b.description);
   }
 }
 
@@ -234,7 +233,7 @@ int check(const DataArguments& a) {
     text["baselines"] = baselines_json(baselines);
     if (!a.json) print_baselines(baselines);
   }
-  if (a.json) fmt::print("{}\n", json_text(text, 2));
+  if (a.json) say("{}\n", json_text(text, 2));
   return result.fault_count > 0 ? exit_code(ErrorKind::data) : 0;
 }
 

@@ -9,6 +9,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/output.h"
 #include "harness/run/lock.h"
 #include "harness/run/saved_run.h"
 
@@ -31,10 +32,9 @@ std::string shown(const std::optional<double>& value) {
 }
 
 void print_table(const SavedRun& run, const diagnose::Diagnosis& d, const std::string& data) {
-  fmt::print("{}, step {}: {} validation examples, at most {} rows of each\n{}\n",
-             title_of(run.spec), run.record.accuracy.best_step.value_or(run.spec.train.steps),
-             d.samples, d.rows, data);
-  if (!d.matrix) fmt::print("{} has no attention matrix\n", run.spec.attention);
+  say("{}, step {}: {} validation examples, at most {} rows of each\n{}\n", title_of(run.spec),
+      run.record.accuracy.best_step.value_or(run.spec.train.steps), d.samples, d.rows, data);
+  if (!d.matrix) say("{} has no attention matrix\n", run.spec.attention);
   std::vector<std::pair<std::string, diagnose::Measures>> columns{{"mean", d.mean()}};
   const std::size_t heads = d.heads.empty() ? 0 : d.heads.front().size();
   for (std::size_t l = 0; l < d.heads.size(); ++l) {
@@ -46,14 +46,14 @@ void print_table(const SavedRun& run, const diagnose::Diagnosis& d, const std::s
       columns.emplace_back(fmt::format("{}.{}", l, h), d.heads[l][h]);
     }
   }
-  fmt::print("{:<18}", "layer.head");
-  for (const auto& [name, measures] : columns) fmt::print(" {:>11}", name);
-  fmt::print("\n");
+  say("{:<18}", "layer.head");
+  for (const auto& [name, measures] : columns) say(" {:>11}", name);
+  say("\n");
   for (std::size_t f = 0; f < diagnose::kFields; ++f) {
     const diagnose::Field field = diagnose::field_at(f);
-    fmt::print("{:<18}", diagnose::field_name(field));
-    for (const auto& [name, measures] : columns) fmt::print(" {:>11}", shown(measures[field]));
-    fmt::print("\n");
+    say("{:<18}", diagnose::field_name(field));
+    for (const auto& [name, measures] : columns) say(" {:>11}", shown(measures[field]));
+    say("\n");
   }
 }
 
@@ -74,7 +74,7 @@ int diagnose_run(const DiagnoseArguments& a) {
   nlohmann::json json = d.to_json();
   json["step"] = run.record.accuracy.best_step.value_or(run.spec.train.steps);
   if (a.json) {
-    fmt::print("{}\n", json.dump(2));
+    say("{}\n", json.dump(2));
   } else {
     print_table(run, d, data.description);
   }

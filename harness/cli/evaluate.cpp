@@ -10,6 +10,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/output.h"
 #include "harness/run/lock.h"
 
 namespace lra::harness::cli {
@@ -30,19 +31,19 @@ constexpr double kPercent = 100;
 void print_point(const results::LengthPoint& p) {
   const std::string length = p.length ? std::to_string(*p.length) : "-";
   if (!p.accuracy) {
-    fmt::print("{:>8} {:>6}   not applicable: {}\n", length, p.factor, p.reason.value_or(""));
+    say("{:>8} {:>6}   not applicable: {}\n", length, p.factor, p.reason.value_or(""));
     return;
   }
-  fmt::print("{:>8} {:>6} {:>10.1f} {:>7.1f} to {:<5.1f} {:>7} {:>8}\n", length, p.factor,
-             kPercent * *p.accuracy, kPercent * p.wilson95->low, kPercent * p.wilson95->high,
-             p.exact ? fmt::format("{:.1f}", kPercent * *p.exact) : "-", p.count.value_or(0));
+  say("{:>8} {:>6} {:>10.1f} {:>7.1f} to {:<5.1f} {:>7} {:>8}\n", length, p.factor,
+      kPercent * *p.accuracy, kPercent * p.wilson95->low, kPercent * p.wilson95->high,
+      p.exact ? fmt::format("{:.1f}", kPercent * *p.exact) : "-", p.count.value_or(0));
 }
 
 int evaluate_over_lengths(const EvaluateArguments& a, SavedRun& run, Workers& workers) {
   if (!a.json) {
-    fmt::print("{}: test accuracy over the length of its sequences, in %\n", title_of(run.spec));
-    fmt::print("{:>8} {:>6} {:>10} {:^17} {:>7} {:>8}\n", "length", "times", "accuracy",
-               "95 % interval", "exact", "of");
+    say("{}: test accuracy over the length of its sequences, in %\n", title_of(run.spec));
+    say("{:>8} {:>6} {:>10} {:^17} {:>7} {:>8}\n", "length", "times", "accuracy", "95 % interval",
+        "exact", "of");
   }
   run.record.lengths =
       evaluate_lengths(run, a.factors, a.test, workers, [&](const results::LengthPoint& point) {
@@ -50,13 +51,13 @@ int evaluate_over_lengths(const EvaluateArguments& a, SavedRun& run, Workers& wo
       });
   const nlohmann::json json = results::to_json(run.record);
   if (a.json) {
-    fmt::print("{}\n", json.at("lengths").dump(2));
+    say("{}\n", json.at("lengths").dump(2));
   } else {
     const auto& reach = run.record.lengths.reach;
     const auto& area = run.record.lengths.area;
-    fmt::print("reach (longest at 90 %): {}; mean over log2 of the length: {}\n",
-               reach ? std::to_string(*reach) : "none",
-               area ? fmt::format("{:.1f}", kPercent * *area) : "not applicable");
+    say("reach (longest at 90 %): {}; mean over log2 of the length: {}\n",
+        reach ? std::to_string(*reach) : "none",
+        area ? fmt::format("{:.1f}", kPercent * *area) : "not applicable");
   }
   if (a.save) {
     update_record(a.run, run.record.run_id,
@@ -77,11 +78,11 @@ int evaluate_once(const EvaluateArguments& a, const SavedRun& run, Workers& work
                                  {"examples", e.examples},      {"exact", e.exact},
                                  {"length", result.length},     {"data", result.data},
                                  {"settings", a.settings}};
-    fmt::print("{}\n", json.dump(2));
+    say("{}\n", json.dump(2));
     return 0;
   }
-  fmt::print("{}\n{}\naccuracy {:.2f} % ({} of {}), loss {:.4f}, {} examples\n", title_of(run.spec),
-             result.data, kPercent * e.accuracy, e.correct, e.counted, e.loss, e.examples);
+  say("{}\n{}\naccuracy {:.2f} % ({} of {}), loss {:.4f}, {} examples\n", title_of(run.spec),
+      result.data, kPercent * e.accuracy, e.correct, e.counted, e.loss, e.examples);
   return 0;
 }
 

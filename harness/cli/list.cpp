@@ -10,6 +10,7 @@
 #include "engine/base/error.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/definitions.h"
+#include "harness/cli/output.h"
 #include "harness/run/protocol.h"
 #include "harness/run/spec.h"
 #include "harness/suite/suite.h"
@@ -121,7 +122,7 @@ void print_preset(const json& preset) {
       words.push_back(
           fmt::format("{}={}", name, value.is_string() ? value.get<std::string>() : value.dump()));
     }
-    fmt::print("      {:<18} {}\n", task, fmt::join(words, " "));
+    say("      {:<18} {}\n", task, fmt::join(words, " "));
   }
 }
 
@@ -178,23 +179,23 @@ void print_options(const json& options) {
   std::size_t width = 18;
   for (const auto& o : options) width = std::max(width, text_of(o, "name").size());
   for (const auto& o : options) {
-    fmt::print("      {:<{}} {:<10} {} ({})\n", text_of(o, "name"), width, o["default"].dump(),
-               o["help"].get<std::string>(), o["range"].get<std::string>());
+    say("      {:<{}} {:<10} {} ({})\n", text_of(o, "name"), width, o["default"].dump(),
+        o["help"].get<std::string>(), o["range"].get<std::string>());
   }
 }
 
 // The settings of a protocol for each task that differ from `exact`, and its remarks.
 void print_protocol_tasks(const json& tasks) {
   for (const auto& task : tasks) {
-    fmt::print("      {}\n", task["name"].get<std::string>());
-    for (const auto& line : task["deviations"]) fmt::print("        {}\n", line.get<std::string>());
-    for (const auto& line : task["remarks"]) fmt::print("        - {}\n", line.get<std::string>());
+    say("      {}\n", task["name"].get<std::string>());
+    for (const auto& line : task["deviations"]) say("        {}\n", line.get<std::string>());
+    for (const auto& line : task["remarks"]) say("        - {}\n", line.get<std::string>());
   }
 }
 
 // `chosen`: entries were asked for by name.
 void print_list(const std::string& what, const json& all, bool chosen) {
-  fmt::print("{}:\n", what);
+  say("{}:\n", what);
   if (what == "settings") {
     print_options(all);
     return;
@@ -203,27 +204,25 @@ void print_list(const std::string& what, const json& all, bool chosen) {
     if (what == "attention") {
       std::string uses = e["causal"] == true ? "causal" : "";
       if (e["cross"] == true) uses += uses.empty() ? "cross" : ", cross";
-      fmt::print("  {:<20} {:<22} time {:<9} memory {:<9} {:<14} {}\n",
-                 e["name"].get<std::string>(), e["label"].get<std::string>(),
-                 e["time"].get<std::string>(), e["memory"].get<std::string>(), uses,
-                 e["cite"].get<std::string>());
+      say("  {:<20} {:<22} time {:<9} memory {:<9} {:<14} {}\n", e["name"].get<std::string>(),
+          e["label"].get<std::string>(), e["time"].get<std::string>(),
+          e["memory"].get<std::string>(), uses, e["cite"].get<std::string>());
     } else if (what == "metrics") {
       const auto word = e["alias"].get<std::string>();
       const auto unit = e["unit"].get<std::string>();
       const auto better = e["better"].get<std::string>();
-      fmt::print("  {:<26} {:<10} {:<7} {} {}\n", e["name"].get<std::string>(), word, unit,
-                 better == "higher"  ? "↑"
-                 : better == "lower" ? "↓"
-                                     : " ",
-                 e["description"].get<std::string>());
+      say("  {:<26} {:<10} {:<7} {} {}\n", e["name"].get<std::string>(), word, unit,
+          better == "higher"  ? "↑"
+          : better == "lower" ? "↓"
+                              : " ",
+          e["description"].get<std::string>());
     } else if (what == "tasks") {
-      fmt::print("  {:<20} {:<22} {}\n", e["name"].get<std::string>(),
-                 e["title"].get<std::string>(),
-                 e["open"] == true ? std::string("classes and length as in the data")
-                                   : fmt::format("{} classes, length {}", e["classes"].get<int>(),
-                                                 e["max_length"].get<int>()));
+      say("  {:<20} {:<22} {}\n", e["name"].get<std::string>(), e["title"].get<std::string>(),
+          e["open"] == true ? std::string("classes and length as in the data")
+                            : fmt::format("{} classes, length {}", e["classes"].get<int>(),
+                                          e["max_length"].get<int>()));
     } else {
-      fmt::print("  {:<20} {}\n", e["name"].get<std::string>(), e.value("description", ""));
+      say("  {:<20} {}\n", e["name"].get<std::string>(), e.value("description", ""));
     }
     if (e.contains("options")) print_options(e["options"]);
     if (what == "protocols") print_protocol_tasks(e["tasks"]);
@@ -234,31 +233,27 @@ void print_list(const std::string& what, const json& all, bool chosen) {
 // The tables of README.md and attention/README.md; tools/check_docs.sh compares them.
 void print_markdown(const std::string& what, const json& all) {
   if (what == "tasks") {
-    fmt::print(
-        "| task | examples | length | train / validation / test | data from | how to get them; "
+    say("| task | examples | length | train / validation / test | data from | how to get them; "
         "without them |\n|---|---|---:|---|---|---|\n");
     for (const auto& e : all) {
       const std::string otherwise = text_of(e, "otherwise");
-      fmt::print("| `{}` | {} | {} | {} | {} | {}{} |\n", text_of(e, "name"),
-                 text_of(e, "examples"),
-                 e["open"] == true ? "any" : std::to_string(e["max_length"].get<int>()),
-                 text_of(e, "sizes"), text_of(e, "origin"), text_of(e, "command"),
-                 otherwise.empty() ? "" : "; " + otherwise);
+      say("| `{}` | {} | {} | {} | {} | {}{} |\n", text_of(e, "name"), text_of(e, "examples"),
+          e["open"] == true ? "any" : std::to_string(e["max_length"].get<int>()),
+          text_of(e, "sizes"), text_of(e, "origin"), text_of(e, "command"),
+          otherwise.empty() ? "" : "; " + otherwise);
     }
   } else if (what == "attention") {
-    fmt::print(
-        "| variant | name in tables | paper | time | memory | causal | file |\n"
+    say("| variant | name in tables | paper | time | memory | causal | file |\n"
         "|---|---|---|---|---|---|---|\n");
     for (const auto& e : all) {
-      fmt::print("| `{}` | {} | {} | {} | {} | {} | [{}.cpp]({}.cpp) |\n", text_of(e, "name"),
-                 text_of(e, "label"), text_of(e, "cite"), text_of(e, "time"), text_of(e, "memory"),
-                 e["causal"].get<bool>() ? "yes" : "", text_of(e, "name"), text_of(e, "name"));
+      say("| `{}` | {} | {} | {} | {} | {} | [{}.cpp]({}.cpp) |\n", text_of(e, "name"),
+          text_of(e, "label"), text_of(e, "cite"), text_of(e, "time"), text_of(e, "memory"),
+          e["causal"].get<bool>() ? "yes" : "", text_of(e, "name"), text_of(e, "name"));
     }
   } else {
-    fmt::print("| {} | description |\n|---|---|\n", what);
+    say("| {} | description |\n|---|---|\n", what);
     for (const auto& e : all) {
-      fmt::print("| `{}` | {} |\n", text_of(e, "name"),
-                 e.value("description", e.value("help", "")));
+      say("| `{}` | {} |\n", text_of(e, "name"), e.value("description", e.value("help", "")));
     }
   }
 }
@@ -302,7 +297,7 @@ int list(const std::string& what, const std::vector<std::string>& names, ListFor
     return 0;
   }
   if (format == ListFormat::json) {
-    fmt::print("{}\n", (what.empty() ? result : result[what]).dump(2));
+    say("{}\n", (what.empty() ? result : result[what]).dump(2));
     return 0;
   }
   for (const auto& [name, all] : result.items()) print_list(name, all, !names.empty());

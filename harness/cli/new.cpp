@@ -11,6 +11,7 @@
 #include "embedded/skeleton_files.h"
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/output.h"
 #include "tasks/task.h"
 
 namespace lra::harness::cli {
@@ -133,12 +134,12 @@ int start(const Kind& kind, const NewArguments& a) {
   }
   for (const auto& [path, text] : files) {
     write_file_atomic(path, text);
-    fmt::print("wrote {}\n", path.string());
+    say("wrote {}\n", path.string());
   }
   if (a.plugin) {
-    fmt::print("next: the commands in the first lines of {}\n", files.back().first.string());
+    say("next: the commands in the first lines of {}\n", files.back().first.string());
   } else {
-    fmt::print("next: build, then {}\n", fmt::format(fmt::runtime(kind.next), a.name));
+    say("next: build, then {}\n", fmt::format(fmt::runtime(kind.next), a.name));
   }
   return 0;
 }

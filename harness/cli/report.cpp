@@ -2,8 +2,6 @@
 
 #include "harness/cli/report.h"
 
-#include <fmt/core.h>
-
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/output.h"
@@ -69,10 +67,10 @@ void add_report(CLI::App& app, Action& action) {
       resolve_aliases(*table);
       write_report(*places, page, *table, *title,
                    *all ? results::Members::all : results::Members::current);
-      fmt::print("report     {}\n", page.string());
+      say("report     {}\n", page.string());
       if (pictures->empty()) return 0;
       for (const auto& file : results::save_pictures(page, *pictures)) {
-        fmt::print("picture    {}\n", file.string());
+        say("picture    {}\n", file.string());
       }
       return 0;
     };

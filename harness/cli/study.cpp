@@ -1,7 +1,5 @@
 // lra study: studies of attention kernels with known answers.
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -11,6 +9,7 @@
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/definitions.h"
+#include "harness/cli/output.h"
 #include "harness/cli/table_options.h"
 #include "harness/study/separation.h"
 #include "results/analysis/relations.h"
@@ -90,8 +89,8 @@ int separation(const StudyArguments& a) {
   const auto begin = std::chrono::steady_clock::now();
   const auto points = study::run_study(request);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  fmt::print("{}", study::to_table(request, points));
-  fmt::print("{} points in {:.1f} s\n", points.size(), seconds.count());
+  say("{}", study::to_table(request, points));
+  say("{} points in {:.1f} s\n", points.size(), seconds.count());
   if (!a.json.empty()) write_json(a.json, study::to_json(request, points));
   if (!a.csv.empty()) write_file_atomic(a.csv, study::to_csv(request, points));
   if (!a.svg.empty()) write_file_atomic(a.svg, study::to_svg(request, points));
@@ -123,9 +122,8 @@ void add_ablation(CLI::App& command, Action& action) {
       const auto loaded =
           results::load_records(places, results::OnFault::refuse, results::Members::current);
       note_left_out(loaded.left_out, "name their result files to use them");
-      fmt::print("{}",
-                 results::format_relations(results::relate(loaded.records, a->metrics),
-                                           enum_of<results::SummaryFormat>(a->format).value()));
+      say("{}", results::format_relations(results::relate(loaded.records, a->metrics),
+                                          enum_of<results::SummaryFormat>(a->format).value()));
       return 0;
     };
   });

@@ -77,13 +77,13 @@ void add_table(CLI::App& app, Action& action) {
   command->callback([=, &action] {
     action = [=] {
       if (*speed) {
-        fmt::print("{}", efficiency(*places, *strict));
+        say("{}", efficiency(*places, *strict));
         return 0;
       }
       o->format = enum_of<TableFormat>(*format).value_or(
           ::isatty(STDOUT_FILENO) != 0 ? TableFormat::text : TableFormat::md);
       resolve_aliases(*o);
-      fmt::print("{}", results::render_table(load(*places, *strict, *all), *o));
+      say("{}", results::render_table(load(*places, *strict, *all), *o));
       return 0;
     };
   });

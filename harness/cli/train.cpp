@@ -108,7 +108,7 @@ int train(const TrainArguments& a) {
     say("{}\n", results::to_json(record).dump(2));
   } else {
     print_summary(record, options.folder.string());
-    for (const std::string& note : notes) fmt::print("  note      {}\n", note);
+    for (const std::string& note : notes) say("  note      {}\n", note);
   }
   if (record.status == results::Status::diverged) return exit_code(ErrorKind::numeric);
   if (record.status == results::Status::interrupted) {
