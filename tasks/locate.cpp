@@ -1,5 +1,6 @@
 #include "tasks/locate.h"
 
+#include <oneapi/tbb/parallel_for.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -133,6 +134,16 @@ nlohmann::json fingerprint(std::span<const fs::path> files) {
         {valid_utf8(fs::absolute(file, code).lexically_normal().string()), *state}));
   }
   return result;
+}
+
+std::string states_sha256(std::span<const fs::path> files) {
+  std::vector<FileState> states(files.size());
+  oneapi::tbb::parallel_for(std::size_t{0}, files.size(), [&](std::size_t i) {
+    states[i] = file_state(files[i]).value_or(FileState());
+  });
+  Sha256 digest;
+  for (const fs::path& file : files) digest.update(file.string()).update("\n");
+  return digest.update(std::as_bytes(std::span(states))).hex();
 }
 
 std::string last_parts(const fs::path& path, int parts) {

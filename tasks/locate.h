@@ -60,6 +60,10 @@ using FileState = std::array<std::int64_t, 3>;
 // [{name, state}] of files, the parts of a cache's key. Throws Error(data) if one cannot be read.
 [[nodiscard]] nlohmann::json fingerprint(std::span<const std::filesystem::path> files);
 
+// SHA-256 of the names and states of very many files, which are looked at in parallel; one that
+// cannot be read has the state of zeros, for who reads it says why.
+[[nodiscard]] std::string states_sha256(std::span<const std::filesystem::path> files);
+
 // The last `parts` parts of the absolute path as UTF-8, for messages and records that must not show
 // full paths.
 [[nodiscard]] std::string last_parts(const std::filesystem::path& path, int parts = 2);

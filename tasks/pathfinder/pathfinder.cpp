@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -185,10 +186,10 @@ class Pathfinder : public Task {
     return itself ? path : path / difficulty;
   }
 
-  // Names and states of the metadata (or the archive), and of the picture folders.
+  // Names and states of the metadata (or the archive), and of all pictures.
   static json file_identity(const fs::path& path) {
     std::vector<fs::path> files;
-    json folders = json::array();
+    std::vector<fs::path> pictures;
     if (is_file(path)) {
       files.push_back(path);
     } else {
@@ -197,13 +198,13 @@ class Pathfinder : public Task {
       }
       if (is_file(path / pathfinder::kCardName)) files.push_back(path / pathfinder::kCardName);
       for (const fs::path& folder : entries_of(path / "imgs")) {
-        folders.push_back(json::array(
-            {valid_utf8(folder.filename().string()), file_state(folder).value_or(FileState())}));
+        if (!is_folder(folder)) continue;
+        std::vector<fs::path> inside = entries_of(folder);
+        std::move(inside.begin(), inside.end(), std::back_inserter(pictures));
       }
     }
     std::sort(files.begin(), files.end());
-    std::sort(folders.begin(), folders.end());
-    return {{"files", fingerprint(files)}, {"folders", folders}};
+    return {{"files", fingerprint(files)}, {"pictures", states_sha256(pictures)}};
   }
 
   static std::array<std::size_t, 3> counts(const OpenOptions& options) {

@@ -164,14 +164,9 @@ std::vector<Review> read_review_tree(const fs::path& folder, const FaultHandler&
 }
 
 std::string review_tree_fingerprint(const fs::path& folder) {
-  const std::vector<TreeFile> files = list_tree(folder);
-  std::vector<FileState> states(files.size());
-  oneapi::tbb::parallel_for(std::size_t{0}, files.size(), [&](std::size_t i) {
-    states[i] = file_state(files[i].path).value_or(FileState());
-  });
-  Sha256 digest;
-  for (const TreeFile& file : files) digest.update(file.path.string()).update("\n");
-  return digest.update(std::as_bytes(std::span(states))).hex();
+  std::vector<fs::path> files;
+  for (TreeFile& file : list_tree(folder)) files.push_back(std::move(file.path));
+  return states_sha256(files);
 }
 
 std::vector<Review> read_review_archive(const fs::path& archive, const FaultHandler& fault) {
