@@ -59,5 +59,10 @@ TEST_CASE("schedule: each one at its corners and between them", "[unit]") {
   CHECK(rate("onecycle", 109) == close(1.0 / 25e4));
   config.warmup_steps = 0;
   CHECK(rate("constant", 0) == 1);
-  CHECK(rate("rsqrt", 0) == 1);
+  for (const char* falls : {"rsqrt", "rsqrt_normalized"}) {  // by 1 / sqrt(step) from step 1 on
+    CAPTURE(falls);
+    CHECK(rate(falls, 0) == 1);
+    CHECK(rate(falls, 1) == 1);
+    CHECK(rate(falls, 4) == close(0.5));
+  }
 }
