@@ -126,8 +126,9 @@ class Plain {
   }
 
   [[nodiscard]] double sinusoid(std::size_t position, std::size_t c, std::size_t width) const {
+    const std::size_t even = c - c % 2;
     const double rate =
-        1 / std::pow(10000.0, static_cast<double>(c / 2 * 2) / static_cast<double>(width));
+        1 / std::pow(10000.0, static_cast<double>(even) / static_cast<double>(width));
     const double angle = static_cast<double>(position) * rate;
     return c % 2 == 1 ? std::cos(angle) : std::sin(angle);
   }
@@ -232,7 +233,11 @@ class Plain {
       if (config_.attention_gate != AttentionGate::none) {
         const bool each = config_.attention_gate == AttentionGate::head;
         const Row gate = mapped(h[i], prefix + "attention.gate", each ? heads : all);
-        for (std::size_t d = 0; d < all; ++d) o[d] /= 1 + std::exp(-gate[each ? d / D : d]);
+        for (std::size_t head = 0; head < heads; ++head) {
+          for (std::size_t d = head * D; d < (head + 1) * D; ++d) {
+            o[d] /= 1 + std::exp(-gate[each ? head : d]);
+          }
+        }
       }
       result.push_back(mapped(o, prefix + "attention.out", kWidth));
     }
