@@ -1,8 +1,9 @@
 #pragma once
-// Stands in for TBB's headers in builds with the thread sanitizer, which cannot see how the libtbb of
-// a distribution synchronises: what the project uses of TBB, on threads that are compiled with the
-// sanitizer, so that it judges the bodies of parallel loops without suppressions. Same semantics,
-// slower: a loop shares its indices out one by one, a waiting thread takes up no other work.
+// Stands in for TBB's headers in builds with the thread sanitizer, which cannot see how the libtbb
+// of a distribution synchronises: what the project uses of TBB, on threads that are compiled with
+// the sanitizer, so that it judges the bodies of parallel loops without suppressions. Same
+// semantics, slower: a loop shares its indices out one by one, a waiting thread takes up no other
+// work.
 
 #include <algorithm>
 #include <atomic>
@@ -133,7 +134,8 @@ namespace tbb {
 class global_control {
  public:
   enum parameter { max_allowed_parallelism };
-  global_control(parameter, std::size_t threads) : before_(lra_tsan::most_threads.exchange(threads)) {}
+  global_control(parameter, std::size_t threads)
+      : before_(lra_tsan::most_threads.exchange(threads)) {}
   global_control(const global_control&) = delete;
   global_control& operator=(const global_control&) = delete;
   ~global_control() { lra_tsan::most_threads = before_; }
@@ -213,6 +215,7 @@ class blocked_range {
       : begin_(begin), end_(end), grain_(grain) {}
   [[nodiscard]] Index begin() const { return begin_; }
   [[nodiscard]] Index end() const { return end_; }
+  [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(end_ - begin_); }
   [[nodiscard]] std::size_t grainsize() const { return grain_; }
 
  private:
@@ -240,8 +243,9 @@ void parallel_for(Index first, Index last, Index step, const F& f, const Partiti
       count);
 }
 
-template <class Index, class F>
-void parallel_for(Index first, Index last, const F& f) {
+template <class Index, class F, class Partitioner = auto_partitioner>
+requires std::is_invocable_v<const F&, Index>
+void parallel_for(Index first, Index last, const F& f, const Partitioner& = {}) {
   parallel_for(first, last, Index{1}, f);
 }
 
@@ -258,7 +262,8 @@ class enumerable_thread_specific {
  public:
   enumerable_thread_specific() : make_([] { return std::make_unique<T>(); }) {}
   template <class Make>
-  requires std::is_invocable_v<Make> explicit enumerable_thread_specific(Make make)
+  requires std::is_invocable_v<Make>
+  explicit enumerable_thread_specific(Make make)
       : make_([make] { return std::make_unique<T>(make()); }) {}
   template <class Argument>
   requires(!std::is_invocable_v<Argument>) explicit enumerable_thread_specific(Argument argument)
