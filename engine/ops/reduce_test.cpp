@@ -59,8 +59,8 @@ void add(const std::string& name, const Shape& shape, int axis, Value (*op)(cons
 bool register_all() {
   const auto plus = [](double a, double b) { return a + b; };
   const auto larger = [](double a, double b) { return std::max(a, b); };
-  const std::vector<Shape> shapes{{7},     {5, 3}, {2, 3, 5}, {2, 3, 4, 5}, {1, 3},   {3, 1},
-                                  {37, 5}, {1},    {0, 3},    {3, 0},       {2, 0, 3}};
+  const std::vector<Shape> shapes{{7},     {5, 3}, {2, 3, 5}, {2, 3, 4, 5}, {1, 3}, {3, 1},
+                                  {37, 5}, {3, 2}, {1},       {0, 3},       {3, 0}, {2, 0, 3}};
   for (const Shape& shape : shapes) {
     for (int axis = -1; axis < shape.rank(); ++axis) {
       if (axis == -1 && shape.rank() != 3) continue;

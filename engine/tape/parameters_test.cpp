@@ -79,6 +79,22 @@ TEST_CASE("parameters: initial values have the distributions that they are named
   CHECK(std::abs(draw(init::torch_linear(12)).second - 1 / std::sqrt(36.0)) < 0.01);
 }
 
+// A run's seed stands for these numbers in every record that there is.
+TEST_CASE("parameters: the initial values of a seed are pinned", "[unit]") {
+  Parameters parameters;
+  static_cast<void>(parameters.add("normal", {3}, init::normal(1, 0.5F)));
+  static_cast<void>(parameters.add("uniform", {3}, init::uniform(-1, 3)));
+  parameters.initialise(7, DType::f32);
+  const auto check = [&](const char* name, const std::vector<double>& expected) {
+    const std::vector<float> values = parameters.tensor(*parameters.find(name)).to_floats();
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      CHECK(double{values[i]} == lra::testing::Approx(expected[i]).epsilon(1e-6));
+    }
+  };
+  check("normal", {1.4783278704, 0.9071440101, 1.4229607582});
+  check("uniform", {2.5856845379, -0.5769832134, 2.7925775051});
+}
+
 TEST_CASE("parameters: matrices of a bf16 run are bf16 copies, vectors stay f32", "[unit]") {
   if (!bf16_works()) return;
   Model m(DType::bf16);
