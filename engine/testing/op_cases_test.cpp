@@ -54,6 +54,7 @@ Defined scaled(const Defined& defined, double factor) {
 
 std::vector<Value> leaves(Tape& tape, const std::vector<Input>& inputs) {
   std::vector<Value> values;
+  values.reserve(inputs.size());
   for (const Input& input : inputs) {
     values.push_back(input.differentiable ? tape.leaf(input.tensor) : Value(input.tensor));
   }
@@ -62,6 +63,7 @@ std::vector<Value> leaves(Tape& tape, const std::vector<Input>& inputs) {
 
 std::vector<Tensor> gradients_of(const std::vector<Value>& values) {
   std::vector<Tensor> result;
+  result.reserve(values.size());
   for (const Value& value : values) {
     result.push_back(value.gradient() ? value.gradient()->value() : Tensor());
   }
