@@ -2,12 +2,13 @@
 """Changes one line of a folder at a time and runs the folder's tests to see whether they detect it.
 
   tools/mutate.py FOLDER [--count N] [--seed N] [--tests PROGRAM[,PROGRAM...]] [--at-least PERCENT] [--out FILE]
+                         [--again FILE]
 
 A mutation swaps an operator, moves a constant or a bound by one, turns a truth value round, or drops a call. N of them
 are drawn with the seed from all that the folder's sources offer (not from tests, messages or declarations). Each is
 built and tested in a worktree of its own, build/mutate/tree, at HEAD: the working tree is left alone, what is not
 committed does not count. A mutation that does not compile is replaced by the next. Prints one line for each, then the
-survivors; with --out also as JSON lines. Exits 1 if fewer than PERCENT were seen. Needs only Debian's python3; with
+survivors; with --out also as JSON lines, of which --again takes up those that were not seen. Exits 1 if fewer than PERCENT were seen. Needs only Debian's python3; with
 ccache the first build is short.
 """
 
@@ -102,6 +103,10 @@ def candidates(folder):
             block = block and "*/" not in line
 
 
+def identity(mutation):
+    return mutation["file"], mutation["before"], mutation["after"]
+
+
 def run(command, timeout=None):
     """The exit status and output; None if it took too long."""
     process = subprocess.Popen(command, cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -160,6 +165,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tests", help="test programs instead of the folder's, separated by commas")
     parser.add_argument("--at-least", type=float, default=0, metavar="PERCENT", help="share that must be seen")
+    parser.add_argument("--again", type=pathlib.Path, metavar="FILE",
+                        help="in place of drawing: those that survived an earlier run, from its --out")
     parser.add_argument("--out", type=pathlib.Path, help="file for one JSON object per mutation")
     options = parser.parse_args()
     # Ends through `finally`, so that no compiler keeps running and no mutation remains.
@@ -191,8 +198,15 @@ def main():
             sys.exit(f"mutate: fails without a mutation: {failed}")
 
     pool = list(candidates(options.folder))
-    random.Random(options.seed).shuffle(pool)
-    print(f"{options.folder}: {len(pool)} mutations to draw {options.count} from, seed {options.seed}", flush=True)
+    if options.again:
+        # Lines may have moved since.
+        earlier = [json.loads(line) for line in options.again.read_text().splitlines()]
+        wanted = {identity(m) for m in earlier if not m["seen by"]}
+        pool = [m for m in pool if identity(m) in wanted]
+        print(f"{options.folder}: {len(pool)} of the {len(wanted)} mutations that survived", flush=True)
+    else:
+        random.Random(options.seed).shuffle(pool)
+        print(f"{options.folder}: {len(pool)} mutations to draw {options.count} from, seed {options.seed}", flush=True)
     survivors, seen, tried = [], 0, 0
     out = options.out.open("w") if options.out else None
     for m in pool:
