@@ -1,11 +1,15 @@
-// A run's seed stands for the same initial values in every record that there is: of each variant's
-// own parameters two sums are pinned. A variant that is new needs no entry.
+// What every record that there is relies on: the defaults and limits of each variant's options
+// (options.txt), and of its own parameters the initial values that a seed stands for, of which two
+// sums are pinned. A variant that is new needs no entry.
 
 #include <fmt/format.h>
 
 #include <cmath>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
 
 #include "attention/attention.h"
 #include "tests/catch.h"
@@ -74,6 +78,36 @@ const std::map<std::string, Sums>& pinned() {
       {"tnn", {58.8822148, 1.78995531}},
   };
   return table;
+}
+
+TEST_CASE("attention: the defaults and limits of options are pinned", "[unit]") {
+  std::map<std::string, std::string> there;  // "variant.option" to "default, range"
+  for (const auto& name : registry().names()) {
+    const auto attention = create(name, nlohmann::json::object());
+    OptionTable table;
+    attention->options(table);
+    for (const auto& option : table.describe()) {
+      there[fmt::format("{}.{}", name, option["name"].get<std::string>())] =
+          fmt::format("{}, {}", option["default"].dump(), option["range"].get<std::string>());
+    }
+  }
+  std::ifstream file(std::string(testing::source_dir()) + "/attention/check/options.txt");
+  REQUIRE(file);
+  std::map<std::string, std::string> pinned_options;
+  std::set<std::string> pinned_variants;
+  for (std::string line; std::getline(file, line);) {
+    const auto equals = line.find(" = ");
+    const std::string option = line.substr(0, equals);
+    pinned_options[option] = line.substr(equals + 3);
+    pinned_variants.insert(option.substr(0, option.find('.')));
+    CAPTURE(option);
+    CHECK(there[option] == pinned_options[option]);
+  }
+  for (const auto& [option, what] : there) {  // an option that was added to a pinned variant
+    if (pinned_variants.count(option.substr(0, option.find('.'))) == 0) continue;
+    CAPTURE(option, what);
+    CHECK(pinned_options.count(option) == 1);
+  }
 }
 
 TEST_CASE("attention: the initial values of a seed are pinned", "[unit]") {
