@@ -59,6 +59,8 @@ bool is_of_type(const fs::path& path, fs::file_type type) {
 
 }  // namespace
 
+fs::path default_data_folder() { return bases({}).front().path; }
+
 std::optional<Found> locate(const OpenOptions& options, const std::vector<std::string>& folders,
                             const std::function<bool(const fs::path&)>& accept,
                             std::string_view wanted) {

@@ -40,6 +40,9 @@ struct Found {
 [[nodiscard]] bool is_file(const std::filesystem::path& path);
 [[nodiscard]] bool is_folder(const std::filesystem::path& path);
 
+// Where data are looked for first that --data does not name: $LRA_DATA, else the user's cache.
+[[nodiscard]] std::filesystem::path default_data_folder();
+
 // The entries of a folder, sorted. Throws Error(data) if it cannot be listed.
 [[nodiscard]] std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder);
 

@@ -88,6 +88,7 @@ struct DataSource {
   std::array<std::int64_t, 3> counts{};
   std::string command;    // how to get them
   std::string otherwise;  // replacement if they are absent
+  std::string folder{};   // of what make() writes, in a folder of data; empty: make() names it
 };
 
 // Properties of a task that a model needs, after its options were set.

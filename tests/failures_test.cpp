@@ -4,6 +4,7 @@
 
 #include <array>
 #include <filesystem>
+#include <functional>
 
 #include "tests/catch.h"
 #include "tests/process.h"
@@ -102,6 +103,30 @@ TEST_CASE("data: other files of a folder are left, splits are as readers cut the
   const Ended shares = made("pathfinder", "pictures", "4", "1");
   CHECK(shares.code == 2);
   CHECK_THAT(shares.err, ContainsSubstring("try --train 8 --val 0 --test 0"));
+}
+
+TEST_CASE("data: without --out they go to where every command looks for them", "[run]") {
+  const Scratch folder("placed");
+  const std::filesystem::path named = folder / "named";
+  std::filesystem::create_directories(named);
+  for (const bool given : {false, true}) {
+    const std::function<void()> environment = [&] {
+      if (given) ::setenv("LRA_DATA", named.c_str(), 1);
+    };
+    for (const std::string task : {"listops", "pathfinder"}) {
+      CAPTURE(given, task);
+      const Ended made = run_program(
+          {"data", "make", task, "--train", "8", "--val", "1", "--test", "1", "--seed", "1"},
+          folder, environment);
+      CHECK(made.code == 0);
+      const std::string place = given ? named.string() : folder / "cache/lra";
+      CHECK_THAT(made.out, ContainsSubstring("written to " + place));
+      const Ended checked = run_program({"data", "check", task}, folder, environment);
+      CHECK(checked.code == 0);
+      CHECK_THAT(checked.out, ContainsSubstring("train: 8 examples"));
+    }
+  }
+  CHECK(std::filesystem::exists(named / "listops/basic_train.tsv"));
 }
 
 TEST_CASE("run: exits 4 if a run diverged and none failed", "[run]") {

@@ -18,6 +18,7 @@
 #include "harness/run/spec.h"
 #include "tasks/check.h"
 #include "tasks/io/fetch.h"
+#include "tasks/locate.h"
 #include "tasks/shortcuts.h"
 
 namespace lra::harness::cli {
@@ -71,14 +72,21 @@ void require_shares(const tasks::TaskInfo& info, const tasks::OpenOptions& optio
        info.name, counts[0], counts[1], counts[2], made[0], made[1], made[2]);
 }
 
+// The place of a download, or of generated data, which then have a folder of their own in it:
+// --out, else where every command looks for data.
+std::filesystem::path place_of(const DataArguments& a, const std::string& folder = {}) {
+  return a.out.empty() ? tasks::default_data_folder() / folder : std::filesystem::path(a.out);
+}
+
 int make(const DataArguments& a) {
   const auto task = make_task(a);
   require_shares(task->info(), open_options(a));
-  const json card = task->make(open_options(a), a.out);
+  const auto out = place_of(a, task->info().source.folder);
+  const json card = task->make(open_options(a), out);
   if (a.json) {
     say("{}\n", json_text(card, 2));
   } else {
-    say("{}: written to {}\n", a.task, a.out);
+    say("{}: written to {}\n", a.task, out.string());
     for (const auto& [key, value] : card.items()) say("  {:<14} {}\n", key, json_text(value));
   }
   return 0;
@@ -116,7 +124,7 @@ class FetchProgress {
 int fetch(const DataArguments& a) {
   const tasks::FetchPlan plan = make_task(a)->download();
   tasks::FetchOptions o;
-  o.out = a.out;
+  o.out = place_of(a);
   o.url = a.url;
   o.bytes = a.bytes;
   if (!a.sha256.empty()) o.sha256 = a.sha256;
@@ -139,7 +147,7 @@ int fetch(const DataArguments& a) {
   say("  from    {} ({} bytes, {} before)\n  sha256  {}\n", report.url, report.bytes,
       report.resumed_from, report.sha256);
   if (report.files > 0) say("  files   {}\n", report.files);
-  say("  use     lra data check {} --data {}\n", plan.task, a.out);
+  say("  use     lra data check {}{}\n", plan.task, a.out.empty() ? "" : " --data " + a.out);
   return 0;
 }
 
@@ -247,7 +255,8 @@ void add_common(CLI::App* command, const std::shared_ptr<DataArguments>& a) {
       ->check(count);
   command->add_option("--test", a->counts[2], "number of test examples (default: the task's)")
       ->check(count);
-  command->add_option("--set", a->settings, "task option to change (repeatable)");
+  command->add_option("--set", a->settings, "task option to change (repeatable)")
+      ->type_name("KEY=VALUE");
   command->add_flag("--json", a->json, "print JSON instead of text");
 }
 
@@ -272,14 +281,15 @@ void add_data(CLI::App& app, Action& action) {
   auto a = std::make_shared<DataArguments>();
   auto* make_command = data->add_subcommand("make", "generate data in the official file format");
   add_common(make_command, a);
-  make_command->add_option("--out", a->out, "output folder")->required();
+  const char* out_help = "output folder (default: $LRA_DATA, else the user's cache)";
+  make_command->add_option("--out", a->out, out_help)->type_name("DIR");
   make_command->callback([a, &action] { action = [a] { return make(*a); }; });
   auto* fetch_command = data->add_subcommand(
       "fetch", "download, check and unpack the official data; resumes partial downloads");
   fetch_command->add_option("TASK", a->task, "task (lra list tasks)")
       ->type_name("TASK")
       ->required();
-  fetch_command->add_option("--out", a->out, "output folder")->required();
+  fetch_command->add_option("--out", a->out, out_help)->type_name("DIR");
   fetch_command->add_option(
       "--url", a->url, "alternative address; disables the check of the official size and digest");
   fetch_command->add_option("--bytes", a->bytes, "required size of the file in bytes")

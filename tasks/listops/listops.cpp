@@ -59,7 +59,8 @@ class ListOps : public Task {
                    .origin = "the arena's generator (Nangia and Bowman 2018), Apache-2.0",
                    .counts = {96000, 2000, 2000},
                    .command = "lra data make or fetch listops",
-                   .otherwise = "generated at first use"};
+                   .otherwise = "generated at first use",
+                   .folder = "listops"};
     info.classes = 10;
     info.vocabulary = listops::kVocabulary;
     info.max_length = max_length_;
