@@ -34,7 +34,8 @@ if [ ${#files[@]} -eq 0 ]; then
     all) found=$(find "${folders[@]}" -name '*.cpp' ! -path 'tools/package_test/*') ;;
     headers) found=$(find "${folders[@]}" -name '*.h') ;;
   esac
-  if $changed; then
+  # Without a commit to compare with, everything counts as changed.
+  if $changed && [ -n "$(change_base)" ]; then
     found=$(grep -Fxf <(changed_files '*.cpp' '*.h') <<<"$found" || true)
   fi
   mapfile -t files < <(sort <<<"$found" | sed '/^$/d')
