@@ -64,7 +64,7 @@ TEST_CASE("run: a plan has estimates, events are lines of JSON", "[run]") {
                                            "0.05"};
   const Ended plan = run({"run", folder / "s.json", "--dry-run"}, folder);
   CHECK(plan.code == 0);
-  CHECK_THAT(plan.out, ContainsSubstring("1 runs"));
+  CHECK_THAT(plan.out, ContainsSubstring("1 run: "));
   CHECK_THAT(plan.out, ContainsSubstring(" MB"));
   REQUIRE(run(arguments, folder).code == 0);
   std::ifstream stream(folder / "events");

@@ -249,13 +249,13 @@ void add_bench(CLI::App& app, Action& action) {
       ->capture_default_str();
   command
       ->add_option("--lanes", a->lanes,
-                   "gradient lanes of training, at most; 0 means as many as sequences, from 8 "
-                   "to 64, where these are long enough")
+                   "largest number of gradient lanes of training; 0 means one per sequence, from "
+                   "8 to 64, where sequences are long enough")
       ->check(CLI::Range(0, 256));
   command
       ->add_option("--cores", a->cores,
-                   "numbers of cores to work out a training step for, from the times of this "
-                   "machine's lanes and update; memory that cores share is not in it")
+                   "numbers of cores for which the time of a training step is worked out from "
+                   "this machine's lanes and update; contention for memory is not included")
       ->delimiter(',')
       ->check(CLI::Range(1, 4096));
   command->add_option("--preset", a->preset, "preset with the model (lra list presets)")
@@ -273,12 +273,13 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("--seconds", a->seconds, "seconds of measurement per length")
       ->check(positive())
       ->capture_default_str();
-  command->add_option("--set", a->settings, "model.KEY or attention.KEY to change (repeatable)");
+  command->add_option("--set", a->settings, "model.KEY or attention.KEY to change (repeatable)")
+      ->type_name("KEY=VALUE");
   command->add_flag("--profile", a->profile, "print the time per operation");
   command->add_flag("--limit", a->limit,
-                    "measure the least time of a step on this machine, from its products at the "
-                    "rate each reaches in cache and its bytes at the memory's bandwidth, and print "
-                    "the share of it that is reached");
+                    "measure the least time of a step on this machine (its products at the rates "
+                    "that they reach in cache, its bytes at the memory's bandwidth) and print the "
+                    "share of it that is reached");
   command->add_flag(
       "--check-growth", a->check_growth,
       "exit with 1 if time or memory grows faster with the length than a variant claims");

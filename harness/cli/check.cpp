@@ -142,7 +142,7 @@ void add_check(CLI::App& app, Action& action) {
   command->callback([=, &action] { action = [=] { return golden(*paths, *precision); }; });
   auto* gradient_command = check->add_subcommand(
       "gradients",
-      "outputs and gradients of variants against their definitions in double precision");
+      "compare outputs and gradients of variants with their definitions in double precision");
   auto name = std::make_shared<std::string>();
   gradient_command->add_option("NAME", *name, "attention variant, or all")
       ->type_name("ATTENTION")

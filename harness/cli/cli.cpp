@@ -93,7 +93,7 @@ int parse_and_act(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done; 1 something failed: a check, a run, memory; 2 wrong use or "
       "configuration;\n"
-      "3 data or files, an stdout that does not take the result included; 4 a run diverged;\n"
+      "3 faulty data or files, also an stdout that cannot be written; 4 a run diverged;\n"
       "130 stopped by a signal, and the same command continues; 141 nobody reads stdout any more.");
   app.set_version_flag("--version", "lra " + version());
   app.set_help_all_flag("--help-all", "print the help of all commands and exit");
@@ -103,7 +103,7 @@ int parse_and_act(int argc, char** argv) {
       ->type_name("FILE.so");
   bool no_locks = false;
   app.add_flag("--no-locks", no_locks,
-               "take no locks, for file systems without them; one process per folder, then");
+               "take no locks, for file systems without them; a folder then allows one process");
   app.fallthrough();
   Action action;
   add_list(app, action);
@@ -121,6 +121,7 @@ int parse_and_act(int argc, char** argv) {
   add_new(app, action);
   add_study(app, action);
   add_meta(app, action);
+  name_values(app);
   require_numbers_in_range(app);
   try {
     app.parse(argc, argv);

@@ -198,6 +198,28 @@ CLI::Validator positive() {
           "POSITIVE"};
 }
 
+void name_values(CLI::App& app) {
+  static const std::map<std::string, const char*> kinds{
+      {"--set", "KEY=VALUE"},    {"--data", "PATH"},
+      {"--out", "PATH"},         {"--pictures", "DIR"},
+      {"--svg", "FILE"},         {"--events", "FILE"},
+      {"--init", "FILE"},        {"--with", "KEY"},
+      {"--delta", "KEY"},        {"--sort", "COLUMN"},
+      {"--columns", "COLUMN"},   {"--baseline", "ATTENTION"},
+      {"--only", "ID,ID,..."},   {"--precision", "PRECISION"},
+      {"--division", "DIVISION"}};
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_type_name() != "TEXT") continue;
+    const auto kind = kinds.find(option->get_name());
+    if (option->get_positional()) {
+      option->type_name("");  // its name says it
+    } else if (kind != kinds.end()) {
+      option->type_name(kind->second);
+    }
+  }
+  for (CLI::App* command : app.get_subcommands({})) name_values(*command);
+}
+
 void require_numbers_in_range(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
     const std::string type = option->get_type_name();

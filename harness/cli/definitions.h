@@ -29,6 +29,10 @@ template <class E>
 [[nodiscard]] CLI::Validator non_negative(std::optional<double> most = {});
 [[nodiscard]] CLI::Validator positive();
 
+// Names what an option takes (DIR, KEY=VALUE, ...) where a command says no more than that it is
+// text.
+void name_values(CLI::App& app);
+
 // Adds to every option of a command and its subcommands a check that its type can hold the number,
 // with the range in the message: CLI11 clamps or wraps integers of 64 bits, and accepts NaN.
 void require_numbers_in_range(CLI::App& app);

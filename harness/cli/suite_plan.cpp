@@ -39,7 +39,7 @@ struct Total {
   std::size_t refused = 0;  // runs that could not begin: without an estimate, or memory for them
 };
 
-// What a plan is made with.
+// Settings of a plan.
 struct PlanOptions {
   fs::path out;
   fs::path data;
@@ -69,9 +69,14 @@ void print_cost(const Estimate& cost, std::size_t runs, const PlanOptions& plan,
 std::string plan_text(const FoundData& found) {
   if (!found.to_make) return describe(*found.used);
   const auto counts = found.used->counts;
-  const auto text = [](std::int64_t n) { return n < 0 ? "official" : std::to_string(n); };
-  return fmt::format("{}: {}, {}/{}/{} examples", found.used->origin, found.used->description,
-                     text(counts[0]), text(counts[1]), text(counts[2]));
+  const auto text = [](std::int64_t n) {
+    return n < 0 ? "as many as the official" : std::to_string(n);
+  };
+  const bool given = std::any_of(counts.begin(), counts.end(), [](auto n) { return n >= 0; });
+  const std::string examples = given ? fmt::format("{} / {} / {} examples", text(counts[0]),
+                                                   text(counts[1]), text(counts[2]))
+                                     : "as many examples as the official data";
+  return fmt::format("{}: {}, {}", found.used->origin, found.used->description, examples);
 }
 
 bool run_has_ended(const SuiteRun& run, const fs::path& out) {
@@ -173,8 +178,8 @@ int print_plan(const Suite& suite, const PlanOptions& plan, bool keep_going) {
   Total total;
   print_runs(suite, found, plan, total);
   if (suite.bench) print_bench(*suite.bench, plan, total);
-  say("{} runs: {} ({:.2f} days), {} MB", suite.runs.size(), duration(total.seconds),
-      total.seconds / 86400, needed_megabytes(total.bytes));
+  say("{} run{}: {} ({:.2f} days), {} MB", suite.runs.size(), suite.runs.size() == 1 ? "" : "s",
+      duration(total.seconds), total.seconds / 86400, needed_megabytes(total.bytes));
   if (total.unknown > 0) say(", without {} that could not be estimated", total.unknown);
   say("\n");
   if (!warned) static_cast<void>(warn_if_busy(plan.threads));

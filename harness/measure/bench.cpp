@@ -17,7 +17,7 @@
 
 namespace lra::harness {
 
-// What a child process tells.
+// JSON of the result that a child process reports.
 template <class V>
 void describe(V& v, BenchResult& result) {
   v.converted(

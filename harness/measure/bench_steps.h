@@ -54,13 +54,13 @@ class Bench {
 
   [[nodiscard]] Workers& workers() { return workers_; }
 
-  // Bytes that a step moves at least, once one was done.
+  // The least number of bytes that a step moves; after the first step.
   [[nodiscard]] std::int64_t traffic() const;
 
   // The last `count` steps of training on each of so many cores.
   [[nodiscard]] std::vector<results::CoresPoint> on_cores(std::size_t count) const;
 
-  // What steps of these seconds, with so many operations each, say.
+  // Fills the result from the steps' times in seconds and the operations of one step.
   void finish(const std::vector<double>& times, std::int64_t flops, BenchResult& result) const;
 
  private:
@@ -78,7 +78,7 @@ class Bench {
 
 using Products = std::vector<engine::primitives::ProductCount>;
 
-// Of the workers' time in a step (of the warm-up), how much is spent in matrix products.
+// The share of matrix products in the workers' time of a warm-up step, in [0, 1].
 [[nodiscard]] double matmul_share(Bench& bench);
 
 // The products of a step.

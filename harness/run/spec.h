@@ -1,5 +1,6 @@
 #pragma once
-// What identifies a run: everything that its numbers depend on; and what is measured of it.
+// The specification of a run: all settings on which its numbers depend, and those of its
+// measurements.
 
 #include <array>
 #include <cstdint>
@@ -16,7 +17,7 @@
 
 namespace lra::harness {
 
-// Of a split, that anybody may ask for.
+// The largest number of examples of a split that can be asked for.
 inline constexpr std::int64_t kMostExamples = 100000000;
 
 struct RunSpec {
@@ -92,8 +93,8 @@ struct Request {
 [[nodiscard]] nlohmann::json to_json(const RunSpec& spec);
 // Throws Error(data) that names `where` and the field.
 [[nodiscard]] RunSpec spec_from_json(const nlohmann::json& json, const std::string& where);
-// What makes the specification: to_json() without what changes no number of the run, and without
-// options that earlier versions of the program did not have, at the values that they implied.
+// The identity: to_json() without settings that change no number of the run, and without options
+// that earlier versions of the program did not have where they have the values then implied.
 [[nodiscard]] nlohmann::json identity_of(const RunSpec& spec);
 // SHA-256 of identity_of(); its first 16 digits are the run's id.
 [[nodiscard]] std::string spec_digest(const RunSpec& spec);
