@@ -34,7 +34,7 @@ PROGRAMS = {  # the test programs of each top folder, quickest first
     "results": ["results_test"],
     "harness": ["checks_test", "diagnose_test", "study_test", "suite_test", "harness_test", "program_test"],
 }
-TESTS_RUN = "~[slow]~[perf]"
+TESTS_RUN = "~[slow]~[perf]~storm*"
 
 SWAPS = {
     "operator": [(" == ", " != "), (" && ", " || "), (" + ", " - "), (" * ", " / "), (" += ", " -= "),
