@@ -23,10 +23,9 @@ namespace {
 class Cosformer final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.choice("act", act_, feature_map_names(), "feature map phi")
+    t.choice("act", act_, "feature map phi")
         .flag("reweight", reweight_, "the cosine re-weighting; false: plain linear attention")
-        .choice("m", m_, {"length", "tensor", "maximum"},
-                "M: the real length, the tensor's, or max_length")
+        .choice("m", m_, "M: the real length, the tensor's, or max_length")
         .number("eps", eps_, 0, 1, "floor of the denominator")
         .flag("causal", causal_, "sums over j <= i");
   }
@@ -60,10 +59,13 @@ class Cosformer final : public Attention {
   }
 
  private:
+  enum class Rule { length, tensor, maximum };
+  friend constexpr auto texts(Rule) { return enum_texts("length", "tensor", "maximum"); }
+
   [[nodiscard]] double m(std::int64_t n, std::int64_t keys, std::int64_t rows,
                          std::int64_t key_rows) const {
-    if (m_ == "maximum") return static_cast<double>(max_length_);
-    return static_cast<double>(m_ == "tensor" ? std::max(rows, key_rows) : std::max(n, keys));
+    if (m_ == Rule::maximum) return static_cast<double>(max_length_);
+    return static_cast<double>(m_ == Rule::tensor ? std::max(rows, key_rows) : std::max(n, keys));
   }
 
   [[nodiscard]] Value divide(const KernelSums& sums) const {
@@ -75,9 +77,9 @@ class Cosformer final : public Attention {
     return sums.numerator / (positive * clamp_min(d, eps) + (1.0F - positive) * clamp_max(d, -eps));
   }
 
-  std::string act_ = "relu";
+  FeatureMap act_ = FeatureMap::relu;
   bool reweight_ = true;
-  std::string m_ = "length";
+  Rule m_ = Rule::length;
   double eps_ = 1e-6;
   bool causal_ = false;
   std::int64_t max_length_ = 1;

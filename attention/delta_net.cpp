@@ -13,7 +13,7 @@ namespace {
 
 class DeltaNet final : public DeltaRule {
  public:
-  DeltaNet() : DeltaRule({.decay = Decay::none, .output_gate = "none"}) {}
+  DeltaNet() : DeltaRule({.decay = Decay::none, .output_gate = OutputGate::none}) {}
 };
 
 LRA_ATTENTION(delta_net, DeltaNet,

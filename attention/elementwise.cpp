@@ -23,7 +23,7 @@ namespace {
 class Elementwise final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.choice("act", act_, {"relu2", "laplace", "sigmoid", "relu"}, "function of the logits")
+    t.choice("act", act_, "function of the logits")
         .flag("causal", causal_, "a query sees itself and what is before it");
   }
 
@@ -31,13 +31,13 @@ class Elementwise final : public Attention {
     const auto n = static_cast<float>(x.key_length);
     engine::RowAttentionOptions o{.keys = {x.key_length}, .causal = causal_};
     o.scale = by_length() ? 1.0F / n : 1.0F / std::sqrt(static_cast<float>(x.q.dim(2)));
-    if (act_ == "relu2") o.weights.rule = engine::RowRule::relu2;
-    if (act_ == "laplace") o.weights.rule = engine::RowRule::laplace;
-    if (act_ == "sigmoid") {
+    if (act_ == Act::relu2) o.weights.rule = engine::RowRule::relu2;
+    if (act_ == Act::laplace) o.weights.rule = engine::RowRule::laplace;
+    if (act_ == Act::sigmoid) {
       o.weights.rule = engine::RowRule::sigmoid;
       o.shift = -std::log(n);
     }
-    if (act_ == "relu") o.weights = {.rule = engine::RowRule::relu, .factor = 1.0F / n};
+    if (act_ == Act::relu) o.weights = {.rule = engine::RowRule::relu, .factor = 1.0F / n};
     return engine::row_attention(x.q, x.k, x.v, {}, o);  // [H,N,Dv]
   }
 
@@ -52,16 +52,19 @@ class Elementwise final : public Attention {
   }
 
  private:
-  [[nodiscard]] bool by_length() const { return act_ == "relu2" || act_ == "laplace"; }
+  enum class Act { relu2, laplace, sigmoid, relu };
+  friend constexpr auto texts(Act) { return enum_texts("relu2", "laplace", "sigmoid", "relu"); }
+
+  [[nodiscard]] bool by_length() const { return act_ == Act::relu2 || act_ == Act::laplace; }
 
   [[nodiscard]] double weight(double s, double n) const {
-    if (act_ == "relu2") return std::pow(std::max(s, 0.0), 2);
-    if (act_ == "laplace") return (1 + std::erf((s - 0.707107) / (0.282095 * std::sqrt(2)))) / 2;
-    if (act_ == "sigmoid") return 1 / (1 + n * std::exp(-s));
+    if (act_ == Act::relu2) return std::pow(std::max(s, 0.0), 2);
+    if (act_ == Act::laplace) return (1 + std::erf((s - 0.707107) / (0.282095 * std::sqrt(2)))) / 2;
+    if (act_ == Act::sigmoid) return 1 / (1 + n * std::exp(-s));
     return std::max(s, 0.0) / n;
   }
 
-  std::string act_ = "relu2";
+  Act act_ = Act::relu2;
   bool causal_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include <numbers>
 
 #include "attention/attention.h"
+#include "attention/parts/layout.h"
 #include "engine/fused/fourier.h"
 
 namespace lra::attention {
@@ -17,17 +18,17 @@ namespace {
 class Fnet final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.choice("transform", transform_, {"length", "tensor"},
+    t.choice("transform", transform_,
              "length of the transform: the real one, or the padded tensor's");
   }
 
   [[nodiscard]] Value mix(const Value& x, const Context& c) const override {
-    return engine::fourier_mix(x, transform_ == "tensor" ? x.dim(0) : c.length);  // [N,E]
+    return engine::fourier_mix(x, transform_ == Extent::tensor ? x.dim(0) : c.length);  // [N,E]
   }
 
   // y_ke = sum_j sum_f x_jf cos(2 pi (j k / n + f e / E)).
   [[nodiscard]] Plain define(const PlainInputs& in) const override {
-    const std::int64_t n = transform_ == "tensor" ? in.rows : in.x.dim(0);
+    const std::int64_t n = transform_ == Extent::tensor ? in.rows : in.x.dim(0);
     const std::int64_t E = in.x.dim(1);
     Plain y(in.x.shape);
     const auto turn = [](std::int64_t a, std::int64_t period) {
@@ -46,7 +47,7 @@ class Fnet final : public Attention {
   }
 
  private:
-  std::string transform_ = "length";
+  Extent transform_ = Extent::length;
 };
 
 LRA_ATTENTION(fnet, Fnet,

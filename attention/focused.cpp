@@ -88,7 +88,7 @@ class Focused final : public Attention {
 
   std::int64_t p_ = 3;
   double eps_ = 1e-6;
-  LocalMixing local_{"1d", LocalMixing::Kernels::of_head};
+  LocalMixing local_{Neighbours::one_dimensional, LocalMixing::Kernels::of_head};
   Parameter c_;
 };
 

@@ -26,7 +26,7 @@ class Fox final : public Attention {
   void options(OptionTable& t) override {
     t.flag("qk_norm", qk_norm_, "RMS norm of each head's q and k, with gains")
         .number("qk_norm_eps", qk_norm_eps_, 1e-12, 1, "added to its mean square")
-        .choice("output_gate", output_gate_, {"none", "sigmoid"}, "gate on the output, from x")
+        .choice("output_gate", output_gate_, "gate on the output, from x")
         .flag("output_norm", output_norm_, "RMS norm of each head's output, with a gain")
         .number("output_norm_eps", output_norm_eps_, 1e-12, 1, "added to its mean square")
         .flag("shift", shift_, "mix k and v with those of the token before")
@@ -42,7 +42,7 @@ class Fox final : public Attention {
       q_norm_w_ = p.add("q_norm_w", {features}, engine::init::constant(1));
       k_norm_w_ = p.add("k_norm_w", {features}, engine::init::constant(1));
     }
-    if (output_gate_ != "none") Wg_ = p.add("Wg", {features, d.width}, init);
+    if (output_gate_ != OutputGate::none) Wg_ = p.add("Wg", {features, d.width}, init);
     if (output_norm_) norm_w_ = p.add("norm_w", {features}, engine::init::constant(1));
     if (!shift_) return;
     Wk_shift_ = p.add("Wk_shift", {d.heads, d.width}, init);
@@ -65,13 +65,16 @@ class Fox final : public Attention {
                                      .dropout = c.dropout,
                                      .key = c.call.of("weights")});  // [H,N,Dv]
     if (output_norm_) o = normed(o, norm_w_, output_norm_eps_);
-    return output_gate_ == "none" ? o : o * sigmoid(mapped_heads(x.x, Wg_, o.dim(0)));
+    return output_gate_ == OutputGate::none ? o : o * sigmoid(mapped_heads(x.x, Wg_, o.dim(0)));
   }
 
   [[nodiscard]] Weights weights(const PlainInputs& in) const override;
   [[nodiscard]] Plain define(const PlainInputs& in) const override;
 
  private:
+  enum class OutputGate { none, sigmoid };
+  friend constexpr auto texts(OutputGate) { return enum_texts("none", "sigmoid"); }
+
   // x W^T as heads: [H,N,rows of W / H].
   [[nodiscard]] static Value mapped_heads(const Value& x, const Parameter& W, std::int64_t H) {
     return engine::split_heads(linear(x, engine::transpose(W.value()), {}), 1, H).front();
@@ -100,7 +103,7 @@ class Fox final : public Attention {
 
   bool qk_norm_ = false;
   double qk_norm_eps_ = 1e-5;
-  std::string output_gate_ = "none";
+  OutputGate output_gate_ = OutputGate::none;
   bool output_norm_ = false;
   double output_norm_eps_ = 1e-6;
   bool shift_ = false;
@@ -160,14 +163,14 @@ Weights Fox::weights(const PlainInputs& in) const {
       return s;
     }))};
   };
-  return {q, k, row, false, !shift_ && !output_norm_ && output_gate_ == "none"};
+  return {q, k, row, false, !shift_ && !output_norm_ && output_gate_ == OutputGate::none};
 }
 
 Plain Fox::define(const PlainInputs& in) const {
   const Plain v = shift_ ? plain_shifted(in.v, in.x, in.parameters.at("Wv_shift")) : in.v;
   Plain o = weighted_sum(weights(in), v);
   if (output_norm_) o = plain_normed(o, in.parameters.at("norm_w"), output_norm_eps_);
-  if (output_gate_ == "none") return o;
+  if (output_gate_ == OutputGate::none) return o;
   for (std::int64_t h = 0; h < o.dim(0); ++h) {
     for (std::int64_t i = 0; i < o.dim(1); ++i) {
       for (std::int64_t d = 0; d < o.dim(2); ++d) {

@@ -13,7 +13,7 @@ namespace {
 
 class GatedDeltaNet final : public DeltaRule {
  public:
-  GatedDeltaNet() : DeltaRule({.decay = Decay::head, .output_gate = "silu"}) {}
+  GatedDeltaNet() : DeltaRule({.decay = Decay::head, .output_gate = OutputGate::silu}) {}
 };
 
 LRA_ATTENTION(gated_deltanet, GatedDeltaNet,

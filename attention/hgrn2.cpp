@@ -25,14 +25,14 @@ class Hgrn2 final : public Attention {
  public:
   void options(OptionTable& t) override {
     bound_.options(t);
-    t.choice("norm", norm_, {"rms", "none"}, "of the output, over the features of all heads")
+    t.choice("norm", norm_, "of the output, over the features of all heads")
         .number("norm_eps", norm_eps_, 1e-12, 1, "added to the mean square")
         .flag("causal", causal_, "the forward direction alone");
   }
 
   void build(const ParameterBuilder& p, const Dimensions& d) override {
     const std::int64_t features = d.heads * d.head_dim;
-    if (norm_ == "rms") norm_w_ = p.add("norm_w", {features}, engine::init::constant(1));
+    if (norm_ == OutputNorm::rms) norm_w_ = p.add("norm_w", {features}, engine::init::constant(1));
     bound_.build(p, d, features, 0);
   }
 
@@ -53,7 +53,7 @@ class Hgrn2 final : public Attention {
     Value o = engine::gated_scan(q, k, x.v, g, x.length, false);
     if (!causal_) o = o + engine::gated_scan(q, k, x.v, g, x.length, true);
     o = o / std::sqrt(static_cast<float>(x.q.dim(2)));  // [H,N,D]
-    if (norm_ == "none") return o;
+    if (norm_ == OutputNorm::none) return o;
     const auto width = static_cast<float>(o.dim(0) * o.dim(2));
     const Value rms = sqrt(squares_over_heads(o) / width + static_cast<float>(norm_eps_));
     return o / rms * reshape(norm_w_.value_f32(), {o.dim(0), 1, o.dim(2)});
@@ -64,7 +64,7 @@ class Hgrn2 final : public Attention {
 
  private:
   GateLowerBound bound_{1};
-  std::string norm_ = "rms";
+  OutputNorm norm_ = OutputNorm::rms;
   double norm_eps_ = 1e-5;
   bool causal_ = false;
   Parameter norm_w_;
@@ -103,12 +103,12 @@ Weights Hgrn2::weights(const PlainInputs& in) const {
     return result;
   };
   const auto activation = [](double x) { return x / (1 + std::exp(-x)); };
-  return {mapped(in.q, activation), key, row, false, norm_ == "none"};
+  return {mapped(in.q, activation), key, row, false, norm_ == OutputNorm::none};
 }
 
 Plain Hgrn2::define(const PlainInputs& in) const {
   Plain o = weighted_sum(weights(in), in.v);
-  if (norm_ == "none") return o;
+  if (norm_ == OutputNorm::none) return o;
   const Plain& gain = in.parameters.at("norm_w");
   for (std::int64_t i = 0; i < o.dim(1); ++i) {
     double squares = 0;

@@ -24,16 +24,16 @@ constexpr double kExpScale = 0.2;  // exp is e^(0.2 x)
 class Inline final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.choice("phi", phi_, {"identity", "relu", "leaky_relu", "exp"}, "feature map f")
+    t.choice("phi", phi_, "feature map f")
         .choice(
-            "residual", residual_, {"none", "1d", "2d"},
+            "residual", residual_,
             "added convolution with computed taps: 3 tokens, or 3 x 3 pixels of a square image");
   }
 
   void build(const ParameterBuilder& p, const Dimensions& d) override {
-    if (residual_ == "none") return;
+    if (residual_ == Neighbours::none) return;
     cls_ = d.cls;
-    if (residual_ == "2d") side_ = image_side(d, "attention/inline");
+    if (residual_ == Neighbours::two_dimensional) side_ = image_side(d, "attention/inline");
     const std::int64_t T = side_ > 0 ? 9 : 3;
     const std::int64_t H = d.heads;
     const std::int64_t D = d.head_dim;
@@ -57,7 +57,7 @@ class Inline final : public Attention {
     const Value S = matmul(centred, x.v, {.transpose_a = true}) * (s / n);  // [H,D,Dv]
     const Value vbar = sum(mask_rows(x.v, x.key_length), 1) / n;            // [H,1,Dv]
     const Value o = matmul(q, S) + vbar;                                    // [H,N,Dv]
-    if (residual_ == "none") return o;
+    if (residual_ == Neighbours::none) return o;
     require_same_tokens(x, "attention/inline/residual");
     return o + depthwise(x.v, taps(x), window(x.length));
   }
@@ -75,22 +75,25 @@ class Inline final : public Attention {
       return Row{w};
     };
     const auto phi = [this](double y) { return f(y); };
-    return {mapped(in.q, phi), mapped(in.k, phi), row, true, residual_ == "none"};
+    return {mapped(in.q, phi), mapped(in.k, phi), row, true, residual_ == Neighbours::none};
   }
 
   [[nodiscard]] Plain define(const PlainInputs& in) const override;
 
  private:
+  enum class Phi { identity, relu, leaky_relu, exp };
+  friend constexpr auto texts(Phi) { return enum_texts("identity", "relu", "leaky_relu", "exp"); }
+
   [[nodiscard]] Value f(const Value& y) const {
-    if (phi_ == "relu") return relu(y);
-    if (phi_ == "leaky_relu") return leaky_relu(y, static_cast<float>(kSlope));
-    if (phi_ == "exp") return exp(y * static_cast<float>(kExpScale));
+    if (phi_ == Phi::relu) return relu(y);
+    if (phi_ == Phi::leaky_relu) return leaky_relu(y, static_cast<float>(kSlope));
+    if (phi_ == Phi::exp) return exp(y * static_cast<float>(kExpScale));
     return y;
   }
   [[nodiscard]] double f(double y) const {
-    if (phi_ == "relu") return std::max(y, 0.0);
-    if (phi_ == "leaky_relu") return y > 0 ? y : kSlope * y;
-    return phi_ == "exp" ? std::exp(kExpScale * y) : y;
+    if (phi_ == Phi::relu) return std::max(y, 0.0);
+    if (phi_ == Phi::leaky_relu) return y > 0 ? y : kSlope * y;
+    return phi_ == Phi::exp ? std::exp(kExpScale * y) : y;
   }
   [[nodiscard]] Window window(std::int64_t length) const { return {length, cls_, side_, -1}; }
 
@@ -107,8 +110,8 @@ class Inline final : public Attention {
     return reshape(y, {H, D, w2.dim(2) / D});
   }
 
-  std::string phi_ = "identity";
-  std::string residual_ = "1d";
+  Phi phi_ = Phi::identity;
+  Neighbours residual_ = Neighbours::one_dimensional;
   std::int64_t side_ = 0;
   bool cls_ = false;
   Parameter W1_, b1_, W2_, b2_;
@@ -116,7 +119,7 @@ class Inline final : public Attention {
 
 Plain Inline::define(const PlainInputs& in) const {
   Plain o = weighted_sum(weights(in), in.v);
-  if (residual_ == "none") return o;
+  if (residual_ == Neighbours::none) return o;
   const Plain& W1 = in.parameters.at("taps_w1");
   const Plain& b1 = in.parameters.at("taps_b1");
   const Plain& W2 = in.parameters.at("taps_w2");

@@ -13,7 +13,7 @@ namespace {
 
 class Kda final : public DeltaRule {
  public:
-  Kda() : DeltaRule({.decay = Decay::feature, .output_gate = "sigmoid"}) {}
+  Kda() : DeltaRule({.decay = Decay::feature, .output_gate = OutputGate::sigmoid}) {}
 };
 
 LRA_ATTENTION(kda, Kda, {.label = "KDA", .cite = "Kimi2025, arXiv 2510.26692", .causal = true});

@@ -23,14 +23,13 @@ namespace {
 class Lion final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.choice("kind", kind_, {"selective", "decay"},
-             "mask: gates of the tokens, or one decay a head")
+    t.choice("kind", kind_, "mask: gates of the tokens, or one decay a head")
         .number("eps", eps_, 0, 1, "added to the denominator");
   }
 
   void build(const ParameterBuilder& p, const Dimensions& d) override {
     cls_ = d.cls;
-    if (kind_ == "decay") {
+    if (kind_ == Kind::decay) {
       a_ = p.add("a", {d.heads}, engine::init::normal(0, 1), {.decay = false});
       return;
     }
@@ -57,6 +56,9 @@ class Lion final : public Attention {
   [[nodiscard]] Weights weights(const PlainInputs& in) const override;
 
  private:
+  enum class Kind { selective, decay };
+  friend constexpr auto texts(Kind) { return enum_texts("selective", "decay"); }
+
   [[nodiscard]] static Value phi(const Value& x) {
     const Value y = silu(x) + 0.5F;  // at least 0.22
     return y / sqrt(sum_f32(square(y), 2));
@@ -65,14 +67,16 @@ class Lion final : public Attention {
   [[nodiscard]] Value log_gates(const Heads& x) const {
     const std::int64_t H = x.q.dim(0);
     const std::int64_t N = x.q.dim(1);
-    if (kind_ == "decay") return expand(reshape(-softplus(-a_.value_f32()), {H, 1, 1}), {H, N, 1});
+    if (kind_ == Kind::decay) {
+      return expand(reshape(-softplus(-a_.value_f32()), {H, 1, 1}), {H, N, 1});
+    }
     const Value y = linear(x.x, W_.value(), b_.value());                  // [N,H]
     const Value a = engine::split_heads(y, 1, H).front();                 // [H,N,1]
     const Value g = mask_rows(-softplus(cast(a, DType::f32)), x.length);  // log(1 - sigmoid)
     return cls_ ? g - pad(slice(g, 1, 0, 1), 1, 0, N - 1) : g;
   }
 
-  std::string kind_ = "selective";
+  Kind kind_ = Kind::selective;
   double eps_ = 1e-6;
   bool cls_ = false;
   Parameter a_, W_, b_;
@@ -92,7 +96,7 @@ Weights Lion::weights(const PlainInputs& in) const {
   Plain a({in.q.dim(0), in.q.dim(1), 1});
   for (std::int64_t h = 0; h < a.dim(0); ++h) {
     for (std::int64_t t = 0; t < a.dim(1); ++t) {
-      if (kind_ == "decay") {
+      if (kind_ == Kind::decay) {
         a(h, t, 0) = 1 / (1 + std::exp(-in.parameters.at("a")(h)));
         continue;
       }

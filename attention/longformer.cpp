@@ -23,13 +23,13 @@ class Longformer final : public Attention {
  public:
   void options(OptionTable& t) override {
     t.integer("window", w_, 1, 65536, "w, keys of a window, the token's own included")
-        .choice("global", global_, {"cls", "none"}, "cls: the CLS token is global if there is one")
+        .choice("global", global_, "cls: the CLS token is global if there is one")
         .flag("causal", causal_, "a query sees itself and what is before it");
   }
 
   void build(const ParameterBuilder& parameters, const Dimensions& d) override {
     heads_ = d.heads;
-    cls_ = d.cls && global_ == "cls";
+    cls_ = d.cls && global_ == Global::cls;
     if (!cls_) return;
     const std::int64_t width = d.heads * d.head_dim;
     for (const char* name : {"qg", "kg", "vg"}) {
@@ -87,6 +87,9 @@ class Longformer final : public Attention {
   }
 
  private:
+  enum class Global { cls, none };
+  friend constexpr auto texts(Global) { return enum_texts("cls", "none"); }
+
   [[nodiscard]] std::int64_t right() const { return w_ / 2; }
   [[nodiscard]] std::int64_t left() const { return w_ - w_ / 2 - 1; }
 
@@ -157,7 +160,7 @@ class Longformer final : public Attention {
   }
 
   std::int64_t w_ = 512;
-  std::string global_ = "cls";
+  Global global_ = Global::cls;
   bool causal_ = false;
   bool cls_ = false;
   std::int64_t heads_ = 1;

@@ -73,7 +73,7 @@ class Mala final : public Attention {
  private:
   double eps_ = 1e-6;
   OptionalRotary rotary_;
-  LocalMixing local_{"none", LocalMixing::Kernels::of_model};
+  LocalMixing local_{Neighbours::none, LocalMixing::Kernels::of_model};
   LinearGate gate_{false};
 };
 

@@ -39,7 +39,7 @@ class Mega final : public Attention {
     t.integer("zdim", z_, 1, 65536, "width of queries and keys")
         .integer("hdim", h_, 0, 65536, "width of the values; 0: twice the model's width")
         .integer("chunk_size", chunk_, 0, 1 << 24, "tokens of a chunk; 0: the whole sequence")
-        .choice("attention_activation", f_, {"softmax", "laplace", "relu2"}, "f, of the logits")
+        .choice("attention_activation", f_, "f, of the logits")
         .flag("causal", causal_, "a token sees itself and what is before it");
     average_.options(t);
   }
@@ -91,6 +91,9 @@ class Mega final : public Attention {
   [[nodiscard]] Plain define(const PlainInputs& in) const override;
 
  private:
+  enum class Function { softmax, laplace, relu2 };
+  friend constexpr auto texts(Function) { return enum_texts("softmax", "laplace", "relu2"); }
+
   // Keys that token i sees: those of its chunk, of n in all, and in causal use up to itself.
   [[nodiscard]] std::int64_t keys(std::int64_t i, std::int64_t n) const {
     const std::int64_t chunk = chunk_ > 0 ? chunk_ : n;
@@ -104,10 +107,10 @@ class Mega final : public Attention {
     const std::int64_t chunk = chunk_ > 0 ? std::min(chunk_, N) : N;
     const std::int64_t chunks = (n + chunk - 1) / chunk;
     engine::RowAttentionOptions o{.causal = causal_};
-    if (f_ == "softmax") {
+    if (f_ == Function::softmax) {
       o.scale = 1 / std::sqrt(static_cast<float>(z_));
     } else {
-      o.weights.rule = f_ == "laplace" ? engine::RowRule::laplace : engine::RowRule::relu2;
+      o.weights.rule = f_ == Function::laplace ? engine::RowRule::laplace : engine::RowRule::relu2;
       const Tensor tau = Tensor::zeros({N, 1});  // 1 / keys of each row
       for (std::int64_t i = 0; i < n; ++i) tau.f32()[i] = 1 / static_cast<float>(keys(i, n));
       q = q * Value(tau);
@@ -125,7 +128,7 @@ class Mega final : public Attention {
   }
 
   std::int64_t z_ = 64, h_ = 0, chunk_ = 128;
-  std::string f_ = "softmax";
+  Function f_ = Function::softmax;
   bool causal_ = false;
   MovingAverage average_;
   AffineMap v_, mx_, out_;
@@ -158,17 +161,19 @@ Plain Mega::define(const PlainInputs& in) const {
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int64_t first = chunk_ > 0 ? i / chunk_ * chunk_ : 0;
     const std::int64_t end = causal_ ? i + 1 : (chunk_ > 0 ? std::min(n, first + chunk_) : n);
-    const double tau =
-        f_ == "softmax" ? std::sqrt(static_cast<double>(z_)) : static_cast<double>(end - first);
+    const double tau = f_ == Function::softmax ? std::sqrt(static_cast<double>(z_))
+                                               : static_cast<double>(end - first);
     std::vector<double> w;
     for (std::int64_t j = first; j < end; ++j) {
       double s = P.at("relbias")((P.at("relbias").dim(0) - 1) / 2 + j - i);
       for (std::int64_t c = 0; c < z_; ++c) s += qk(0, i, c) * qk(1, j, c) / tau;
-      if (f_ == "laplace") s = (1 + std::erf((s - 0.707107) / (0.282095 * std::sqrt(2)))) / 2;
-      if (f_ == "relu2") s = std::pow(std::max(s, 0.0), 2);
+      if (f_ == Function::laplace) {
+        s = (1 + std::erf((s - 0.707107) / (0.282095 * std::sqrt(2)))) / 2;
+      }
+      if (f_ == Function::relu2) s = std::pow(std::max(s, 0.0), 2);
       w.push_back(s);
     }
-    if (f_ == "softmax") w = plain_softmax(w);
+    if (f_ == Function::softmax) w = plain_softmax(w);
     for (std::int64_t j = first; j < end; ++j) {
       for (std::int64_t c = 0; c < h_; ++c) {
         gated(i, c) += w[static_cast<std::size_t>(j - first)] * silu_of(V(j, c)) *

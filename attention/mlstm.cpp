@@ -32,7 +32,7 @@ class Mlstm final : public Attention {
  public:
   void options(OptionTable& t) override {
     t.number("eps", eps_, 0, 1, "added to the denominator")
-        .choice("head_norm", norm_, {"layer", "none"}, "of each head's output")
+        .choice("head_norm", norm_, "of each head's output")
         .number("norm_eps", norm_eps_, 1e-12, 1, "added to the variance")
         .flag("causal", causal_, "the forward direction alone");
   }
@@ -49,7 +49,7 @@ class Mlstm final : public Attention {
     bi_ = p.add("bi", {d.heads}, engine::init::normal(0, 0.1F), {.decay = false});
     Wf_ = p.add("Wf", {d.heads, 3 * features}, engine::init::constant(0));
     bf_ = p.add("bf", {d.heads}, evenly, {.decay = false});
-    if (norm_ == "layer") norm_w_ = p.add("norm_w", {features}, engine::init::constant(0));
+    if (norm_ == HeadNorm::layer) norm_w_ = p.add("norm_w", {features}, engine::init::constant(0));
   }
 
   [[nodiscard]] Value forward(const Heads& x, const Context&) const override {
@@ -74,7 +74,7 @@ class Mlstm final : public Attention {
     const Value floor = exp(-scale);
     const Value eps = exp(column(m) - scale) * static_cast<float>(eps_);  // eps, and its slope by m
     const Value o = slice(out, 2, 0, Dv) / (maximum(abs(slice(out, 2, Dv, 1)), floor) + eps);
-    if (norm_ == "none") return cast(o, x.v.dtype());
+    if (norm_ == HeadNorm::none) return cast(o, x.v.dtype());
     const Value plain = layer_norm(o, Value(Tensor::full({Dv}, 1)), Value(Tensor::zeros({Dv})),
                                    static_cast<float>(norm_eps_));
     const Value gain = reshape(norm_w_.value_f32(), {o.dim(0), 1, Dv}) + 1.0F;
@@ -85,6 +85,9 @@ class Mlstm final : public Attention {
   [[nodiscard]] Plain define(const PlainInputs& in) const override;
 
  private:
+  enum class HeadNorm { layer, none };
+  friend constexpr auto texts(HeadNorm) { return enum_texts("layer", "none"); }
+
   static Value column(const Value& x) { return reshape(x, {x.dim(0), x.dim(1), 1}); }
 
   // The given gate, or the affine map of [q, k, v].
@@ -116,7 +119,7 @@ class Mlstm final : public Attention {
   }
 
   double eps_ = 1e-6, norm_eps_ = 1e-5;
-  std::string norm_ = "layer";
+  HeadNorm norm_ = HeadNorm::layer;
   bool causal_ = false;
   Parameter Wi_, bi_, Wf_, bf_, norm_w_;
 };
@@ -162,12 +165,12 @@ Weights Mlstm::weights(const PlainInputs& in) const {
     for (double& x : w) x /= std::max(std::abs(sum), std::exp(-m)) + eps;
     return {std::move(w), std::abs(sum) < std::exp(-m)};
   };
-  return {in.q, in.k, row, false, norm_ == "none"};
+  return {in.q, in.k, row, false, norm_ == HeadNorm::none};
 }
 
 Plain Mlstm::define(const PlainInputs& in) const {
   Plain o = weighted_sum(weights(in), in.v);
-  if (norm_ == "none") return o;
+  if (norm_ == HeadNorm::none) return o;
   const auto width = static_cast<double>(o.dim(2));
   for (std::int64_t h = 0; h < o.dim(0); ++h) {
     for (std::int64_t t = 0; t < o.dim(1); ++t) {

@@ -25,8 +25,8 @@ constexpr std::int64_t kNever = 0;
 class Performer final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.choice("kernel", kernel_, {"softmax", "relu"}, "kernel that the features approximate")
-        .choice("projection", projection_, {"orthogonal", "none"}, "none: relu of q and k alone")
+    t.choice("kernel", kernel_, "kernel that the features approximate")
+        .choice("projection", projection_, "none: relu of q and k alone")
         .integer("nb_features", M_, 1, 65536, "M")
         .number("eps", eps_, 0, 1, "added to the softmax kernel's features")
         .number("kernel_epsilon", kernel_epsilon_, 0, 1, "added to the ReLU kernel's features")
@@ -35,7 +35,7 @@ class Performer final : public Attention {
   }
 
   void build(const ParameterBuilder&, const Dimensions&) override {
-    if (kernel_ == "softmax" && projection_ == "none") {
+    if (kernel_ == Kernel::softmax && projection_ == Projection::none) {
       fail(ErrorKind::config,
            "attention/performer: the softmax kernel needs a projection; got projection=none, "
            "expected orthogonal; or set kernel=relu");
@@ -60,7 +60,12 @@ class Performer final : public Attention {
   }
 
  private:
-  [[nodiscard]] bool projected() const { return projection_ == "orthogonal"; }
+  enum class Kernel { softmax, relu };
+  friend constexpr auto texts(Kernel) { return enum_texts("softmax", "relu"); }
+  enum class Projection { orthogonal, none };
+  friend constexpr auto texts(Projection) { return enum_texts("orthogonal", "none"); }
+
+  [[nodiscard]] bool projected() const { return projection_ == Projection::orthogonal; }
 
   [[nodiscard]] Value projection(const Heads& x, const Context& c) const {
     if (!projected()) return {};
@@ -76,7 +81,7 @@ class Performer final : public Attention {
   [[nodiscard]] Value features(const Value& x, const Value& P, std::int64_t n, bool query) const {
     const auto kernel_epsilon = static_cast<float>(kernel_epsilon_);
     if (!projected()) return relu(x) + kernel_epsilon;
-    if (kernel_ == "relu") return relu(matmul(x, P, {.transpose_b = true})) + kernel_epsilon;
+    if (kernel_ == Kernel::relu) return relu(matmul(x, P, {.transpose_b = true})) + kernel_epsilon;
     const float half = 0.5F / std::sqrt(static_cast<float>(x.dim(2)));
     const Value norm = sum_f32(square(cast(x, DType::f32)), 2) * half;  // [H,N,1]  |x~|^2 / 2
     const Tensor w = engine::largest_product(x.tensor(), P.tensor());   // [H,N,1]  max_m P x~
@@ -113,16 +118,16 @@ class Performer final : public Attention {
         const double eps = !query && causal_ ? eps_ * std::exp(-stabiliser) : eps_;
         for (std::int64_t m = 0; m < P.dim(0); ++m) {
           double& w = f(h, i, m);
-          w = kernel_ == "relu" ? std::max(w, 0.0) + kernel_epsilon_
-                                : std::exp(w - norm - stabiliser) + eps;
+          w = kernel_ == Kernel::relu ? std::max(w, 0.0) + kernel_epsilon_
+                                      : std::exp(w - norm - stabiliser) + eps;
         }
       }
     }
     return f;
   }
 
-  std::string kernel_ = "softmax";
-  std::string projection_ = "orthogonal";
+  Kernel kernel_ = Kernel::softmax;
+  Projection projection_ = Projection::orthogonal;
   std::int64_t M_ = 256;
   double eps_ = 1e-4;
   double kernel_epsilon_ = 1e-3;

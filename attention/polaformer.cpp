@@ -75,7 +75,7 @@ class Polaformer final : public Attention {
 
   double alpha_ = 4;
   double eps_ = 1e-6;
-  LocalMixing local_{"1d", LocalMixing::Kernels::of_head};
+  LocalMixing local_{Neighbours::one_dimensional, LocalMixing::Kernels::of_head};
   LinearGate gate_{true};
   Parameter c_, e_;
 };

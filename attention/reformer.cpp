@@ -29,7 +29,7 @@ class Reformer final : public Attention {
   void options(OptionTable& t) override {
     t.integer("bucket_size", c_, 1, 4096, "c, tokens of a chunk")
         .integer("n_hashes", R_, 1, 64, "R, rounds of hashing")
-        .choice("logit_scale", scale_, {"1", "D^-1/2"}, "of the products with normalised keys");
+        .choice("logit_scale", scale_, "of the products with normalised keys");
     structure_.option(t);
   }
 
@@ -56,7 +56,7 @@ class Reformer final : public Attention {
     const Value squares = sum_f32(square(cast(x.k, DType::f32)), 2);        // [H,N,1]
     const Value k = x.k / sqrt(clamp_min(squares, kSmallest * kSmallest));  // [H,N,D]
     engine::BlockAttentionOptions options;
-    options.scale = scale_ == "1" ? 1.0F : 1.0F / std::sqrt(static_cast<float>(D));
+    options.scale = scale_ == Scale::one ? 1.0F : 1.0F / std::sqrt(static_cast<float>(D));
     options.normaliser = true;
     std::vector<engine::BlockAttention> rounds;
     for (std::int64_t r = 0; r < R_; ++r) {
@@ -69,7 +69,7 @@ class Reformer final : public Attention {
     const std::int64_t n = in.q.dim(1);
     const std::int64_t rows = structure_.length(n, in.rows);
     const std::int64_t nb = buckets(rows);
-    const double scale = scale_ == "1" ? 1 : 1 / std::sqrt(static_cast<double>(in.q.dim(2)));
+    const double scale = scale_ == Scale::one ? 1 : 1 / std::sqrt(static_cast<double>(in.q.dim(2)));
     Plain o({in.q.dim(0), n, in.v.dim(2)});
     for (std::int64_t h = 0; h < o.dim(0); ++h) {
       const HashChunks all(c_, R_, nb, rows, [&](std::int64_t r, std::int64_t i) {
@@ -106,6 +106,9 @@ class Reformer final : public Attention {
   }
 
  private:
+  enum class Scale { one, inverse_root };
+  friend constexpr auto texts(Scale) { return enum_texts("1", "D^-1/2"); }
+
   [[nodiscard]] std::int64_t buckets(std::int64_t rows) const {
     return std::max<std::int64_t>(2, 2 * divide_up(rows, 2 * c_));
   }
@@ -122,7 +125,7 @@ class Reformer final : public Attention {
   static constexpr float kSmallest = 1e-12F;  // norm of a key
   std::int64_t c_ = 64;
   std::int64_t R_ = 2;
-  std::string scale_ = "1";
+  Scale scale_ = Scale::one;
   Layout structure_{"structure"};
 };
 

@@ -38,12 +38,12 @@ class SgConv final : public Attention {
   void options(OptionTable& t) override {
     t.integer("kernel_width", d_, 1, 65536, "d, entries of each sub-kernel")
         .integer("scales", S_, 0, 24, "S, sub-kernels; 0: as many as the longest sequence needs")
-        .choice("interpolation", interpolation_, {"linear", "nearest"}, "of the sub-kernels")
-        .choice("combine", combine_, {"cat", "sum"}, "sub-kernels side by side, or added")
+        .choice("interpolation", interpolation_, "of the sub-kernels")
+        .choice("combine", combine_, "sub-kernels side by side, or added")
         .number("decay_min", decay_min_, 0, 16, "m of the first feature")
         .number("decay_max", decay_max_, 0, 16, "m of the last feature, evenly spaced between")
         .flag("learned_decay", learned_, "a learned power of the lag instead; m is its start")
-        .choice("output", output_, {"linear", "glu"}, "the last map, or one with a gate")
+        .choice("output", output_, "the last map, or one with a gate")
         .flag("causal", causal_, "a token sees itself and what is before it");
   }
 
@@ -79,7 +79,7 @@ class SgConv final : public Attention {
     };
     norm_ = p.add("kernel_norm", {C_, E_}, norm, slow);
     D_ = p.add("D", {E_}, engine::init::normal(0, 1), {.decay = false});
-    const std::int64_t outputs = output_ == "glu" ? 2 * E_ : E_;
+    const std::int64_t outputs = output_ == Output::glu ? 2 * E_ : E_;
     out_ = {p.add("Wo", {outputs, E_}, engine::init::torch_linear(E_)),
             p.add("bo", {outputs}, engine::init::torch_linear(E_), {.decay = false})};
   }
@@ -93,19 +93,26 @@ class SgConv final : public Attention {
     const Value y =
         engine::long_convolution(x, before, after, c.length) + x * cast(D_.value(), x.dtype());
     const Value u = gelu_erf(y);
-    if (output_ == "linear") return out_(u);
+    if (output_ == Output::linear) return out_(u);
     return out_.part(u, 0, E_) * sigmoid(out_.part(u, E_, E_));  // [N,E]
   }
 
   [[nodiscard]] Plain define(const PlainInputs& in) const override;
 
  private:
+  enum class Interpolation { linear, nearest };
+  friend constexpr auto texts(Interpolation) { return enum_texts("linear", "nearest"); }
+  enum class Combine { cat, sum };
+  friend constexpr auto texts(Combine) { return enum_texts("cat", "sum"); }
+  enum class Output { linear, glu };
+  friend constexpr auto texts(Output) { return enum_texts("linear", "glu"); }
+
   // Sub-kernel s covers lags begin..begin + d stretch - 1.
   [[nodiscard]] std::int64_t stretch(std::int64_t s) const {
-    return std::int64_t{1} << (combine_ == "sum" ? s : std::max<std::int64_t>(0, s - 1));
+    return std::int64_t{1} << (combine_ == Combine::sum ? s : std::max<std::int64_t>(0, s - 1));
   }
   [[nodiscard]] std::int64_t begin(std::int64_t s) const {
-    return combine_ == "sum" || s == 0 ? 0 : d_ << (s - 1);
+    return combine_ == Combine::sum || s == 0 ? 0 : d_ << (s - 1);
   }
   [[nodiscard]] std::int64_t lags() const { return d_ << (S_ - 1); }
   [[nodiscard]] double m(std::int64_t e) const {
@@ -123,7 +130,7 @@ class SgConv final : public Attention {
   [[nodiscard]] Entry entry(std::int64_t s, std::int64_t lag) const {
     const std::int64_t at = lag - begin(s);
     if (at < 0 || at >= d_ * stretch(s)) return {};
-    if (interpolation_ == "nearest") return {at / stretch(s), at / stretch(s), 0};
+    if (interpolation_ == Interpolation::nearest) return {at / stretch(s), at / stretch(s), 0};
     const double place =
         std::max(0.0, (static_cast<double>(at) + 0.5) / static_cast<double>(stretch(s)) - 0.5);
     const auto i = static_cast<std::int64_t>(place);
@@ -146,13 +153,13 @@ class SgConv final : public Attention {
     const Value all = engine::concat(rows, 0);  // [S d,E]
     Value K;
     // Side by side, one sub-kernel covers a lag; added, each may.
-    for (std::int64_t term = 0; term < (combine_ == "sum" ? S_ : 1); ++term) {
+    for (std::int64_t term = 0; term < (combine_ == Combine::sum ? S_ : 1); ++term) {
       std::vector<std::int32_t> first;
       std::vector<std::int32_t> second;
       std::vector<float> weights;
       std::int64_t s = term;
       for (std::int64_t lag = 0; lag < L; ++lag) {
-        while (combine_ == "cat" && entry(s, lag).i < 0) ++s;
+        while (combine_ == Combine::cat && entry(s, lag).i < 0) ++s;
         const Entry at = entry(s, lag);
         const std::int64_t row = at.i < 0 ? 0 : s * d_;
         first.push_back(static_cast<std::int32_t>(row + at.i));
@@ -191,7 +198,9 @@ class SgConv final : public Attention {
   }
 
   std::int64_t d_ = 64, S_ = 0, E_ = 0, C_ = 2;
-  std::string interpolation_ = "linear", combine_ = "cat", output_ = "linear";
+  Interpolation interpolation_ = Interpolation::linear;
+  Combine combine_ = Combine::cat;
+  Output output_ = Output::linear;
   double decay_min_ = 2, decay_max_ = 2;
   bool learned_ = false, causal_ = false;
   std::vector<Parameter> k_;
@@ -212,15 +221,15 @@ Plain SgConv::define(const PlainInputs& in) const {
       for (std::int64_t s = 0; s < S_; ++s) {
         const Plain& k = P.at("k" + std::to_string(s));
         const auto times = static_cast<std::int64_t>(
-            std::exp2(combine_ == "sum" ? s : std::max<std::int64_t>(0, s - 1)));
-        if (combine_ == "sum") end = 0;
+            std::exp2(combine_ == Combine::sum ? s : std::max<std::int64_t>(0, s - 1)));
+        if (combine_ == Combine::sum) end = 0;
         for (std::int64_t i = 0; i < d_ * times; ++i, ++end) {
           double value = k(c, e, i / times);
           // Entry i is at the middle of its part of the stretched line.
           const double offset =
               (static_cast<double>(i % times) + 0.5) / static_cast<double>(times) - 0.5;
           const std::int64_t other = i / times + (offset < 0 ? -1 : 1);
-          if (interpolation_ == "linear" && other >= 0 && other < d_) {
+          if (interpolation_ == Interpolation::linear && other >= 0 && other < d_) {
             value += std::abs(offset) * (k(c, e, other) - value);
           }
           K[end] += value * std::pow(m(e), static_cast<double>(S_ - 1 - s));
@@ -238,7 +247,7 @@ Plain SgConv::define(const PlainInputs& in) const {
     for (std::int64_t t = 0; t < n; ++t) y(t, e) *= 0.5 * (1 + std::erf(y(t, e) / std::sqrt(2.0)));
   }
   Plain out = plain_affine_map(in, "o", y);
-  if (output_ == "linear") return out;
+  if (output_ == Output::linear) return out;
   Plain gated(in.x.shape);
   for (std::int64_t t = 0; t < n; ++t) {
     for (std::int64_t e = 0; e < E_; ++e) {

@@ -33,8 +33,7 @@ class Sinkhorn final : public Attention {
     t.integer("block_size", b_, 1, 4096, "b, tokens of a block")
         .integer("sinkhorn_iters", iterations_, 0, 1000, "normalisations of rows and columns")
         .number("temperature", temperature_, 1e-3, 1e3, "divides R")
-        .choice("combine", combine_, {"concat", "sum"},
-                "sorted and own block in one softmax or two")
+        .choice("combine", combine_, "sorted and own block in one softmax or two")
         .integer("max_blocks", max_blocks_, 0, 65536, "columns of W; 0: as many as are needed");
     structure_.option(t);
   }
@@ -65,7 +64,7 @@ class Sinkhorn final : public Attention {
     const Value k = engine::concat({sorted(P, x.k, n), x.k}, 1);  // [H,nb b+N,D]
     const Value v = engine::concat({sorted(P, x.v, n), x.v}, 1);  // [H,nb b+N,Dv]
 
-    const bool together = combine_ == "concat";
+    const bool together = combine_ == Combine::concat;
     auto options = scaled_by_width(x.q, c);
     const auto attend = [&](bool places, bool own) {
       engine::BlockLists lists(b_, places && own ? 2 * b_ : b_);
@@ -107,7 +106,7 @@ class Sinkhorn final : public Attention {
         }
         const auto half = logits.begin() + b_;
         std::vector<std::vector<double>> parts{logits};
-        if (combine_ == "sum") parts = {{logits.begin(), half}, {half, logits.end()}};
+        if (combine_ == Combine::sum) parts = {{logits.begin(), half}, {half, logits.end()}};
         std::int64_t t = 0;
         for (const auto& part : parts) {
           for (const double a : plain_softmax(part)) {
@@ -121,6 +120,9 @@ class Sinkhorn final : public Attention {
   }
 
  private:
+  enum class Combine { concat, sum };
+  friend constexpr auto texts(Combine) { return enum_texts("concat", "sum"); }
+
   [[nodiscard]] std::int64_t count(std::int64_t n, std::int64_t N) const {
     return std::min(divide_up(structure_.length(n, N), b_), blocks_);
   }
@@ -172,7 +174,7 @@ class Sinkhorn final : public Attention {
   std::int64_t b_ = 50;
   std::int64_t iterations_ = 7;
   double temperature_ = 0.75;
-  std::string combine_ = "concat";
+  Combine combine_ = Combine::concat;
   std::int64_t max_blocks_ = 0;
   std::int64_t blocks_ = 1;
   Layout structure_{"structure"};

@@ -22,7 +22,7 @@ namespace {
 class SparseTransformer final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.choice("pattern", pattern_, {"fixed", "strided"}, "which keys a query sees")
+    t.choice("pattern", pattern_, "which keys a query sees")
         .integer("block", b_, 1, 4096, "b, tokens of a block of the fixed pattern")
         .integer("c", c_, 0, 4096, "tokens at a block's end that all see")
         .integer("stride", l_, 1, 4096, "l, of the strided pattern")
@@ -41,7 +41,7 @@ class SparseTransformer final : public Attention {
   [[nodiscard]] Value forward(const Heads& x, const Context& c) const override {
     auto options = scaled_by_width(x.q, c);
     const std::int64_t n = x.length;
-    if (pattern_ == "fixed") {
+    if (pattern_ == Pattern::fixed) {
       return engine::block_attention(x.q, x.k, x.v, fixed(n), options).o;  // [H,N,Dv]
     }
     options.normaliser = true;
@@ -56,13 +56,17 @@ class SparseTransformer final : public Attention {
       if (causal_ && j > i) return 0;
       i -= cls_;
       j -= cls_;
-      const bool seen = pattern_ == "fixed" ? i / b_ == j / b_ || j % b_ == 0 || j % b_ >= b_ - c_
-                                            : std::abs(i - j) < w_ || (i - j) % l_ == 0;
+      const bool seen = pattern_ == Pattern::fixed
+                            ? i / b_ == j / b_ || j % b_ == 0 || j % b_ >= b_ - c_
+                            : std::abs(i - j) < w_ || (i - j) % l_ == 0;
       return seen ? 1 : 0;
     });
   }
 
  private:
+  enum class Pattern { fixed, strided };
+  friend constexpr auto texts(Pattern) { return enum_texts("fixed", "strided"); }
+
   // A tile for CLS, which sees all n tokens.
   void open_cls(engine::BlockLists& lists, std::int64_t n) const {
     if (cls_ == 0) return;
@@ -139,7 +143,7 @@ class SparseTransformer final : public Attention {
   }
 
   static constexpr std::int64_t kTile = 64;
-  std::string pattern_ = "fixed";
+  Pattern pattern_ = Pattern::fixed;
   std::int64_t b_ = 50;
   std::int64_t c_ = 10;
   std::int64_t l_ = 128;

@@ -23,8 +23,7 @@ namespace {
 class Synthesizer final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.choice("kind", kind_, {"factorized_random", "random", "dense", "dense+random"},
-             "synthetic logits")
+    t.choice("kind", kind_, "synthetic logits")
         .integer("kf", kf_, 1, 4096, "rank of factorized_random")
         .flag("dot_product", dot_product_, "also the logits of softmax attention")
         .flag("causal", causal_, "a query sees itself and what is before it");
@@ -33,15 +32,15 @@ class Synthesizer final : public Attention {
   void build(const ParameterBuilder& parameters, const Dimensions& d) override {
     L_ = d.max_length;
     using engine::init::xavier_uniform;
-    if (has("dense")) {
+    if (dense()) {
       W1_ = parameters.add("W1", Shape{d.width, d.heads * d.head_dim},
                            xavier_uniform(d.width, d.heads * d.head_dim));
       W2_ = parameters.add("W2", Shape{d.head_dim, L_}, xavier_uniform(d.head_dim, L_));
     }
-    if (kind_ == "factorized_random") {
+    if (kind_ == Kind::factorized_random) {
       R1_ = parameters.add("R1", Shape{d.heads, L_, kf_}, xavier_uniform(L_, kf_));
       R2_ = parameters.add("R2", Shape{d.heads, kf_, L_}, xavier_uniform(kf_, L_));
-    } else if (has("random")) {
+    } else if (random()) {
       Rnd_ = parameters.add("Rnd", Shape{d.heads, L_, L_}, xavier_uniform(L_, L_));
     }
   }
@@ -53,13 +52,13 @@ class Synthesizer final : public Attention {
     }
     const std::int64_t N = x.v.dim(1);
     std::vector<Value> a, b;  // factors: A = sum of a b^T
-    if (has("dense")) {
+    if (dense()) {
       const Value hidden = relu(matmul(x.x, W1_.value()));         // [N,HD]
       a.push_back(engine::split_heads(hidden, 1, x.v.dim(0))[0]);  // [H,N,D]
       const Value W2 = first(transpose(W2_.value()), 0, N);        // [N,D]
       b.push_back(expand(reshape(W2, {1, N, W2.dim(1)}), {x.v.dim(0), N, W2.dim(1)}));
     }
-    if (kind_ == "factorized_random") {
+    if (kind_ == Kind::factorized_random) {
       a.push_back(first(R1_.value(), 1, N));             // [H,N,kf]
       b.push_back(first(transpose(R2_.value()), 1, N));  // [H,N,kf]
     }
@@ -92,7 +91,17 @@ class Synthesizer final : public Attention {
   }
 
  private:
-  [[nodiscard]] bool has(const char* part) const { return kind_.find(part) != std::string::npos; }
+  enum class Kind { factorized_random, random, dense, dense_and_random };
+  friend constexpr auto texts(Kind) {
+    return enum_texts("factorized_random", "random", "dense", "dense+random");
+  }
+
+  [[nodiscard]] bool dense() const {
+    return kind_ == Kind::dense || kind_ == Kind::dense_and_random;
+  }
+  [[nodiscard]] bool random() const {
+    return kind_ == Kind::random || kind_ == Kind::dense_and_random;
+  }
 
   // The first `count` entries along an axis, zeros behind its end: rows of padding.
   [[nodiscard]] static Value first(const Value& p, int axis, std::int64_t count) {
@@ -103,7 +112,7 @@ class Synthesizer final : public Attention {
   // Query i's side of the synthetic logits: relu(x_i W1)_h of dense.
   [[nodiscard]] std::vector<double> factors(const PlainInputs& in, std::int64_t h,
                                             std::int64_t i) const {
-    if (!has("dense")) return {};
+    if (!dense()) return {};
     const Plain& W1 = in.parameters.at("W1");
     const std::int64_t D = in.parameters.at("W2").dim(0);
     return each_key(D, [&](std::int64_t d) {
@@ -119,17 +128,17 @@ class Synthesizer final : public Attention {
     for (std::size_t d = 0; d < hidden.size(); ++d) {
       s += hidden[d] * in.parameters.at("W2")(static_cast<std::int64_t>(d), j);
     }
-    if (kind_ == "factorized_random") {
+    if (kind_ == Kind::factorized_random) {
       for (std::int64_t f = 0; f < kf_; ++f) {
         s += in.parameters.at("R1")(h, i, f) * in.parameters.at("R2")(h, f, j);
       }
-    } else if (has("random")) {
+    } else if (random()) {
       s += in.parameters.at("Rnd")(h, i, j);
     }
     return s;
   }
 
-  std::string kind_ = "factorized_random";
+  Kind kind_ = Kind::factorized_random;
   std::int64_t kf_ = 32;
   bool dot_product_ = false;
   bool causal_ = false;

@@ -27,7 +27,7 @@ class Tnn final : public Attention {
   void options(OptionTable& t) override {
     t.integer("expand", expand_, 1, 16, "inner width over the model's")
         .integer("rpe_width", R_, 1, 4096, "R, width of the network that makes the kernel")
-        .choice("position", position_, {"lag", "relative"}, "what it is given: lag, lag / (n - 1)")
+        .choice("position", position_, "what it is given: lag, lag / (n - 1)")
         .number("gamma", gamma_, 1e-6, 1, "decay of the kernel with each token; 1: none")
         .integer("max_lag", max_lag_, 0, 1 << 24, "the kernel is 0 beyond it; 0: no limit")
         .flag("causal", causal_, "a token sees itself and what is before it");
@@ -64,8 +64,12 @@ class Tnn final : public Attention {
   [[nodiscard]] Plain define(const PlainInputs& in) const override;
 
  private:
+  enum class Position { lag, relative };
+  friend constexpr auto texts(Position) { return enum_texts("lag", "relative"); }
+
   [[nodiscard]] double unit(std::int64_t n) const {
-    return position_ == "relative" ? static_cast<double>(std::max<std::int64_t>(1, n - 1)) : 1;
+    return position_ == Position::relative ? static_cast<double>(std::max<std::int64_t>(1, n - 1))
+                                           : 1;
   }
 
   // r at `count` lags from `first` on away from 0: [count, I] f32.
@@ -92,7 +96,7 @@ class Tnn final : public Attention {
   [[nodiscard]] Plain plain_kernel(const PlainInputs& in, std::int64_t n) const;
 
   std::int64_t expand_ = 2, R_ = 16, max_lag_ = 0;
-  std::string position_ = "lag";
+  Position position_ = Position::lag;
   double gamma_ = 1;
   bool causal_ = false;
   AffineMap u_, v_, o_, lag_, hidden1_, hidden2_, kernel_;

@@ -40,17 +40,16 @@ void rms_norm(Plain& o, double eps) {
 class Transnormer final : public Attention {
  public:
   void options(OptionTable& t) override {
-    t.choice("kind", kind_, {"by_layer", "norm", "diag"},
-             "by_layer: diag in the first half of the layers, norm in the rest")
-        .choice("act", act_, {"elu", "1+elu"}, "phi of NormAttention")
-        .choice("weights", weights_, {"softmax", "relu"}, "of DiagAttention")
+    t.choice("kind", kind_, "by_layer: diag in the first half of the layers, norm in the rest")
+        .choice("act", act_, "phi of NormAttention")
+        .choice("weights", weights_, "of DiagAttention")
         .integer("chunk_size", chunk_, 1, 4096, "c, tokens of a block of DiagAttention")
         .number("rms_eps", eps_, 0, 1, "added to the root mean square")
         .flag("causal", causal_, "a query sees itself and what is before it");
   }
 
   void build(const ParameterBuilder&, const Dimensions& d) override {
-    diag_ = kind_ == "diag" || (kind_ == "by_layer" && d.layer < (d.layers + 1) / 2);
+    diag_ = kind_ == Kind::diag || (kind_ == Kind::by_layer && d.layer < (d.layers + 1) / 2);
   }
 
   [[nodiscard]] nlohmann::json golden_options(const nlohmann::json& hyper) override {
@@ -78,12 +77,12 @@ class Transnormer final : public Attention {
     const Value A = block_weights(reshape(S * scale, rows), allow);      // [H,C c,c]
     const Value w = cast(reshape(A, S.shape()), x.v.dtype());            // [H C,c,c]
     const Value o = join_blocks(matmul(w, blocks(x.v)), x.q.dim(0), N);  // [H,N,Dv]
-    return weights_ == "relu" ? rms_norm_over_heads(o, eps) : o;
+    return weights_ == BlockWeights::relu ? rms_norm_over_heads(o, eps) : o;
   }
 
   [[nodiscard]] Weights weights(const PlainInputs& in) const override {
     if (diag_) return diag_weights(in);
-    const bool shifted = act_ == "1+elu";
+    const bool shifted = act_ == Act::one_plus_elu;
     const auto feature = [shifted](double x) { return attention::phi(x, shifted); };
     const auto row = [this](const Plain& q, const Plain& k, std::int64_t h, std::int64_t i) {
       return Row{each_key(keys_of(i, k.dim(1), causal_),
@@ -100,17 +99,28 @@ class Transnormer final : public Attention {
   }
 
  private:
-  [[nodiscard]] Value phi(const Value& x) const { return act_ == "elu" ? elu(x) : elu_plus_one(x); }
+  enum class Kind { by_layer, norm, diag };
+  friend constexpr auto texts(Kind) { return enum_texts("by_layer", "norm", "diag"); }
+  enum class Act { elu, one_plus_elu };
+  friend constexpr auto texts(Act) { return enum_texts("elu", "1+elu"); }
+  enum class BlockWeights { softmax, relu };
+  friend constexpr auto texts(BlockWeights) { return enum_texts("softmax", "relu"); }
+
+  [[nodiscard]] Value phi(const Value& x) const {
+    return act_ == Act::elu ? elu(x) : elu_plus_one(x);
+  }
 
   // s [H, C c, c].
   [[nodiscard]] Value block_weights(const Value& s, const Tensor& allow) const {
-    if (weights_ == "softmax") return allow.defined() ? masked_softmax(s, allow) : softmax(s);
+    if (weights_ == BlockWeights::softmax) {
+      return allow.defined() ? masked_softmax(s, allow) : softmax(s);
+    }
     return allow.defined() ? relu(s) * Value(allow) : relu(s);
   }
 
   // Softmax or relu of the logits of i's own block, zeros elsewhere.
   [[nodiscard]] Weights diag_weights(const PlainInputs& in) const {
-    if (weights_ == "softmax") {
+    if (weights_ == BlockWeights::softmax) {
       return softmax_weights(in.q, in.k, causal_,
                              [this](std::int64_t, std::int64_t i, std::int64_t j) {
                                return i / chunk_ == j / chunk_ ? 1 : 0;
@@ -125,9 +135,9 @@ class Transnormer final : public Attention {
     return {in.q, in.k, row, false, false};
   }
 
-  std::string kind_ = "by_layer";
-  std::string act_ = "1+elu";
-  std::string weights_ = "softmax";
+  Kind kind_ = Kind::by_layer;
+  Act act_ = Act::one_plus_elu;
+  BlockWeights weights_ = BlockWeights::softmax;
   std::int64_t chunk_ = 64;
   double eps_ = 1e-2;
   bool causal_ = false;

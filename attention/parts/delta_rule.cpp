@@ -24,11 +24,11 @@ void DeltaRule::options(OptionTable& table) {
       .flag("negative_eigenvalues", negative_eigenvalues_, "beta up to 2 instead of 1")
       .integer("conv_size", taps_, 0, 64,
                "taps of the convolutions of q, k, v; 0: none, and no silu")
-      .choice("qk_norm", qk_norm_, {"l2", "none"}, "norm of each head's q and k")
+      .choice("qk_norm", qk_norm_, "norm of each head's q and k")
       .number("qk_norm_eps", qk_norm_eps_, 1e-12, 1, "added to the square of that norm")
-      .choice("head_norm", head_norm_, {"rms", "none"}, "norm of each head's output, with a gain")
+      .choice("head_norm", head_norm_, "norm of each head's output, with a gain")
       .number("norm_eps", norm_eps_, 1e-12, 1, "added to its mean square")
-      .choice("output_gate", output_gate_, {"none", "silu", "sigmoid"},
+      .choice("output_gate", output_gate_,
               "activation of the gate on the output, from the block's input");
   if (decay_ == Decay::feature) {
     table.integer("gate_rank", rank_, 0, 65536,
@@ -59,8 +59,10 @@ void DeltaRule::build(const ParameterBuilder& p, const Dimensions& d) {
     A_log_ = p.add("A_log", {d.heads}, log_rates(1, 16), {.decay = false});
     dt_bias_ = p.add("dt_bias", {features}, engine::init::constant(0), {.decay = false});
   }
-  if (head_norm_ == "rms") norm_w_ = p.add("norm_w", {d.head_dim}, engine::init::constant(1));
-  if (output_gate_ == "none") return;
+  if (head_norm_ == OutputNorm::rms) {
+    norm_w_ = p.add("norm_w", {d.head_dim}, engine::init::constant(1));
+  }
+  if (output_gate_ == OutputGate::none) return;
   if (decay_ != Decay::feature) {
     Wz_ = p.add("Wz", {features, d.width}, from_x);
     return;
@@ -77,7 +79,7 @@ Value DeltaRule::convolved(const Value& y, const Parameter& taps, std::int64_t n
 }
 
 Value DeltaRule::normed(const Value& y, float scale) const {
-  if (qk_norm_ == "none") return scale == 1.0F ? y : y * scale;
+  if (qk_norm_ == QkNorm::none) return scale == 1.0F ? y : y * scale;
   const Value squares = sum_f32(square(y), 2) + static_cast<float>(qk_norm_eps_);  // [H,N,1]
   return y / (sqrt(squares) * (1 / scale));
 }
@@ -115,13 +117,13 @@ Value DeltaRule::forward(const Heads& x, const Context&) const {
   const Value g = log_decay(x);
   Value o = engine::delta_scan(q, k, v, g, beta, n, false);
   if (!causal_) o = o + engine::delta_scan(q, k, v, g, beta, n, true);  // [H,N,D]
-  if (head_norm_ == "rms") {
+  if (head_norm_ == OutputNorm::rms) {
     o = head_norm(o, static_cast<float>(norm_eps_)) *
         reshape(norm_w_.value_f32(), {1, 1, o.dim(2)});
   }
-  if (output_gate_ == "none") return o;
+  if (output_gate_ == OutputGate::none) return o;
   const Value z = output_logits(x);
-  return o * (output_gate_ == "silu" ? silu(z) : sigmoid(z));
+  return o * (output_gate_ == OutputGate::silu ? silu(z) : sigmoid(z));
 }
 
 Plain DeltaRule::plain_convolved(const PlainInputs& in, const char* name, const Plain& y) const {
@@ -135,7 +137,7 @@ Plain DeltaRule::plain_convolved(const PlainInputs& in, const char* name, const 
 }
 
 Plain DeltaRule::plain_normed(Plain y) const {
-  if (qk_norm_ == "none") return y;
+  if (qk_norm_ == QkNorm::none) return y;
   for (std::int64_t h = 0; h < y.dim(0); ++h) {
     for (std::int64_t i = 0; i < y.dim(1); ++i) {
       const double norm = std::sqrt(dot(y, y, h, i, i) + qk_norm_eps_);
@@ -199,7 +201,7 @@ Plain DeltaRule::define(const PlainInputs& in) const {
   const auto at = [&](const char* name) -> const Plain& { return in.parameters.at(name); };
   Plain o = weighted_sum(weights(in), plain_convolved(in, "conv_v", in.v));
   Plain z;
-  if (output_gate_ != "none") {
+  if (output_gate_ != OutputGate::none) {
     z = decay_ == Decay::feature ? plain_map(plain_map(in.x, at("Wz1")), at("Wz2"))
                                  : plain_map(in.x, at("Wz"));
   }
@@ -209,10 +211,10 @@ Plain DeltaRule::define(const PlainInputs& in) const {
       for (std::int64_t d = 0; d < o.dim(2); ++d) {
         const std::int64_t f = h * o.dim(2) + d;
         double& y = o(h, i, d);
-        if (head_norm_ == "rms") y *= at("norm_w")(d) / rms;
-        if (output_gate_ == "none") continue;
+        if (head_norm_ == OutputNorm::rms) y *= at("norm_w")(d) / rms;
+        if (output_gate_ == OutputGate::none) continue;
         const double logit = z(i, f) + (decay_ == Decay::feature ? at("bz")(f) : 0);
-        y *= sigmoid_at(logit) * (output_gate_ == "silu" ? logit : 1);
+        y *= sigmoid_at(logit) * (output_gate_ == OutputGate::silu ? logit : 1);
       }
     }
   }

@@ -11,9 +11,8 @@
 // the same q, k, v, beta and g, is added before the norm. A token is in both, because the delta
 // rule is not a sum of pairs from which its own share could be left out.
 
-#include <string>
-
 #include "attention/attention.h"
+#include "attention/parts/norms.h"
 
 namespace lra::attention {
 
@@ -24,9 +23,11 @@ class DeltaRule : public Attention {
     head,     // g = -e^A_log softplus(x Wa^T + dt_bias), one per head and token
     feature,  // g = -e^A_log softplus(x Wa1^T Wa2^T + dt_bias), one per feature
   };
+  enum class OutputGate { none, silu, sigmoid };
+  friend constexpr auto texts(OutputGate) { return enum_texts("none", "silu", "sigmoid"); }
   struct Preset {
     Decay decay;
-    std::string output_gate;  // none, silu, sigmoid
+    OutputGate output_gate;
   };
   explicit DeltaRule(const Preset& preset)
       : decay_(preset.decay), output_gate_(preset.output_gate) {}
@@ -43,8 +44,11 @@ class DeltaRule : public Attention {
   [[nodiscard]] Plain define(const PlainInputs& in) const override;
 
  private:
+  enum class QkNorm { l2, none };
+  friend constexpr auto texts(QkNorm) { return enum_texts("l2", "none"); }
+
   [[nodiscard]] bool whole() const {
-    return taps_ == 0 && head_norm_ == "none" && output_gate_ == "none";
+    return taps_ == 0 && head_norm_ == OutputNorm::none && output_gate_ == OutputGate::none;
   }
   [[nodiscard]] Value convolved(const Value& y, const Parameter& taps, std::int64_t n) const;
   [[nodiscard]] Value normed(const Value& y, float scale) const;
@@ -56,13 +60,13 @@ class DeltaRule : public Attention {
   [[nodiscard]] Plain plain_log_decay(const PlainInputs& in) const;
 
   Decay decay_;
-  std::string output_gate_;
+  OutputGate output_gate_;
   bool causal_ = false;
   bool negative_eigenvalues_ = false;
   std::int64_t taps_ = 4;
-  std::string qk_norm_ = "l2";
+  QkNorm qk_norm_ = QkNorm::l2;
   double qk_norm_eps_ = 1e-6;
-  std::string head_norm_ = "rms";
+  OutputNorm head_norm_ = OutputNorm::rms;
   double norm_eps_ = 1e-5;
   std::int64_t rank_ = 0;
   Parameter conv_q_, conv_k_, conv_v_, Wb_, Wa_, Wa2_, A_log_, dt_bias_, Wz_, Wz2_, bz_, norm_w_;

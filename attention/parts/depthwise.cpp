@@ -99,7 +99,7 @@ void require_same_tokens(const Heads& x, const std::string& where) {
 }
 
 void LocalMixing::options(OptionTable& table) {
-  table.choice("local", local_, {"none", "1d", "2d"},
+  table.choice("local", local_,
                "added convolution of the values: 5 tokens, or 5 x 5 pixels of a square image");
 }
 
@@ -108,8 +108,8 @@ void LocalMixing::build(const ParameterBuilder& p, const Dimensions& d, const st
   cls_ = d.cls;
   if (!on()) return;
   const std::int64_t features = kernels_ == Kernels::of_head ? d.head_dim : d.heads * d.head_dim;
-  const std::int64_t taps = local_ == "2d" ? kTaps * kTaps : kTaps;
-  if (local_ == "2d") side_ = image_side(d, where);
+  const std::int64_t taps = local_ == Neighbours::two_dimensional ? kTaps * kTaps : kTaps;
+  if (local_ == Neighbours::two_dimensional) side_ = image_side(d, where);
   const Shape shape = side_ > 0 ? Shape{features, kTaps, kTaps} : Shape{features, kTaps};
   w_ = p.add("local_w", shape, engine::init::torch_linear(taps));
   b_ = p.add("local_b", {features}, engine::init::torch_linear(taps));

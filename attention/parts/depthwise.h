@@ -34,24 +34,28 @@ struct Window {
 // query is over the values of its own sequence.
 void require_same_tokens(const Heads& x, const std::string& where);
 
+// An option of variants: a convolution over tokens in a line (1d) or pixels of a square image (2d).
+enum class Neighbours { none, one_dimensional, two_dimensional };
+constexpr auto texts(Neighbours) { return enum_texts("none", "1d", "2d"); }
+
 // Local branch of vision models with linear attention: o + a convolution of v with learned kernels
 // of 5 taps (5 x 5) and a bias. A CLS token takes no part (ours).
 class LocalMixing {
  public:
   enum class Kernels { of_head, of_model };  // one for each feature of a head; of all heads
-  LocalMixing(std::string preset, Kernels kernels) : local_(std::move(preset)), kernels_(kernels) {}
-  // The option `local`: none, 1d, 2d.
+  LocalMixing(Neighbours preset, Kernels kernels) : local_(preset), kernels_(kernels) {}
+  // The option `local`.
   void options(OptionTable& table);
   // Parameters local_w [D or H D, 5 or 5, 5] and local_b [D or H D].
   void build(const ParameterBuilder& p, const Dimensions& d, const std::string& where);
-  [[nodiscard]] bool on() const { return local_ != "none"; }
+  [[nodiscard]] bool on() const { return local_ != Neighbours::none; }
   // Throws Error(config) if there are other numbers of keys than of queries.
   [[nodiscard]] Value add(const Value& o, const Heads& x) const;
   void add(Plain& o, const PlainInputs& in) const;
 
  private:
   [[nodiscard]] Window window(std::int64_t length) const;
-  std::string local_;
+  Neighbours local_;
   Kernels kernels_;
   std::int64_t side_ = 0;
   bool cls_ = false;

@@ -1,19 +1,20 @@
 #pragma once
-// Element-wise feature maps phi of linear attentions, by name.
+// Element-wise feature maps phi of linear attentions.
 
-#include <string>
-#include <string_view>
-#include <vector>
-
+#include "engine/base/enum_text.h"
 #include "engine/tape/tape.h"
 
 namespace lra::attention {
 
-// relu, elu+1, leaky_relu (slope 0.1), identity, exp, square.
-[[nodiscard]] std::vector<std::string> feature_map_names();
-[[nodiscard]] engine::Value feature_map(std::string_view name, const engine::Value& x);
-[[nodiscard]] double feature_map(std::string_view name, double x);
+// The slope of leaky_relu is 0.1.
+enum class FeatureMap { relu, elu_plus_one, leaky_relu, identity, exp, square };
+constexpr auto texts(FeatureMap) {
+  return enum_texts("relu", "elu+1", "leaky_relu", "identity", "exp", "square");
+}
+
+[[nodiscard]] engine::Value feature_map(FeatureMap map, const engine::Value& x);
+[[nodiscard]] double feature_map(FeatureMap map, double x);
 // True for maps that can be negative.
-[[nodiscard]] bool signed_map(std::string_view name);
+[[nodiscard]] bool signed_map(FeatureMap map);
 
 }  // namespace lra::attention

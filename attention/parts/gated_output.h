@@ -2,15 +2,13 @@
 // Output part of a state-space block: y = (u Wv^T + bv) sigmoid(u Wg^T + bg), u = gelu(x)
 // (Gu, Goel, Re 2022, arXiv 2111.00396: GELU, then a linear map to 2 E and a gated linear unit).
 
-#include <string>
-
 #include "attention/parts/affine_maps.h"
 
 namespace lra::attention {
 
 class GatedOutput {
  public:
-  // The option `output`: "none" makes this the identity.
+  // The option `output`: none makes this the identity.
   void options(OptionTable& table);
   // `chosen` for golden files, which cover recurrences without the output part and state
   // `bidirectional` for an option `causal`.
@@ -22,7 +20,10 @@ class GatedOutput {
   [[nodiscard]] Plain define(const PlainInputs& in, const Plain& x) const;
 
  private:
-  std::string output_ = "glu";
+  enum class Output { glu, none };
+  friend constexpr auto texts(Output) { return enum_texts("glu", "none"); }
+
+  Output output_ = Output::glu;
   AffineMap value_, gate_;
 };
 

@@ -9,25 +9,29 @@
 
 namespace lra::attention {
 
-// An option of a variant: the real length (then padding changes nothing), or the padded tensor, as
-// published codes do.
+// The real length (then padding changes nothing), or that of the padded tensor, as in published
+// codes.
+enum class Extent { length, tensor };
+constexpr auto texts(Extent) { return enum_texts("length", "tensor"); }
+
+// An option of a variant, under a name of its choice.
 class Layout {
  public:
   explicit Layout(std::string name) : name_(std::move(name)) {}
   void option(OptionTable& table) {
-    table.choice(name_, rule_, {"length", "tensor"},
+    table.choice(name_, extent_,
                  "laid out over the real length, or over the padded tensor as in published codes");
   }
   // Golden files are laid out over the tensor unless they state otherwise.
   [[nodiscard]] nlohmann::json golden(nlohmann::json chosen, const nlohmann::json& hyper) const;
   // The length to lay out, for n real rows of N.
   [[nodiscard]] std::int64_t length(std::int64_t n, std::int64_t N) const {
-    return rule_ == "tensor" ? N : n;
+    return extent_ == Extent::tensor ? N : n;
   }
 
  private:
   std::string name_;
-  std::string rule_ = "length";
+  Extent extent_ = Extent::length;
 };
 
 // x / y, rounded up.

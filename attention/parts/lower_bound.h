@@ -4,8 +4,6 @@
 // no bound (`learned`); or a constant (`fixed`); or none. Ours: each layer has a separate Gamma
 // where the code shares one among them; `fixed`.
 
-#include <string>
-
 #include "attention/attention.h"
 
 namespace lra::attention {
@@ -23,8 +21,11 @@ class GateLowerBound {
   [[nodiscard]] double define(const PlainInputs& in, std::int64_t feature) const;
 
  private:
+  enum class Kind { learned, fixed, none };
+  friend constexpr auto texts(Kind) { return enum_texts("learned", "fixed", "none"); }
+
   std::int64_t first_;
-  std::string kind_ = "learned";
+  Kind kind_ = Kind::learned;
   double value_ = -1;
   std::int64_t layer_ = 0;
   Parameter gamma_;

@@ -1,9 +1,14 @@
 #pragma once
 // Norms of a token's features across all heads, as if the heads were merged.
 
+#include "engine/base/enum_text.h"
 #include "engine/tape/tape.h"
 
 namespace lra::attention {
+
+// An option of variants that norm their output.
+enum class OutputNorm { rms, none };
+constexpr auto texts(OutputNorm) { return enum_texts("rms", "none"); }
 
 // sum over heads and features of x^2: x [H, N, D] -> [H, N, 1] in f32, equal in all heads.
 [[nodiscard]] engine::Value squares_over_heads(const engine::Value& x);

@@ -19,7 +19,7 @@ double plain_silu(double x) { return x / (1 + std::exp(-x)); }
 StateSpaceDual::StateSpaceDual(std::string where, const Preset& preset)
     : where_(std::move(where)),
       taps_(preset.conv_size),
-      conv_(preset.centred ? "centred" : "causal"),
+      conv_(preset.centred ? Convolution::centred : Convolution::causal),
       norm_before_gate_(preset.norm_before_gate),
       A_low_(preset.A_low),
       A_high_(preset.A_high) {}
@@ -29,7 +29,7 @@ void StateSpaceDual::options(OptionTable& table) {
       .integer("head_width", P_, 0, 65536, "P, width of an inner head; 0: that of the encoder's")
       .integer("state", S_, 1, 4096, "S, states of each inner feature")
       .integer("conv_size", taps_, 1, 64, "taps of the convolution before the scan")
-      .choice("conv", conv_, {"causal", "centred"}, "taps up to the token, or around it")
+      .choice("conv", conv_, "taps up to the token, or around it")
       .flag("norm_before_gate", norm_before_gate_, "RMSnorm(y) silu(z), not RMSnorm(y silu(z))")
       .number("norm_eps", norm_eps_, 1e-12, 1, "added to the mean square");
 }
@@ -44,7 +44,7 @@ void StateSpaceDual::build(const ParameterBuilder& p, const Dimensions& d, Mixer
          "{}: head_width must divide expand x width; got {}, expected a divisor of {}", where_, P_,
          I_);
   }
-  if (mixer == Mixer::causal && conv_ == "centred") {
+  if (mixer == Mixer::causal && conv_ == Convolution::centred) {
     fail(ErrorKind::config,
          "{}: a centred convolution sees the next token; got causal=true; set conv=causal", where_);
   }
@@ -97,7 +97,7 @@ Value StateSpaceDual::operator()(const Value& x, std::int64_t n) const {
   const Value z = project(x, 0, I_);  // [N,I]
   const Value in = reshape(project(x, I_, C), {1, N, C});
   const Value taps = reshape(cast(conv_w_.value_f32(), x.dtype()), {1, C, taps_});
-  const std::int64_t before = conv_ == "centred" ? taps_ / 2 : taps_ - 1;
+  const std::int64_t before = conv_ == Convolution::centred ? taps_ / 2 : taps_ - 1;
   const Value u = reshape(
       silu(depthwise(in, taps, {n, false, 0, before}) + reshape(conv_b_.value(), {1, 1, C})),
       {N, C});
@@ -123,7 +123,7 @@ Plain StateSpaceDual::plain_convolution(const PlainInputs& in, const Plain& y) c
   const Plain& b = in.parameters.at("conv_b");
   const std::int64_t n = y.dim(0);
   Plain u({n, channels()});
-  const std::int64_t before = conv_ == "centred" ? taps_ / 2 : taps_ - 1;
+  const std::int64_t before = conv_ == Convolution::centred ? taps_ / 2 : taps_ - 1;
   for (std::int64_t t = 0; t < n; ++t) {
     for (std::int64_t c = 0; c < channels(); ++c) {
       double sum = b(c);

@@ -37,6 +37,9 @@ class StateSpaceDual {
   [[nodiscard]] Plain define(const PlainInputs& in) const;
 
  private:
+  enum class Convolution { causal, centred };
+  friend constexpr auto texts(Convolution) { return enum_texts("causal", "centred"); }
+
   // The inputs of one direction's scan.
   struct Direction {
     Value q, k, g;  // C, dt B [H, N, S]; dt A [H, N, S] in f32
@@ -52,7 +55,7 @@ class StateSpaceDual {
   std::string where_;
   Mixer mixer_ = Mixer::causal;
   std::int64_t expand_ = 2, P_ = 0, S_ = 64, taps_;
-  std::string conv_;
+  Convolution conv_;
   bool norm_before_gate_;
   double norm_eps_ = 1e-5;
   double A_low_, A_high_;
