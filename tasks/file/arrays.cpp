@@ -111,7 +111,7 @@ void read_arrays(const Part& part, const Settings& settings, const Handler& hand
   const std::size_t count = examples.shape[0];
   const std::size_t length = count == 0 ? 0 : examples.size() / count;
   const bool colour = examples.shape.size() == 4 && examples.shape[3] == 3 &&
-                      settings.colour == "grey" && settings.what() == Kind::pixels;
+                      settings.colour == Colour::grey && settings.kind == Kind::pixels;
   for (std::size_t i = 0; i < count; ++i) {
     Record record;
     record.place = fmt::format("{}: example {}", part.path.string(), i);

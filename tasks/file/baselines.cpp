@@ -148,7 +148,7 @@ void add_pairs(std::vector<Predictor>& all) {
 }  // namespace
 
 std::vector<Predictor> predictors(const Settings& settings, const TaskInfo& info) {
-  const Kind kind = settings.what();
+  const Kind kind = settings.kind;
   if (kind == Kind::text && settings.words.empty()) return baselines::text_predictors();
   std::vector<Predictor> all;
   all.push_back(majority_class());

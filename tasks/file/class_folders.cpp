@@ -62,15 +62,15 @@ struct Item {
 
 void load(Item& item, const Settings& settings) {
   const std::string file = item.path.string();
-  const char* ending = settings.what() == Kind::text ? ".txt" : ".png";
+  const char* ending = settings.kind == Kind::text ? ".txt" : ".png";
   try {
     if (!is_file(item.path) || lower_case(item.path.extension().string()) != ending) {
-      item.wrong =
-          fmt::format("{}: not a {} file, as the kind {} expects", file, ending, settings.kind);
+      item.wrong = fmt::format("{}: not a {} file, as the kind {} expects", file, ending,
+                               name_of(settings.kind));
       return;
     }
     std::string content = read_file(item.path);
-    if (settings.what() == Kind::text) {
+    if (settings.kind == Kind::text) {
       item.record.text = std::move(content);
       return;
     }

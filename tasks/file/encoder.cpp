@@ -28,22 +28,22 @@ fs::path words_file(const Settings& settings, const fs::path& data) {
 }
 
 Encoder::Encoder(const Settings& settings, const fs::path& data) : settings_(settings) {
-  const Kind kind = settings.what();
+  const Kind kind = settings.kind;
   if (!settings.words.empty() && (kind == Kind::tokens || kind == Kind::pixels)) {
     fail(ErrorKind::config, "tasks/file: words; got {}, expected none for the kind {}",
-         settings.words, settings.kind);
+         settings.words, name_of(kind));
   }
   const Settings defaults;
-  const auto only_for = [&](bool changed, Kind wanted, const char* option, const char* kind_name) {
+  const auto only_for = [&](bool changed, Kind wanted, const char* option) {
     if (!changed || kind == wanted) return;
-    fail(ErrorKind::config, "tasks/file: {}; got the kind {}, expected {}", option, settings.kind,
-         kind_name);
+    fail(ErrorKind::config, "tasks/file: {}; got the kind {}, expected {}", option, name_of(kind),
+         name_of(wanted));
   };
-  only_for(settings.permute != defaults.permute, Kind::pixels, "permute", "pixels");
-  only_for(settings.colour != defaults.colour, Kind::pixels, "colour", "pixels");
-  only_for(settings.low != defaults.low, Kind::pixels, "low", "pixels");
-  only_for(settings.high != defaults.high, Kind::pixels, "high", "pixels");
-  only_for(settings.padding != defaults.padding, Kind::tokens, "padding", "tokens");
+  only_for(settings.permute != defaults.permute, Kind::pixels, "permute");
+  only_for(settings.colour != defaults.colour, Kind::pixels, "colour");
+  only_for(settings.low != defaults.low, Kind::pixels, "low");
+  only_for(settings.high != defaults.high, Kind::pixels, "high");
+  only_for(settings.padding != defaults.padding, Kind::tokens, "padding");
   if (!(settings.low < settings.high)) {
     fail(ErrorKind::config, "tasks/file: low; got {}, expected less than high, {}", settings.low,
          settings.high);
@@ -72,7 +72,7 @@ Encoder::Encoder(const Settings& settings, const fs::path& data) : settings_(set
 }
 
 std::int64_t Encoder::vocabulary() const {
-  if (settings_.what() == Kind::tokens) return 0;
+  if (settings_.kind == Kind::tokens) return 0;
   if (settings_.words.empty()) return kByteVocabulary;  // of pixels, too: 256 values
   return kFirstWord + static_cast<std::int64_t>(words_.size());
 }
@@ -103,7 +103,7 @@ std::string Encoder::encode(const Record& record, std::vector<std::int64_t>& fir
   if (utf8_prefix(record.label) != record.label.size()) {
     return fmt::format("label; got '{}', expected UTF-8", printable(record.label));
   }
-  switch (settings_.what()) {
+  switch (settings_.kind) {
     case Kind::text:
       return encode_text(record.text, first);
     case Kind::pair: {
@@ -115,7 +115,7 @@ std::string Encoder::encode(const Record& record, std::vector<std::int64_t>& fir
       break;
   }
   first = record.ids;
-  if (settings_.what() == Kind::tokens && settings_.padding >= 0) {
+  if (settings_.kind == Kind::tokens && settings_.padding >= 0) {
     while (!first.empty() && first.back() == settings_.padding) first.pop_back();
   }
   for (std::int64_t& id : first) ++id;

@@ -119,7 +119,7 @@ class Scan {
       keys_.push_back(content_key(record, settings_.split_seed));
     }
     const auto length = static_cast<std::int64_t>(std::max(first_.size(), second_.size()));
-    if (settings_.what() == Kind::pixels && facts_.longest > 0 && length != facts_.longest) {
+    if (settings_.kind == Kind::pixels && facts_.longest > 0 && length != facts_.longest) {
       fail(ErrorKind::data, "{}: pixels; got {}, expected {} as in the other pictures",
            record.place, length, facts_.longest);
     }

@@ -92,8 +92,8 @@ class File final : public Task {
     info.vocabulary = settings_.vocabulary;
     info.max_length = settings_.max_length;
     info.open = info.classes == 0 || info.vocabulary == 0 || info.max_length == 0;
-    info.head = settings_.what() == Kind::pair ? Head::pair_class : Head::pooled_class;
-    info.pixels = settings_.what() == Kind::pixels;
+    info.head = settings_.kind == Kind::pair ? Head::pair_class : Head::pooled_class;
+    info.pixels = settings_.kind == Kind::pixels;
     info.without_files = Origin::own;
     return info;
   }
@@ -113,7 +113,7 @@ class File final : public Task {
       settings_.labels = file::labels_text(facts.labels);
     }
     if (settings_.max_length == 0) {
-      settings_.max_length = settings_.what() == Kind::pixels
+      settings_.max_length = settings_.kind == Kind::pixels
                                  ? facts.longest
                                  : std::min(facts.longest, kLongestByDefault);
     }
@@ -260,8 +260,9 @@ Reading File::read(const Source& source, const OpenOptions& options, ExampleSink
   }
   Reading reading;
   reading.origin = Origin::own;
-  reading.description = fmt::format("{}: own data, {} as {} in {}", task.title, settings_.kind,
-                                    found.format.name, last_parts(source.path));
+  reading.description =
+      fmt::format("{}: own data, {} as {} in {}", task.title, name_of(settings_.kind),
+                  found.format.name, last_parts(source.path));
   json drawn = json::array();
   for (const Split split : facts.drawn) drawn.push_back(split_name(split));
   if (!drawn.empty()) {
@@ -276,7 +277,7 @@ Reading File::read(const Source& source, const OpenOptions& options, ExampleSink
         fmt::format(", {} sequences cut to {}", writer.cut_count(), task.max_length);
   }
   reading.extra = std::make_shared<const json>(json{{"set", settings_.name},
-                                                    {"kind", settings_.kind},
+                                                    {"kind", name_of(settings_.kind)},
                                                     {"labels", task.class_names},
                                                     {"vocabulary", task.vocabulary},
                                                     {"max_length", task.max_length},

@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <system_error>
 
@@ -135,12 +134,11 @@ void require_no_columns(const Settings& settings, std::initializer_list<std::str
 }
 
 void require_kind(const Settings& settings, std::initializer_list<Kind> kinds, const char* format) {
-  if (std::find(kinds.begin(), kinds.end(), settings.what()) != kinds.end()) return;
-  static constexpr std::array<const char*, 4> kNames{"text", "tokens", "pixels", "pair"};
-  std::vector<std::string> names;
-  for (const Kind kind : kinds) names.emplace_back(kNames[static_cast<std::size_t>(kind)]);
+  if (std::find(kinds.begin(), kinds.end(), settings.kind) != kinds.end()) return;
+  std::vector<std::string_view> names;
+  for (const Kind kind : kinds) names.push_back(name_of(kind));
   fail(ErrorKind::config, "tasks/file: kind; got {}, expected {} for {}; set task.kind={}",
-       settings.kind, fmt::join(names, " or "), format, names.front());
+       name_of(settings.kind), fmt::join(names, " or "), format, names.front());
 }
 
 }  // namespace lra::tasks::file

@@ -77,13 +77,13 @@ Record record_of(const json& object, const Settings& settings) {
   const auto label = listed(settings.label_column);
   record.label = label_of(member(object, label.empty() ? usual_names().label : label,
                                  "the label; set task.label_column"));
-  if (settings.what() == Kind::pair) {
+  if (settings.kind == Kind::pair) {
     fill_pair(record, object, settings);
     return record;
   }
   const auto named = listed(settings.text_columns);
   const auto names = named.empty() ? usual_names().text : named;
-  if (settings.what() != Kind::text) {
+  if (settings.kind != Kind::text) {
     add_numbers(member(object, names, "the example; set task.text_columns"), settings, record.ids);
     return record;
   }

@@ -33,7 +33,7 @@ bool is_digits(std::string_view text) {
 
 void Settings::options(OptionTable& table) {
   table
-      .choice("kind", kind, {"text", "tokens", "pixels", "pair"},
+      .choice("kind", kind,
               "what an example is: a text, a sequence of ids, of grey or colour values, two texts")
       .text("name", name, "name of the data set in tables and folders; empty: by its path")
       .text("labels", labels, "classes in the order of their numbers, a,b,c; empty: those of train")
@@ -56,17 +56,9 @@ void Settings::options(OptionTable& table) {
                "id that fills up sequences at the end and is left out; -1: none")
       .number("low", low, -1e30, 1e30, "number that is black, for pixels of another range")
       .number("high", high, -1e30, 1e30, "number that is white")
-      .choice("colour", colour, {"keep", "grey"},
-              "keep: three values per pixel, red, green, blue; grey: one")
+      .choice("colour", colour, "keep: three values per pixel, red, green, blue; grey: one")
       .integer("permute", permute, -1, std::int64_t{1} << 62,
                "seed of one permutation of all pixels, as in psMNIST; -1: none");
-}
-
-Kind Settings::what() const {
-  return kind == "tokens"   ? Kind::tokens
-         : kind == "pixels" ? Kind::pixels
-         : kind == "pair"   ? Kind::pair
-                            : Kind::text;
 }
 
 std::string Settings::values() {
@@ -126,7 +118,7 @@ std::string plain_label(std::string_view text) {
 }
 
 std::string add_id(double number, const Settings& settings, std::vector<std::int64_t>& ids) {
-  if (settings.what() == Kind::tokens) {
+  if (settings.kind == Kind::tokens) {
     constexpr double kLargest = std::numeric_limits<Token>::max() - 1;  // 0 is padding
     if (!(number >= 0 && number <= kLargest) || number != std::floor(number)) {
       return fmt::format("id; got {}, expected an integer from 0 to {}", number, kLargest);
@@ -159,7 +151,8 @@ std::string parse_ids(std::string_view text, const Settings& settings,
     double number = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
     if (error != std::errc() || end != word.data() + word.size()) {
-      return fmt::format("{}; got '{}', expected numbers alone", settings.kind, printable(word));
+      return fmt::format("{}; got '{}', expected numbers alone", name_of(settings.kind),
+                         printable(word));
     }
     if (std::string wrong = add_id(number, settings, ids); !wrong.empty()) return wrong;
   }
@@ -168,7 +161,7 @@ std::string parse_ids(std::string_view text, const Settings& settings,
 
 void add_pixels(const std::uint8_t* values, std::size_t pixels, std::size_t channels,
                 const Settings& settings, std::vector<std::int64_t>& ids) {
-  if (channels == 3 && settings.colour == "grey") {
+  if (channels == 3 && settings.colour == Colour::grey) {
     for (std::size_t i = 0; i < pixels; ++i, values += 3) {
       ids.push_back((19595U * values[0] + 38470U * values[1] + 7471U * values[2] + 32768U) >> 16U);
     }

@@ -14,9 +14,12 @@
 namespace lra::tasks::file {
 
 enum class Kind { text, tokens, pixels, pair };
+constexpr auto texts(Kind) { return enum_texts("text", "tokens", "pixels", "pair"); }
+enum class Colour { keep, grey };
+constexpr auto texts(Colour) { return enum_texts("keep", "grey"); }
 
 struct Settings {
-  std::string kind = "text";    // the name of a Kind
+  Kind kind = Kind::text;
   std::string name;             // of the data set; empty: by its path
   std::string labels;           // of the classes, see parse_labels(); empty: those of train
   std::int64_t max_length = 0;  // 0: that of the longest example
@@ -29,11 +32,10 @@ struct Settings {
   std::int64_t split_seed = 0;  // of these shares
   std::int64_t padding = -1;    // id that fills up sequences at their end; -1: none
   double low = 0, high = 255;   // range of numbers that become pixels
-  std::string colour = "keep";  // or "grey"
-  std::int64_t permute = -1;    // seed of a fixed permutation of the positions; -1: none
+  Colour colour = Colour::keep;
+  std::int64_t permute = -1;  // seed of a fixed permutation of the positions; -1: none
 
   void options(OptionTable& table);
-  [[nodiscard]] Kind what() const;
   // The options' values as one text.
   [[nodiscard]] std::string values();
 };

@@ -54,7 +54,7 @@ class ColumnFinder {
     columns_.label = label.at.value_or(0);
     if (columns_.label >= columns_.count) fail_count(1);
     if (example.at.empty()) {
-      const bool text = settings_.what() == Kind::text || settings_.what() == Kind::pair;
+      const bool text = settings_.kind == Kind::text || settings_.kind == Kind::pair;
       if (columns_.header && text) fail_header("the example", "task.text_columns");
       for (std::size_t i = 0; i < columns_.count; ++i) {
         if (i != columns_.label) example.at.push_back(i);
@@ -62,9 +62,9 @@ class ColumnFinder {
     }
     std::erase(example.at, columns_.label);
     columns_.example = std::move(example.at);
-    const std::size_t wanted = settings_.what() == Kind::pair ? 2 : 1;
+    const std::size_t wanted = settings_.kind == Kind::pair ? 2 : 1;
     if (columns_.example.size() < wanted ||
-        (settings_.what() == Kind::pair && columns_.example.size() > wanted)) {
+        (settings_.kind == Kind::pair && columns_.example.size() > wanted)) {
       fail_count(wanted);
     }
     return columns_;
@@ -113,7 +113,7 @@ class ColumnFinder {
       example.at.push_back(given(name, "task.text_columns"));
     }
     if (!example.at.empty()) return example;
-    if (settings_.what() == Kind::pair) {
+    if (settings_.kind == Kind::pair) {
       for (const auto& [a, b] : usual_names().pair) {
         const auto first = named(a);
         const auto second = named(b);
@@ -167,7 +167,7 @@ bool looks_like_header(const std::string& first,
 
 // Fills the record's example from its fields. Returns the fault, or an empty text.
 std::string fill(Record& record, Fields& fields, const Columns& columns, const Settings& settings) {
-  const Kind kind = settings.what();
+  const Kind kind = settings.kind;
   if (kind == Kind::pair) {
     record.text = std::move(fields[columns.example[0]]);
     record.second = std::move(fields[columns.example[1]]);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/enum_text.h"
 #include "tasks/task.h"
 
 namespace lra::tasks::image {
@@ -19,6 +20,7 @@ inline constexpr std::size_t kColourRecord = 1 + 3 * kPixels;  // label, red, gr
 inline constexpr std::size_t kGreyRecord = 1 + kPixels;        // label, grey
 
 enum class Grey { tf, pil };
+constexpr auto texts(Grey) { return enum_texts("tf", "pil"); }
 
 // Grey values of one picture from its three planes.
 // tf: floor((0.2989 r s + 0.5870 g s + 0.1140 b s) 255.5), s = 1/255, in 32-bit floats, added in

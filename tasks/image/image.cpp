@@ -26,6 +26,7 @@
 #include "tasks/io/archive.h"
 #include "tasks/io/fetch.h"
 #include "tasks/locate.h"
+#include "tasks/pixel_mask.h"
 #include "tasks/task.h"
 
 namespace lra::tasks {
@@ -124,14 +125,14 @@ class Image final : public Task {
     info.max_length = max_length_;
     info.pixels = true;
     info.pixel_offset = offset();
-    info.zero_is_padding = pixel_mask_ == "google";
+    info.zero_is_padding = pixel_mask_ == PixelMask::google;
     return info;
   }
 
   void options(OptionTable& table) override {
-    table.choice("gray", gray_, {"tf", "pil"}, "formula for the grey values: TensorFlow's or PIL's")
+    table.choice("gray", gray_, "formula for the grey values: TensorFlow's or PIL's")
         .choice(
-            "pixel_mask", pixel_mask_, {"none", "google"},
+            "pixel_mask", pixel_mask_,
             "google: ids 0..255, black pixels are left out as padding (quirk); none: ids 1..256")
         .integer("max_length", max_length_, 1, static_cast<std::int64_t>(image::kPixels),
                  "longer pictures are cut to so many pixels")
@@ -139,8 +140,8 @@ class Image final : public Task {
   }
 
   [[nodiscard]] Source find(const OpenOptions& options) const override {
-    json identity = {{"gray", gray_},
-                     {"pixel_mask", pixel_mask_},
+    json identity = {{"gray", name_of(gray_)},
+                     {"pixel_mask", name_of(pixel_mask_)},
                      {"subset", subset_},
                      {"max_length", max_length_}};
     Source source;
@@ -199,10 +200,7 @@ class Image final : public Task {
   }
 
  private:
-  [[nodiscard]] std::int64_t offset() const { return pixel_mask_ == "google" ? 0 : 1; }
-  [[nodiscard]] image::Grey formula() const {
-    return gray_ == "pil" ? image::Grey::pil : image::Grey::tf;
-  }
+  [[nodiscard]] std::int64_t offset() const { return pixel_mask_ == PixelMask::google ? 0 : 1; }
 
   void add(ExampleSink& sink, Split split, const Picture& picture) const {
     std::array<Token, image::kPixels> tokens;
@@ -226,7 +224,7 @@ class Image final : public Task {
     reading.description =
         fmt::format("Image: {} in {} ({})", pictures, last_parts(source.path), source.via);
     reading.extra =
-        std::make_shared<const json>(json{{"gray", gray_},
+        std::make_shared<const json>(json{{"gray", name_of(gray_)},
                                           {"validation_list", digest},
                                           {"standard_split", digest == kValidationDigest}});
     return reading;
@@ -243,8 +241,8 @@ class Image final : public Task {
     return image::choice_digest(names, chosen);
   }
 
-  std::string gray_ = "tf";
-  std::string pixel_mask_ = "none";
+  image::Grey gray_ = image::Grey::tf;
+  PixelMask pixel_mask_ = PixelMask::none;
   std::int64_t max_length_ = static_cast<std::int64_t>(image::kPixels);
   bool subset_ = false;
 };
@@ -292,7 +290,7 @@ Reading Image::read_batches(const Source& source, ExampleSink& sink) const {
     }
     official = official && sha256_hex(content->second) == file.sha256;
     image::read_pictures(
-        content->second, where, image::kColourRecord, image::kBatchRecords, formula(),
+        content->second, where, image::kColourRecord, image::kBatchRecords, gray_,
         [&](std::size_t record, const Picture& picture) {
           if (file.split == Split::test) {
             add(sink, Split::test, picture);
@@ -311,7 +309,7 @@ Reading Image::read_batches(const Source& source, ExampleSink& sink) const {
 }
 
 Reading Image::read_grey(const Source& source, ExampleSink& sink) const {
-  if (formula() != image::Grey::tf) {
+  if (gray_ != image::Grey::tf) {
     fail(ErrorKind::config,
          "tasks/image: option gray: the pictures in {} are already grey (formula tf); set "
          "task.gray=tf",

@@ -71,7 +71,7 @@ class ListOps : public Task {
   void options(OptionTable& table) override {
     table
         .integer("max_length", max_length_, 1, 1 << 20, "longer examples are cut to so many tokens")
-        .choice("brackets", brackets_, {"keep", "drop"},
+        .choice("brackets", brackets_,
                 "drop: lose the end brackets as the arena's first release did (quirk)")
         .flag("verify", verify_, "compare each label of a file with its expression's value")
         .integer("min_tokens", shape_.min_tokens, 0, 1 << 20, "generator: more tokens than this")
@@ -88,7 +88,7 @@ class ListOps : public Task {
         options, {"listops-1000", "listops"},
         [](const fs::path& path) { return has_tsv(path) || !release_archive(path).empty(); },
         kOfficialForm);
-    json identity = {{"max_length", max_length_}, {"brackets", brackets_}};
+    json identity = {{"max_length", max_length_}, {"brackets", name_of(brackets_)}};
     Source source;
     if (found) {
       source.path = has_tsv(found->path) ? found->path : release_archive(found->path);
@@ -120,7 +120,7 @@ class ListOps : public Task {
   }
 
   [[nodiscard]] std::vector<Predictor> predictors() const override {
-    return listops::ladder(brackets_ == "keep");
+    return listops::ladder(brackets_ == Brackets::keep);
   }
 
   json make(const OpenOptions& options, const fs::path& out) const override;
@@ -147,10 +147,13 @@ class ListOps : public Task {
   }
 
  private:
+  enum class Brackets { keep, drop };
+  friend constexpr auto texts(Brackets) { return enum_texts("keep", "drop"); }
+
   // Cuts and, as a quirk, drops the end brackets.
   void add(ExampleSink& sink, Split split, std::span<const Token> tree, int label) const {
     std::vector<Token> kept;
-    if (brackets_ == "drop") {
+    if (brackets_ == Brackets::drop) {
       std::copy_if(tree.begin(), tree.end(), std::back_inserter(kept),
                    [](Token token) { return token != listops::kEnd; });
       tree = kept;
@@ -180,7 +183,7 @@ class ListOps : public Task {
   Reading read_files(const Source& source, ExampleSink& sink) const;
 
   std::int64_t max_length_ = 2000;
-  std::string brackets_ = "keep";
+  Brackets brackets_ = Brackets::keep;
   bool verify_ = true;
   listops::Shape shape_;
 };

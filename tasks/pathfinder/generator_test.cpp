@@ -125,12 +125,13 @@ TEST_CASE("pathfinder: the arena's settings", "[unit]") {
   }
   CHECK(arena_setting(32, 14, 10).distractor_snakes == 10);
   CHECK(arena_setting(128, 14).set_name() == "pathfinder128");
-  for (const std::string& name : difficulties()) {
-    CHECK(arena_setting(32, contour_length_of(name)).difficulty_name() == name);
+  for (const Difficulty difficulty : {Difficulty::curv_baseline, Difficulty::curv_contour_length_9,
+                                      Difficulty::curv_contour_length_14}) {
+    const Setting setting = arena_setting(32, contour_length_of(difficulty));
+    CHECK(setting.difficulty_name() == lra::name_of(difficulty));
   }
   CHECK_THROWS_WITH(arena_setting(48, 14), ContainsSubstring("got 48"));
   CHECK_THROWS_WITH(arena_setting(32, 15), ContainsSubstring("got 15"));
-  CHECK_THROWS_WITH(contour_length_of("curv_basline"), ContainsSubstring("curv_baseline"));
 }
 
 TEST_CASE("pathfinder: both target snakes have the stated number of paddles", "[unit]") {

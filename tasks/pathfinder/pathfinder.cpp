@@ -25,6 +25,7 @@
 #include "tasks/pathfinder/baselines.h"
 #include "tasks/pathfinder/grey_png.h"
 #include "tasks/pathfinder/pictures.h"
+#include "tasks/pixel_mask.h"
 #include "tasks/release.h"
 #include "tasks/task.h"
 
@@ -33,6 +34,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using pathfinder::Difficulty;
 using pathfinder::MetadataRow;
 using pathfinder::PictureSet;
 
@@ -99,15 +101,15 @@ class Pathfinder : public Task {
     info.splits_from_one_set = true;
     info.pixels = true;
     info.pixel_offset = offset();
-    info.zero_is_padding = pixel_mask_ == "google";
+    info.zero_is_padding = pixel_mask_ == PixelMask::google;
     return info;
   }
 
   void options(OptionTable& table) override {
     table.integer("size", size_, 32, 256, "side of a picture: 32, 64, 128 or 256")
-        .choice("difficulty", difficulty_, pathfinder::difficulties(),
+        .choice("difficulty", difficulty_,
                 "the release's folder; the arena's task is curv_contour_length_14")
-        .choice("pixel_mask", pixel_mask_, {"none", "google"},
+        .choice("pixel_mask", pixel_mask_,
                 "google: a black pixel has id 0 and is left out as padding (quirk)")
         .integer("split_seed", split_seed_, 0, std::numeric_limits<std::int32_t>::max(),
                  "seed of the 80/10/10 split")
@@ -124,8 +126,8 @@ class Pathfinder : public Task {
         fmt::format("{}/{}/{{imgs,metadata}}, a tar archive of it or the archive lra_release.gz",
                     set.set_name(), set.difficulty_name()));
     json identity = {{"size", size_},
-                     {"difficulty", difficulty_},
-                     {"pixel_mask", pixel_mask_},
+                     {"difficulty", name_of(difficulty_)},
+                     {"pixel_mask", name_of(pixel_mask_)},
                      {"split_seed", split_seed_}};
     Source source;
     if (found) {
@@ -152,11 +154,11 @@ class Pathfinder : public Task {
   json make(const OpenOptions& options, const fs::path& out) const override;
 
   [[nodiscard]] FetchPlan download() const override {
-    return release_plan(name_, fmt::format("pathfinder{}/{}", size_, difficulty_));
+    return release_plan(name_, fmt::format("pathfinder{}/{}", size_, name_of(difficulty_)));
   }
 
  private:
-  [[nodiscard]] std::int64_t offset() const { return pixel_mask_ == "google" ? 0 : 1; }
+  [[nodiscard]] std::int64_t offset() const { return pixel_mask_ == PixelMask::google ? 0 : 1; }
 
   [[nodiscard]] pathfinder::Setting setting() const {
     return pathfinder::arena_setting(static_cast<int>(size_),
@@ -245,8 +247,8 @@ class Pathfinder : public Task {
 
   std::string name_, title_;
   std::int64_t size_;
-  std::string difficulty_ = "curv_contour_length_14";
-  std::string pixel_mask_ = "none";
+  Difficulty difficulty_ = Difficulty::curv_contour_length_14;
+  PixelMask pixel_mask_ = PixelMask::none;
   std::int64_t split_seed_ = 0;
   std::int64_t vocabulary_rows_ = 0;
   std::int64_t distractors_ = -1;

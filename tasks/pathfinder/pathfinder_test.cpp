@@ -403,6 +403,10 @@ TEST_CASE("pathfinder: sizes, tasks and options", "[unit]") {
   const auto wrong = create_task("pathfinder", {{"size", 33}});
   CHECK_THAT(error_of([&] { (void)wrong->find(options_for("", "")); }, ErrorKind::config),
              ContainsSubstring("got 33, expected 32, 64, 128 or 256"));
+  const auto misspelt = [] {
+    static_cast<void>(create_task("pathfinder", {{"difficulty", "curv_basline"}}));
+  };
+  CHECK_THAT(error_of(misspelt, ErrorKind::config), ContainsSubstring("one of curv_baseline"));
   // Other options give another cache, the same options the same.
   const TempFolder folder;
   write_layout(folder);

@@ -17,37 +17,20 @@ struct SizeSetting {
   int distractor_budget;  // paddles of all distractors
 };
 
-struct Difficulty {
-  int contour_length;
-  const char* name;
-};
-
-constexpr std::array<Difficulty, 3> kDifficulties{
-    {{6, "curv_baseline"}, {9, "curv_contour_length_9"}, {14, "curv_contour_length_14"}}};
+constexpr std::array<int, 3> kContourLengths{6, 9, 14};  // by Difficulty
 
 }  // namespace
 
 std::string Setting::set_name() const { return fmt::format("pathfinder{}", size); }
 
 std::string Setting::difficulty_name() const {
-  for (const Difficulty& known : kDifficulties) {
-    if (known.contour_length == contour_length) return known.name;
-  }
-  return fmt::format("curv_contour_length_{}", contour_length);
+  const auto* found = std::find(kContourLengths.begin(), kContourLengths.end(), contour_length);
+  if (found == kContourLengths.end()) return fmt::format("curv_contour_length_{}", contour_length);
+  return std::string(name_of(static_cast<Difficulty>(found - kContourLengths.begin())));
 }
 
-std::vector<std::string> difficulties() {
-  std::vector<std::string> names;
-  names.reserve(kDifficulties.size());
-  for (const Difficulty& known : kDifficulties) names.emplace_back(known.name);
-  return names;
-}
-
-int contour_length_of(const std::string& difficulty) {
-  for (const Difficulty& known : kDifficulties) {
-    if (known.name == difficulty) return known.contour_length;
-  }
-  throw Error(ErrorKind::config, unknown_name_message("difficulty", difficulty, difficulties()));
+int contour_length_of(Difficulty difficulty) {
+  return kContourLengths.at(static_cast<std::size_t>(difficulty));
 }
 
 Setting arena_setting(int size, int contour_length, int distractor_snakes) {
@@ -65,8 +48,8 @@ Setting arena_setting(int size, int contour_length, int distractor_snakes) {
   if (found == kSizes.end()) {
     fail(ErrorKind::config, "tasks/pathfinder: size; got {}, expected 32, 64, 128 or 256", size);
   }
-  if (std::none_of(kDifficulties.begin(), kDifficulties.end(),
-                   [&](const Difficulty& d) { return d.contour_length == contour_length; })) {
+  if (std::find(kContourLengths.begin(), kContourLengths.end(), contour_length) ==
+      kContourLengths.end()) {
     fail(ErrorKind::config, "tasks/pathfinder: contour length; got {}, expected 6, 9 or 14",
          contour_length);
   }

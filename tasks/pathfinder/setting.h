@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/enum_text.h"
+
 namespace lra::tasks::pathfinder {
 
 // The parameters of one of the arena's data sets; lengths in pixels.
@@ -31,9 +33,11 @@ struct Setting {
 // of distractor snakes is budget / distractor_length unless `distractor_snakes` >= 0 overrides it.
 // Throws Error(config) for other sizes and lengths.
 [[nodiscard]] Setting arena_setting(int size, int contour_length, int distractor_snakes = -1);
-// The difficulties' folder names, easiest first.
-[[nodiscard]] std::vector<std::string> difficulties();
-// The contour length behind a folder name such as "curv_baseline". Throws Error(config).
-[[nodiscard]] int contour_length_of(const std::string& difficulty);
+// The difficulties by their folders, easiest first.
+enum class Difficulty { curv_baseline, curv_contour_length_9, curv_contour_length_14 };
+constexpr auto texts(Difficulty) {
+  return enum_texts("curv_baseline", "curv_contour_length_9", "curv_contour_length_14");
+}
+[[nodiscard]] int contour_length_of(Difficulty difficulty);
 
 }  // namespace lra::tasks::pathfinder

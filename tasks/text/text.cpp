@@ -76,20 +76,20 @@ class Text final : public Task {
     info.classes = 2;
     info.vocabulary = kByteVocabulary;
     info.max_length = max_length_;
-    info.validates_on_test = validation_ == "test";
+    info.validates_on_test = validation_ == Validation::test;
     return info;
   }
 
   void options(OptionTable& table) override {
     table.integer("max_length", max_length_, 1, 1 << 20, "longer texts are cut to so many bytes")
         .choice(
-            "validation", validation_, {"hash", "test"},
+            "validation", validation_,
             "hash: a tenth of train by content, or the table val if there is one; test: the test "
             "set (quirk of most papers)");
   }
 
   [[nodiscard]] Source find(const OpenOptions& options) const override {
-    json identity = {{"max_length", max_length_}, {"validation", validation_}};
+    json identity = {{"max_length", max_length_}, {"validation", name_of(validation_)}};
     Source source;
     if (const auto found = locate(options, {"aclImdb", "imdb", "text"}, holds_reviews, kWanted)) {
       source.path = found->path;
@@ -129,6 +129,9 @@ class Text final : public Task {
   }
 
  private:
+  enum class Validation { hash, test };
+  friend constexpr auto texts(Validation) { return enum_texts("hash", "test"); }
+
   static std::vector<fs::path> files_of(const fs::path& path) {
     if (const fs::path archive = archive_of(path); !archive.empty()) return {archive};
     std::vector<fs::path> files;
@@ -153,8 +156,10 @@ class Text final : public Task {
       Example example;
       example.tokens = tokens;
       example.label = review.label;
-      if (validation_ == "test" && review.split == Split::test) sink.add(Split::val, example);
-      if (validation_ == "test" && review.split == Split::val) continue;
+      if (validation_ == Validation::test) {
+        if (review.split == Split::test) sink.add(Split::val, example);
+        if (review.split == Split::val) continue;
+      }
       sink.add(own_validation ? review.split : split_of(review), example);
     }
   }
@@ -162,7 +167,7 @@ class Text final : public Task {
   // A tenth of train is validation: the texts whose digest's first 16 hexadecimal digits, as a
   // number, are divisible by ten. Equal texts stay together.
   [[nodiscard]] Split split_of(const Review& review) const {
-    if (review.split != Split::train || validation_ != "hash") return review.split;
+    if (review.split != Split::train || validation_ != Validation::hash) return review.split;
     const std::uint64_t number = std::stoull(review.sha256.substr(0, 16), nullptr, 16);
     return number % 10 == 0 ? Split::val : Split::train;
   }
@@ -171,7 +176,7 @@ class Text final : public Task {
   Reading stand_in(const OpenOptions& options, ExampleSink& sink) const;
 
   std::int64_t max_length_ = 4000;
-  std::string validation_ = "hash";
+  Validation validation_ = Validation::hash;
 };
 
 Reading Text::read_reviews(const Source& source, ExampleSink& sink) const {
@@ -206,8 +211,8 @@ Reading Text::read_reviews(const Source& source, ExampleSink& sink) const {
       fmt::format("Text: {} as {} in {} ({})",
                   official ? "official IMDb reviews" : "other reviews than the official ones", form,
                   last_parts(source.path), source.via);
-  reading.extra =
-      std::make_shared<const json>(json{{"validation", validation_}, {"reviews", digests}});
+  reading.extra = std::make_shared<const json>(
+      json{{"validation", name_of(validation_)}, {"reviews", digests}});
   add(std::move(reviews), sink);
   return reading;
 }
@@ -217,7 +222,7 @@ Reading Text::stand_in(const OpenOptions& options, ExampleSink& sink) const {
   std::vector<Token> tokens;
   for (const Split split : kSplits) {
     // "Validation = test" also applies to the stand-in.
-    const Split from = split == Split::val && validation_ == "test" ? Split::test : split;
+    const Split from = split == Split::val && validation_ == Validation::test ? Split::test : split;
     std::vector<Review> reviews(static_cast<std::size_t>(counts[split_index(from)]));
     oneapi::tbb::parallel_for(std::size_t{0}, reviews.size(), [&](std::size_t i) {
       reviews[i] = text::stand_in_review(options.seed, from, i);
@@ -233,8 +238,9 @@ Reading Text::stand_in(const OpenOptions& options, ExampleSink& sink) const {
   Reading reading;
   reading.origin = Origin::stand_in;
   reading.description = fmt::format("Text: stand-in, made-up reviews, seed {}", options.seed);
-  reading.extra = std::make_shared<const json>(json{
-      {"validation", validation_}, {"generator", text::kStandInVersion}, {"seed", options.seed}});
+  reading.extra = std::make_shared<const json>(json{{"validation", name_of(validation_)},
+                                                    {"generator", text::kStandInVersion},
+                                                    {"seed", options.seed}});
   return reading;
 }
 
