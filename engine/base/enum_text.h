@@ -4,6 +4,8 @@
 //
 //   enum class NormPlace { pre, post };
 //   constexpr auto texts(NormPlace) { return enum_texts("pre", "post"); }
+//
+// Beside one inside a class it is a friend: friend constexpr auto texts(NormPlace) { .. }
 
 #include <algorithm>
 #include <array>

@@ -2,8 +2,8 @@
 // Named options with defaults and ranges, bound to plain variables. An unknown name, a wrong type
 // or a value out of range is Error(config) that names the option, its range and near matches.
 //
-//   struct Settings { double eps = 1e-6; std::string act = "relu"; };
-//   OptionTable table(OptionTable& t) { t.number("eps", s.eps, 0, 1, "floor of the denominator"); }
+//   struct Settings { double eps = 1e-6; Activation act = Activation::relu; };
+//   t.number("eps", s.eps, 0, 1, "floor of the denominator").choice("act", s.act, "feature map");
 
 #include <cstdint>
 #include <functional>
