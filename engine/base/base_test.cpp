@@ -1,13 +1,16 @@
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "engine/base/error.h"
@@ -129,6 +132,24 @@ TEST_CASE("files: atomic writes replace whole files or nothing", "[unit]") {
   CHECK_THROWS_WITH(lra::read_json(file), ContainsSubstring("x.json:2:3: not valid JSON"));
   CHECK_THROWS_AS(lra::read_file(folder / "none"), lra::Error);
   CHECK_THROWS_AS(lra::write_file_atomic("/proc/none/x", "y"), lra::Error);
+  // A link stays one; a pipe or device is written, not replaced.
+  fs::create_symlink(file, folder / "link");
+  lra::write_file_atomic(folder / "link", "through");
+  CHECK(fs::is_symlink(folder / "link"));
+  CHECK(lra::read_file(file) == "through");
+  const fs::path pipe = folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  std::string read;
+  std::thread reader([&] {
+    std::ifstream in(pipe);
+    std::getline(in, read);
+  });
+  lra::write_file_atomic(pipe, "into the pipe\n");
+  reader.join();
+  CHECK(read == "into the pipe");
+  CHECK(fs::is_fifo(pipe));
+  CHECK_THROWS_WITH(lra::write_file_atomic("/dev/full", "x"), ContainsSubstring("cannot write"));
+  CHECK(fs::is_character_file("/dev/full"));
   const auto lock = lra::FileLock::try_lock(folder / "lock");
   CHECK(lock != nullptr);
   CHECK(lra::FileLock::try_lock(folder / "lock") == nullptr);

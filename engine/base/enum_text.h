@@ -5,7 +5,8 @@
 //   enum class NormPlace { pre, post };
 //   constexpr auto texts(NormPlace) { return enum_texts("pre", "post"); }
 //
-// Beside one inside a class it is a friend: friend constexpr auto texts(NormPlace) { .. }
+// Inside a class it is a friend, friend constexpr auto texts(NormPlace) { .. }, above every body
+// that calls name_of() itself.
 
 #include <algorithm>
 #include <array>

@@ -128,6 +128,13 @@ std::string read_file(const fs::path& path) {
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   static std::atomic<unsigned> counter{0};
+  std::error_code code;
+  if (fs::is_symlink(path_, code)) path_ = fs::weakly_canonical(path_, code);
+  if (fs::is_other(path_, code)) {
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor_ < 0) fail_io(path_, "cannot open");
+    return;
+  }
   create_parent(path_);
   temporary_ = path_;
   temporary_ += fmt::format(".{}-{}.tmp", ::getpid(), counter.fetch_add(1));
@@ -160,9 +167,10 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
 void AtomicFile::commit() {
-  if (::fsync(descriptor_) != 0) fail_io(path_, "cannot sync");
+  if (!temporary_.empty() && ::fsync(descriptor_) != 0) fail_io(path_, "cannot sync");
   const int closed = ::close(std::exchange(descriptor_, -1));
   if (closed != 0) fail_io(path_, "cannot close");
+  if (temporary_.empty()) return;
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_io(path_, "cannot rename into place");
   temporary_.clear();
   const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");

@@ -18,7 +18,8 @@ namespace lra {
 // syncs, renames, syncs the folder. Creates missing parent folders.
 void write_file_atomic(const std::filesystem::path& path, std::string_view content);
 
-// The same, for content that a callback writes piece by piece.
+// The same, for content that a callback writes piece by piece. A link's target is written, not the
+// link; a pipe or device is written as it is.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -30,7 +31,7 @@ class AtomicFile {
   void commit();
 
  private:
-  std::filesystem::path path_, temporary_;
+  std::filesystem::path path_, temporary_;  // no temporary file: written as it is
   int descriptor_ = -1;
 };
 

@@ -27,10 +27,10 @@ extern "C" void on_signal(int signal) {
     // Starts at the left edge of a terminal, over a line of progress.
     if (::isatty(STDERR_FILENO) == 1) write_now("\r\033[K");
     write_now(
-        "lra: stopping: running work is kept, the same command continues; Ctrl-C again ends at "
-        "once\n");
+        "lra: stopping: running work is kept, the same command continues; Ctrl-C or SIGTERM again "
+        "ends at once\n");
     wrote_line = true;
-  } else if (signal == SIGINT) {
+  } else if (signal == SIGINT || signal == SIGTERM) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }

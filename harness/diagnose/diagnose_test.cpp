@@ -195,6 +195,22 @@ TEST_CASE("diagnose: power iterations find the largest singular value", "[unit]"
   }
 }
 
+// A variant that returns q, whatever the values are, as a user's first attempt may.
+class OnlyQueries final : public attention::Attention {
+ public:
+  [[nodiscard]] Value forward(const attention::Heads& x, const attention::Context&) const override {
+    return x.q;
+  }
+};
+
+TEST_CASE("diagnose: of an output that does not depend on v the singular values are 0", "[unit]") {
+  const engine::WorkerScope worker;
+  const Value x(Tensor::full({2, 5, 3}, 0.5F));
+  const attention::Heads heads{x, x, Value(Tensor::full({2, 5, 3}, 1)), 5, 5, {}, {}};
+  CHECK(largest_singular_values(OnlyQueries(), heads, {}, RandomKey(6)) ==
+        std::vector<double>{0, 0});
+}
+
 // Made-up sequences of 20 to 38 tokens.
 class Sequences final : public tasks::Dataset {
  public:

@@ -174,13 +174,16 @@ std::vector<double> largest_singular_values(const attention::Attention& attentio
     attention::Heads values = x;
     values.v = tape.leaf(Tensor::from(shape, columns, x.v.dtype()));
     const Value y = attention::attend(attention, values, context);
+    if (y.gradient() == nullptr) return largest;  // the result does not depend on v
     std::vector<float> image = y.tensor().to_floats();
     const auto lengths = normalise_columns(image, y.shape());
     for (std::size_t h = 0; h < largest.size(); ++h) {
       largest[h] = *std::max_element(lengths[h].begin(), lengths[h].end());
     }
     tape.backward(y, Tensor::from(y.shape(), image, y.dtype()));
-    columns = values.v.gradient()->value().to_floats();
+    const Tensor gradient = values.v.gradient()->value();
+    if (!gradient.defined()) return std::vector<double>(largest.size(), 0.0);
+    columns = gradient.to_floats();
   }
   return largest;
 }

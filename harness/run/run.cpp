@@ -198,7 +198,12 @@ results::Record Run::execute() {
     if (again) fill_baselines(record);
   } else {
     if (options_.measurement != nullptr) options_.measurement->fill(record);
-    if (options_.search != nullptr) record.search = *options_.search;
+    // A search on other data has not chosen the settings of this run.
+    const bool searched =
+        options_.search != nullptr &&
+        (options_.search->data_sha256.empty() ||
+         options_.search->data_sha256 == record.task.data_sha256.value_or(std::string()));
+    if (searched) record.search = *options_.search;
     if (init_) record.training.init.text = to_json(*init_, spec_).dump();
     if (again) prepare_baselines();
     write_json(file("result.json"), results::to_json(record));

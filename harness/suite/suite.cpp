@@ -147,6 +147,16 @@ std::map<std::pair<std::size_t, std::size_t>, Chosen> parse_tuned(const json& fi
   return all;
 }
 
+// Whether settings given later (KEY=VALUE) leave the chosen ones as they are.
+bool keeps(const std::vector<std::string>& later, const std::vector<std::string>& chosen) {
+  const auto key = [](const std::string& setting) { return setting.substr(0, setting.find('=')); };
+  return std::all_of(later.begin(), later.end(), [&](const std::string& setting) {
+    return std::none_of(chosen.begin(), chosen.end(), [&](const std::string& before) {
+      return key(before) == key(setting) && before != setting;
+    });
+  });
+}
+
 // Refuses a second entry that makes the same run, for example one with a default spelled out.
 class Duplicates {
  public:
@@ -297,7 +307,9 @@ Suite make_suite(const json& file, const std::string& name,
                                      tasks[t].name, a, attentions[a].name)));
         run.task = t;
         run.attention = a;
-        if (chosen != tuned.end()) run.search = chosen->second.search;
+        if (chosen != tuned.end() && keeps(settings, chosen->second.settings)) {
+          run.search = chosen->second.search;
+        }
         duplicates.add(suite.runs.back().name + spec_digest(suite.runs.back().spec), "run",
                        fmt::format("/seeds/{} ({}) /tasks/{} ({}) /attentions/{} ({})", s, seeds[s],
                                    t, tasks[t].name, a, attentions[a].name));

@@ -142,7 +142,7 @@ Search::Search(json file, std::string name, std::vector<std::string> settings,
   const std::int64_t first_seed = suite_.runs.front().spec.seed;
   for (const SuiteRun& run : suite_.runs) {
     if (run.spec.seed != first_seed) continue;
-    Pair pair{run, plan_rungs(run.spec.train.steps, options_), {}, 0};
+    Pair pair{run, plan_rungs(run.spec.train.steps, options_), {}, 0, {}};
     for (const json& drawn : draw_trials(grid, run.spec.task, options_)) {
       pair.trials.push_back({true, {{drawn.dump()}, 0, {}, {}}});
     }
@@ -192,6 +192,7 @@ std::map<std::string, std::string> Search::judge(
       if (!pair.trials[t].alive) continue;
       const std::string name = trial_run(pair, t, rung).name;
       const results::Record record = record_of(name);
+      pair.data_sha256 = record.task.data_sha256.value_or(pair.data_sha256);
       auto& outcome = pair.trials[t].outcome;
       outcome.last.reset();
       if (record.status == results::Status::completed) outcome.last = record.accuracy.value.val;
@@ -234,8 +235,9 @@ std::optional<std::size_t> Search::best(const Pair& pair) {
 }
 
 results::SearchPart Search::part_of(const Pair& pair) const {
-  results::SearchPart part{options_.seed, pair.tokens, pair.plan, {}};
+  results::SearchPart part{options_.seed, pair.tokens, pair.plan, {}, {}};
   for (const Trial& trial : pair.trials) part.trials.push_back(trial.outcome);
+  part.data_sha256 = pair.data_sha256;
   return part;
 }
 

@@ -81,6 +81,7 @@ class Search {
     std::vector<results::SearchRung> plan;
     std::vector<Trial> trials;
     std::int64_t tokens = 0;
+    std::string data_sha256;  // of the trials' data
   };
   [[nodiscard]] SuiteRun trial_run(const Pair& pair, std::size_t trial, std::size_t rung) const;
   [[nodiscard]] static std::optional<std::size_t> best(const Pair& pair);

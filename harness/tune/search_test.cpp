@@ -48,6 +48,7 @@ results::Record record_with(double val, std::int64_t tokens) {
   results::Record record;
   record.accuracy.value.val = val;
   record.training.tokens = tokens;
+  record.task.data_sha256 = std::string(64, 'a');
   return record;
 }
 
@@ -158,6 +159,7 @@ TEST_CASE("tune: the better half goes on, the best of the last rung is chosen", 
     CHECK(entry.at("settings").at("train.batch_size") == 2);
     const auto part = results::search_from_json(entry.at("search"), "here");
     CHECK(part.tokens == 4 * 10 + 2 * 100);
+    CHECK(part.data_sha256 == std::string(64, 'a'));
     REQUIRE(part.trials.size() == 4);
     CHECK(part.trials[softmax ? 0 : 3].rungs == 1);
     CHECK(part.trials[1].first.value() == (softmax ? 0.1 : 0.4 - 0.1));
@@ -172,6 +174,13 @@ TEST_CASE("tune: the better half goes on, the best of the last rung is chosen", 
     CHECK(run.spec.train.steps == 400);
     CHECK(run.spec.train.lr ==
           trials[run.spec.attention == "softmax" ? 2 : 1].at("train.lr").get<double>());
+  }
+  // A setting of its own in place of a chosen one is not what the search found.
+  for (const auto& run : lra::harness::make_suite(tuned, "tuned", {"train.lr=0.5"}).runs) {
+    CHECK_FALSE(run.search);
+  }
+  for (const auto& run : lra::harness::make_suite(tuned, "tuned", {"train.eval_every=7"}).runs) {
+    CHECK(run.search);
   }
   CHECK_THAT(search.markdown(), ContainsSubstring("10.00 |") && ContainsSubstring("(chosen)"));
 }

@@ -168,6 +168,7 @@ struct SearchPart {
   std::int64_t tokens = 0;  // of the training of all trials, repetitions counted
   std::vector<SearchRung> rungs;
   std::vector<SearchTrial> trials;  // in the order in which they were drawn
+  std::string data_sha256{};        // of the data of the trials; empty in earlier records
 };
 
 struct SpeedPart {

@@ -142,6 +142,7 @@ void describe(V& v, SearchPart& search) {
   v("tokens", search.tokens);
   v("rungs", search.rungs);
   v("trials", search.trials);
+  v.part("data_sha256", search.data_sha256, !search.data_sha256.empty());
 }
 
 template <class V>

@@ -216,8 +216,9 @@ std::string runs_html(std::vector<Record> records, const fs::path& folder) {
   for (const auto& record : records) {
     const bool completed = record.status == Status::completed;
     const auto percent = [](const Real& share) { return share ? Real(100 * *share) : Real(); };
-    const bool first = seen.insert(record.run_id).second;
-    rows += (first ? fmt::format("<tr id=\"run-{}\">", record.run_id) : std::string("<tr>")) +
+    const std::string anchor = run_anchor(record.run_id, record.task.data_sha256);
+    const bool first = seen.insert(anchor).second;
+    rows += (first ? fmt::format("<tr id=\"{}\">", anchor) : std::string("<tr>")) +
             cell(record.task.title) + cell(record.attention.label) +
             number_cell(static_cast<double>(record.seed), 0) +
             cell(std::string(name_of(record.status)),

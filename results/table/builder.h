@@ -44,6 +44,7 @@ class TableBuilder {
   [[nodiscard]] std::vector<std::string> row_deviations(const Entry& entry) const;
   TableCell entry_cell(const Entry& entry, const Column& column);
   void fill(TableCell& out, const Cell& cell, const Column& column);
+  static void add_run(TableCell& out, const RunLine& run);
   TableCell average_cell(const Entry& entry, const Column& column);
   // What distinguishes a cell from the others of its column, in addition to its row.
   std::vector<std::size_t> cell_marks(std::size_t at, const Cell& cell, const Entry& entry);

@@ -160,6 +160,10 @@ class Comparer {
       out_.not_compared.push_back(name(key) + ": speed and memory, measured on another machine");
       return;
     }
+    if (a->task.data_sha256 != b->task.data_sha256) {  // sequences of other lengths
+      out_.not_compared.push_back(name(key) + ": speed and memory, measured on other data");
+      return;
+    }
     compare_timings(key, *a, *b);
   }
 

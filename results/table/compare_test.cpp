@@ -152,6 +152,9 @@ TEST_CASE("compare: what came, went, failed or changed data is listed", "[unit]"
   const auto other = compare_results(seeds({0.37}), after);
   CHECK_THAT(other.not_compared.at(0), ContainsSubstring("other data"));
   CHECK_THAT(other.not_compared.at(1), ContainsSubstring("no common completed seed"));
+  CHECK_THAT(other.not_compared.at(2),
+             ContainsSubstring("speed and memory, measured on other data"));
+  CHECK(other.changes.empty());
 }
 
 TEST_CASE("compare: as text and as JSON", "[unit]") {

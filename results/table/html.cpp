@@ -23,6 +23,10 @@ std::string html(const Table& table) {
       title, html_table(table));
 }
 
+std::string run_anchor(std::string_view id, const std::optional<std::string>& data_sha256) {
+  return fmt::format("run-{}-{}", id, data_sha256.value_or("none").substr(0, 8));
+}
+
 std::string html_table(const Table& table, bool links) {
   const auto sup = [](const std::vector<std::size_t>& marks) {
     return marks.empty() ? "" : fmt::format("<sup>{}</sup>", letters(marks));
@@ -56,9 +60,9 @@ std::string html_table(const Table& table, bool links) {
       if (cell.best) text = fmt::format("<b>{}</b>", text);
       if (!cell.runs.empty()) {
         const std::string runs = fmt::format("{}", fmt::join(cell.runs, " "));
-        text = links ? fmt::format("<a href=\"#run-{}\" title=\"runs {}\">{}</a>",
-                                   cell.runs.front(), runs, text)
-                     : fmt::format("<span title=\"runs {}\">{}</span>", runs, text);
+        text =
+            links ? fmt::format("<a href=\"#{}\" title=\"runs {}\">{}</a>", cell.anchor, runs, text)
+                  : fmt::format("<span title=\"runs {}\">{}</span>", runs, text);
       }
       out += fmt::format("<td{}>{}{}</td>", attribute, text, sup(cell.marks));
     }

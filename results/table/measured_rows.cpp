@@ -115,6 +115,11 @@ TableCell TableBuilder::entry_cell(const Entry& entry, const Column& column) {
   return out;
 }
 
+void TableBuilder::add_run(TableCell& out, const RunLine& run) {
+  if (out.runs.empty()) out.anchor = run_anchor(run.run_id, run.data_sha256);
+  out.runs.push_back(run.run_id);
+}
+
 void TableBuilder::fill(TableCell& out, const Cell& cell, const Column& column) {
   const Summary* accuracy = cell.metric("accuracy");
   if (column.kind == Kind::metric) {
@@ -125,11 +130,11 @@ void TableBuilder::fill(TableCell& out, const Cell& cell, const Column& column) 
       out.n = summary->n;
       out.decimals = column.metric->decimals;
       for (const auto& run : cell.runs) {
-        if (run.status == Status::completed) out.runs.push_back(run.run_id);
+        if (run.status == Status::completed) add_run(out, run);
       }
     } else if (column.metric->name == "accuracy") {
       out.text = name_of(cell.runs.front().status);  // none completed
-      for (const auto& run : cell.runs) out.runs.push_back(run.run_id);
+      for (const auto& run : cell.runs) add_run(out, run);
     }
   } else if (column.kind == Kind::versus && cell.versus) {
     const Versus& versus = *cell.versus;
@@ -168,7 +173,7 @@ TableCell TableBuilder::average_cell(const Entry& entry, const Column& column) {
     const Cell& cell = entry.cells.at(at);
     for (const std::size_t mark : cell_marks(at, cell, entry)) add_mark(out.marks, mark);
     for (const auto& run : cell.runs) {
-      if (run.status == Status::completed) out.runs.push_back(run.run_id);
+      if (run.status == Status::completed) add_run(out, run);
     }
   }
   const PublishedRow* row = delta_ ? delta_->row_of(entry.attention.name) : nullptr;

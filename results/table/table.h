@@ -6,7 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "results/analysis/leaderboard.h"
@@ -80,6 +82,7 @@ struct TableCell {
   std::string suffix;              // shown after the value
   bool best = false;               // under TableOptions::bold
   std::vector<std::string> runs;   // ids of the runs behind it
+  std::string anchor;              // of the first one, in a page
   std::vector<std::size_t> marks;  // indices into Table::notes
 };
 
@@ -135,8 +138,13 @@ struct Table {
 // further distinguishing properties (options, changed settings, preset, precision).
 [[nodiscard]] std::vector<std::string> entry_labels(const std::vector<Entry>& entries);
 
+// The place of a run in a page with several tables. A run's id is that of its specification: on
+// other data it is another run.
+[[nodiscard]] std::string run_anchor(std::string_view id,
+                                     const std::optional<std::string>& data_sha256);
+
 // The table element with its footnotes; a number's cell carries it as data-value, for sorting. With
-// `links`, a number leads to the element "run-ID" of its first run.
+// `links`, a number leads to the anchor of its first run.
 [[nodiscard]] std::string html_table(const Table& table, bool links = false);
 
 // A number as tables show it: fixed decimals or three significant digits, digits grouped by commas.

@@ -48,6 +48,9 @@ json tsv_sizes(const fs::path& folder) {
   return sizes;
 }
 
+enum class EndBrackets { keep, drop };
+constexpr auto texts(EndBrackets) { return enum_texts("keep", "drop"); }
+
 class ListOps : public Task {
  public:
   [[nodiscard]] TaskInfo info() const override {
@@ -120,7 +123,7 @@ class ListOps : public Task {
   }
 
   [[nodiscard]] std::vector<Predictor> predictors() const override {
-    return listops::ladder(brackets_ == Brackets::keep);
+    return listops::ladder(brackets_ == EndBrackets::keep);
   }
 
   json make(const OpenOptions& options, const fs::path& out) const override;
@@ -147,13 +150,10 @@ class ListOps : public Task {
   }
 
  private:
-  enum class Brackets { keep, drop };
-  friend constexpr auto texts(Brackets) { return enum_texts("keep", "drop"); }
-
   // Cuts and, as a quirk, drops the end brackets.
   void add(ExampleSink& sink, Split split, std::span<const Token> tree, int label) const {
     std::vector<Token> kept;
-    if (brackets_ == Brackets::drop) {
+    if (brackets_ == EndBrackets::drop) {
       std::copy_if(tree.begin(), tree.end(), std::back_inserter(kept),
                    [](Token token) { return token != listops::kEnd; });
       tree = kept;
@@ -183,7 +183,7 @@ class ListOps : public Task {
   Reading read_files(const Source& source, ExampleSink& sink) const;
 
   std::int64_t max_length_ = 2000;
-  Brackets brackets_ = Brackets::keep;
+  EndBrackets brackets_ = EndBrackets::keep;
   bool verify_ = true;
   listops::Shape shape_;
 };

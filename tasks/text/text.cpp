@@ -60,6 +60,9 @@ bool holds_reviews(const fs::path& path) {
          (!table_of(path, Split::train).empty() && !table_of(path, Split::test).empty());
 }
 
+enum class TextValidation { hash, test };
+constexpr auto texts(TextValidation) { return enum_texts("hash", "test"); }
+
 class Text final : public Task {
  public:
   [[nodiscard]] TaskInfo info() const override {
@@ -76,7 +79,7 @@ class Text final : public Task {
     info.classes = 2;
     info.vocabulary = kByteVocabulary;
     info.max_length = max_length_;
-    info.validates_on_test = validation_ == Validation::test;
+    info.validates_on_test = validation_ == TextValidation::test;
     return info;
   }
 
@@ -129,9 +132,6 @@ class Text final : public Task {
   }
 
  private:
-  enum class Validation { hash, test };
-  friend constexpr auto texts(Validation) { return enum_texts("hash", "test"); }
-
   static std::vector<fs::path> files_of(const fs::path& path) {
     if (const fs::path archive = archive_of(path); !archive.empty()) return {archive};
     std::vector<fs::path> files;
@@ -156,7 +156,7 @@ class Text final : public Task {
       Example example;
       example.tokens = tokens;
       example.label = review.label;
-      if (validation_ == Validation::test) {
+      if (validation_ == TextValidation::test) {
         if (review.split == Split::test) sink.add(Split::val, example);
         if (review.split == Split::val) continue;
       }
@@ -167,7 +167,7 @@ class Text final : public Task {
   // A tenth of train is validation: the texts whose digest's first 16 hexadecimal digits, as a
   // number, are divisible by ten. Equal texts stay together.
   [[nodiscard]] Split split_of(const Review& review) const {
-    if (review.split != Split::train || validation_ != Validation::hash) return review.split;
+    if (review.split != Split::train || validation_ != TextValidation::hash) return review.split;
     const std::uint64_t number = std::stoull(review.sha256.substr(0, 16), nullptr, 16);
     return number % 10 == 0 ? Split::val : Split::train;
   }
@@ -176,7 +176,7 @@ class Text final : public Task {
   Reading stand_in(const OpenOptions& options, ExampleSink& sink) const;
 
   std::int64_t max_length_ = 4000;
-  Validation validation_ = Validation::hash;
+  TextValidation validation_ = TextValidation::hash;
 };
 
 Reading Text::read_reviews(const Source& source, ExampleSink& sink) const {
@@ -222,7 +222,8 @@ Reading Text::stand_in(const OpenOptions& options, ExampleSink& sink) const {
   std::vector<Token> tokens;
   for (const Split split : kSplits) {
     // "Validation = test" also applies to the stand-in.
-    const Split from = split == Split::val && validation_ == Validation::test ? Split::test : split;
+    const Split from =
+        split == Split::val && validation_ == TextValidation::test ? Split::test : split;
     std::vector<Review> reviews(static_cast<std::size_t>(counts[split_index(from)]));
     oneapi::tbb::parallel_for(std::size_t{0}, reviews.size(), [&](std::size_t i) {
       reviews[i] = text::stand_in_review(options.seed, from, i);
