@@ -39,7 +39,7 @@ std::vector<Part> folder_parts(const fs::path& path) {
   std::vector<Part> parts;
   for (const fs::path& folder : folders) {
     const auto split = split_named(folder.filename().string());
-    if (split && !folders_in(folder).empty()) parts.push_back({split, folder, {}});
+    if (split && !folders_in(folder).empty()) add_part(parts, {split, folder, {}}, "folder");
   }
   if (!parts.empty()) return parts;
   if (folders.size() < 2) return {};

@@ -614,6 +614,71 @@ TEST_CASE("file: a link among the data that leads nowhere is refused with its ta
   CHECK(read_from(folder, "csv")->sink[Split::val].size() == 4);
 }
 
+TEST_CASE("file: a split in another form than train's is refused, not drawn from train", "[unit]") {
+  const TempFolder folder;
+  const std::string rows = table(40, 2, "x");
+  const std::string lines = "{\"label\": 0, \"text\": \"v\"}\n{\"label\": 1, \"text\": \"w\"}\n";
+  const auto refused = [&](const std::string& name, const std::string& first,
+                           const std::string& second) {
+    INFO(name);
+    const std::string said = error_of([&] { read_from(folder, name); });
+    CHECK_THAT(said, ContainsSubstring(fmt::format("got {} and {}, expected", first, second)));
+    return said;
+  };
+  int number = 0;
+  for (const char* other : {"test.jsonl", "val.jsonl", "Test.csv.gz", "dev.parquet", "x_test.npy",
+                            "t10k-images-idx3-ubyte.gz", "test/pos/1.txt", "test/1.txt"}) {
+    const std::string data = fmt::format("mixed-{}", number++);
+    folder.write(data + "/train.csv", rows);
+    folder.write(fmt::format("{}/{}", data, other), lines);
+    CHECK_THAT(refused(data, "train.csv (tables)", fs::path(other).begin()->string()),
+               ContainsSubstring("train, val and test in one form"));
+  }
+  folder.write("lines/train.jsonl", lines);
+  folder.write("lines/test.csv", rows);
+  refused("lines", "test.csv (tables)", "train.jsonl");
+  folder.write("lone/reviews.csv", rows);
+  folder.write("lone/test.jsonl", lines);
+  refused("lone", "reviews.csv (tables)", "test.jsonl");
+  for (const char* name : {"tree/train/a/1.txt", "tree/train/b/1.txt", "tree/test/1.txt"}) {
+    folder.write(name, name);
+  }
+  refused("tree", "train (folders of classes)", "test");
+  folder.write("twice/train.csv", rows);
+  folder.write("twice/test.csv", rows);
+  folder.write("twice/test.jsonl", lines);
+  refused("twice", "train.csv (tables)", "test.jsonl");
+
+  // Two names of one split.
+  folder.write("files/train.csv", rows);
+  folder.write("files/val.csv", rows);
+  folder.write("files/dev.csv", rows);
+  CHECK_THAT(error_of([&] { read_from(folder, "files"); }),
+             ContainsSubstring("val: got dev.csv and val.csv, expected one file"));
+  for (const char* split : {"train", "val", "dev"}) {
+    for (const char* label : {"a", "b"}) {
+      folder.write(fmt::format("folders/{}/{}/1.txt", split, label), split);
+    }
+  }
+  CHECK_THAT(error_of([&] { read_from(folder, "folders"); }),
+             ContainsSubstring("val: got dev and val, expected one folder"));
+
+  // What is no data, hidden, or a packed copy takes nothing away.
+  for (const char* other : {"test.md", ".test.jsonl", "train.csv.gz", "tests.jsonl", "notes.txt",
+                            "test/run.py", "train_vectors.npy"}) {
+    folder.write(fmt::format("plain/{}", other), "x");
+  }
+  fs::create_directories(folder.path() / "plain" / "val");
+  folder.write("plain/train.csv", rows);
+  CHECK(read_from(folder, "plain")->sink[Split::test].size() == 4);
+  for (const char* label : {"dev", "ops"}) {  // classes, although one is named like a split
+    for (int i = 0; i < 20; ++i) {
+      folder.write(fmt::format("classes/{}/{}.txt", label, i), fmt::format("{} {}", label, i));
+    }
+  }
+  CHECK(read_from(folder, "classes")->info.class_names == std::vector<std::string>{"dev", "ops"});
+}
+
 TEST_CASE("file: data check says how many examples of the test train has as well", "[unit]") {
   const TempFolder folder;
   folder.write("d/train.csv", table(40, 2, "x"));

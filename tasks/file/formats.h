@@ -39,12 +39,16 @@ struct FoundData {
   Format format;
   std::vector<Part> parts;  // train before val before test
 };
-// The form of a path. Throws Error(data) with the content found and the supported forms.
+// The form of a path. Throws Error(data) with the content found and the supported forms, and for a
+// folder that has a split in another form than the one found.
 [[nodiscard]] FoundData find_parts(const std::filesystem::path& path);
 
 // The split in a name or a part of one, in any letter case: train, training; val, valid,
 // validation, dev, eval; test, testing, t10k.
 [[nodiscard]] std::optional<Split> split_named(std::string_view name);
+// Adds a part that has a split. Throws Error(data), naming `what` is expected once, if another part
+// has the same.
+void add_part(std::vector<Part>& parts, Part part, const char* what);
 // A file with one of the endings, or the files of a folder named after splits, or the only file of
 // the folder with such an ending. Throws Error(data) if a split has two.
 [[nodiscard]] std::vector<Part> parts_by_name(const std::filesystem::path& path,
