@@ -187,14 +187,8 @@ class Selector {
   }
 
   [[nodiscard]] std::vector<std::string> known_words() const {
-    std::vector<std::string> words{"avg5", "avg6", "agreement"};
+    std::vector<std::string> words = column_words();
     for (const auto& column : board_.columns) words.push_back(column.id);
-    for (const auto& metric : metrics()) {
-      words.emplace_back(metric.name);
-      if (!metric.alias.empty()) words.emplace_back(metric.alias);
-    }
-    for (const auto& known : kTaskWords) words.emplace_back(known.word);
-    for (const char* known : kEntryWords) words.emplace_back(known);
     std::sort(words.begin(), words.end());
     return words;
   }
@@ -211,6 +205,17 @@ class Selector {
 bool Column::is_text() const {
   return kind == Kind::interval || kind == Kind::data || kind == Kind::verdict ||
          kind == Kind::entry_text;
+}
+
+std::vector<std::string> column_words() {
+  std::vector<std::string> words{"avg5", "avg6", "agreement"};
+  for (const auto& metric : metrics()) {
+    words.emplace_back(metric.name);
+    if (!metric.alias.empty()) words.emplace_back(metric.alias);
+  }
+  for (const auto& known : kTaskWords) words.emplace_back(known.word);
+  for (const char* known : kEntryWords) words.emplace_back(known);
+  return words;
 }
 
 std::vector<Column> select_columns(const Leaderboard& board,

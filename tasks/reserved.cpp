@@ -1,0 +1,98 @@
+#include "tasks/reserved.h"
+
+#include <algorithm>
+#include <array>
+
+namespace lra::tasks {
+namespace {
+
+constexpr auto kReserved = std::to_array<std::string_view>({"accuracy",
+                                                            "agreement",
+                                                            "attention_span",
+                                                            "avg5",
+                                                            "avg6",
+                                                            "best_step",
+                                                            "budget",
+                                                            "data",
+                                                            "dead",
+                                                            "dead_rows",
+                                                            "energy",
+                                                            "energy_joules",
+                                                            "entropy",
+                                                            "entropy_norm",
+                                                            "examples",
+                                                            "flops",
+                                                            "fro_over_sqrt_n",
+                                                            "frobenius",
+                                                            "grad_max",
+                                                            "gradient",
+                                                            "infer",
+                                                            "infer_examples_per_second",
+                                                            "infer_flops_per_token",
+                                                            "infer_tokens_per_second",
+                                                            "interval",
+                                                            "length_area",
+                                                            "lengths",
+                                                            "local",
+                                                            "local_gain_10",
+                                                            "local_mass_10",
+                                                            "loss",
+                                                            "machine",
+                                                            "max_weight",
+                                                            "mean_distance",
+                                                            "memory",
+                                                            "model",
+                                                            "n_eff",
+                                                            "n_eff_ratio",
+                                                            "neg_mass",
+                                                            "negative",
+                                                            "norm",
+                                                            "parameters",
+                                                            "params",
+                                                            "participation",
+                                                            "peak_rss_bytes",
+                                                            "peak_tensor_bytes",
+                                                            "precision",
+                                                            "preset",
+                                                            "protocol",
+                                                            "reach",
+                                                            "rss",
+                                                            "search_tokens",
+                                                            "search_trials",
+                                                            "seconds",
+                                                            "seeds",
+                                                            "softmax_distance",
+                                                            "span",
+                                                            "speed",
+                                                            "stable_rank",
+                                                            "support",
+                                                            "test",
+                                                            "test_loss",
+                                                            "time",
+                                                            "tokens",
+                                                            "top64_mass",
+                                                            "top8_mass",
+                                                            "train",
+                                                            "train_accuracy",
+                                                            "train_examples_per_second",
+                                                            "train_flops_per_token",
+                                                            "train_step_ms",
+                                                            "train_steps_per_second",
+                                                            "train_tokens_per_second",
+                                                            "training_tokens",
+                                                            "trials",
+                                                            "val",
+                                                            "val_accuracy",
+                                                            "verdict",
+                                                            "versus",
+                                                            "zero_feature_rate",
+                                                            "zeros"});
+static_assert(std::is_sorted(kReserved.begin(), kReserved.end()));
+
+}  // namespace
+
+bool is_reserved_name(std::string_view name) {
+  return std::binary_search(kReserved.begin(), kReserved.end(), name);
+}
+
+}  // namespace lra::tasks
