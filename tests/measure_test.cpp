@@ -214,6 +214,13 @@ TEST_CASE("evaluate: the test accuracy again, other data of the task, longer seq
   CHECK_THAT(learned["points"][1]["reason"].get<std::string>(),
              ContainsSubstring("embedding.positions"));
   CHECK(learned["area"].is_null());
+  // Points saved at other lengths stay.
+  REQUIRE(evaluate("learned", {"--lengths", "3", "--examples", "40", "--save"}).code == 0);
+  const auto later = lra::read_json(fs::path(folder / "learned") / "result.json")["lengths"];
+  REQUIRE(later["points"].size() == 3);
+  CHECK(later["points"][0] == learned["points"][0]);
+  CHECK(later["points"][1] == learned["points"][1]);
+  CHECK(later["points"][2]["factor"] == 3);
   CHECK(evaluate("learned", {"--set", "task.length=8"}).code == 0);
   const Ended beyond = evaluate("learned", {"--set", "task.length=32"});
   CHECK(beyond.code == 2);

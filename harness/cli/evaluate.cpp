@@ -45,23 +45,25 @@ int evaluate_over_lengths(const EvaluateArguments& a, SavedRun& run, Workers& wo
     say("{:>8} {:>6} {:>10} {:^17} {:>7} {:>8}\n", "length", "times", "accuracy", "95 % interval",
         "exact", "of");
   }
-  run.record.lengths =
+  const results::LengthPart lengths =
       evaluate_lengths(run, a.factors, a.test, workers, [&](const results::LengthPoint& point) {
         if (!a.json) print_point(point);
       });
+  run.record.lengths = lengths;
   const nlohmann::json json = results::to_json(run.record);
   if (a.json) {
     say("{}\n", json.at("lengths").dump(2));
   } else {
-    const auto& reach = run.record.lengths.reach;
-    const auto& area = run.record.lengths.area;
+    const auto& reach = lengths.reach;
+    const auto& area = lengths.area;
     say("reach (longest at 90 %): {}; mean over log2 of the length: {}\n",
         reach ? std::to_string(*reach) : "none",
         area ? fmt::format("{:.1f}", kPercent * *area) : "not applicable");
   }
   if (a.save) {
-    update_record(a.run, run.record.run_id,
-                  [&run](results::Record& record) { record.lengths = run.record.lengths; });
+    update_record(a.run, run.record.run_id, [&lengths](results::Record& record) {
+      results::merge_lengths(record.lengths, lengths);
+    });
   }
   return 0;
 }
@@ -129,8 +131,9 @@ void add_evaluate(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--threads", a->threads, "number of threads; 0 means all cores (default: 0)")
       ->check(CLI::Range(0, 4096));
-  command->add_flag("--save", a->save,
-                    "store the accuracies of --lengths in result.json for tables and reports");
+  command->add_flag(
+      "--save", a->save,
+      "add the accuracies of --lengths to those in result.json, for tables and reports");
   command->add_flag("--json", a->json, "print JSON instead of text");
   command->callback([a, &action] { action = [a] { return evaluate_run(*a); }; });
 }

@@ -36,6 +36,20 @@ void set_diagnostics(Record& record, const json& diagnostics) {
   }
 }
 
+void merge_lengths(LengthPart& lengths, const LengthPart& fresh) {
+  for (const LengthPoint& point : fresh.points) {
+    const auto at = std::lower_bound(
+        lengths.points.begin(), lengths.points.end(), point.factor,
+        [](const LengthPoint& p, std::int64_t factor) { return p.factor < factor; });
+    if (at == lengths.points.end() || at->factor != point.factor) {
+      lengths.points.insert(at, point);
+    } else if (point.accuracy || !at->accuracy) {
+      *at = point;
+    }
+  }
+  judge_lengths(lengths);
+}
+
 void judge_lengths(LengthPart& lengths) {
   constexpr double kReached = 0.9;
   lengths.reach.reset();

@@ -285,6 +285,10 @@ void set_run_id(Record& record, std::string_view spec_json);
 // Sets `diagnostics` and `diagnosis`.
 void set_diagnostics(Record& record, const nlohmann::json& diagnostics);
 
+// Adds the points of `fresh` to those of other factors and judges them all. A point replaces that
+// of its factor; one without an accuracy does not replace one that has it.
+void merge_lengths(LengthPart& lengths, const LengthPart& fresh);
+
 // Fills `reach` and `area` from the points.
 void judge_lengths(LengthPart& lengths);
 

@@ -102,6 +102,41 @@ TEST_CASE("record: reach and area of accuracies over lengths", "[unit]") {
   CHECK_FALSE(again.area);
 }
 
+TEST_CASE("record: points of other lengths stay, one of the same length is replaced", "[unit]") {
+  const auto part = [](std::vector<std::pair<std::int64_t, results::Real>> points) {
+    results::LengthPart made;
+    for (const auto& [factor, accuracy] : points) {
+      auto& point = made.points.emplace_back();
+      point.factor = factor;
+      if (!accuracy) point.reason = "not defined";
+      if (accuracy) point.length = 64 * factor;
+      point.accuracy = accuracy;
+    }
+    return made;
+  };
+  const auto shown = [](const results::LengthPart& lengths) {
+    std::vector<std::pair<std::int64_t, results::Real>> points;
+    for (const auto& point : lengths.points) points.emplace_back(point.factor, point.accuracy);
+    return points;
+  };
+  using Points = std::vector<std::pair<std::int64_t, results::Real>>;
+  results::LengthPart saved;
+  results::merge_lengths(saved, part({{1, 0.95}, {4, 0.5}}));
+  CHECK(shown(saved) == Points{{1, 0.95}, {4, 0.5}});
+  CHECK(saved.reach == 64);
+  results::merge_lengths(saved, part({{2, 0.92}}));
+  CHECK(shown(saved) == Points{{1, 0.95}, {2, 0.92}, {4, 0.5}});
+  CHECK(saved.reach == 128);
+  CHECK(saved.area);
+  results::merge_lengths(saved, part({{1, std::nullopt}, {3, std::nullopt}, {4, 0.25}}));
+  CHECK(shown(saved) == Points{{1, 0.95}, {2, 0.92}, {3, std::nullopt}, {4, 0.25}});
+  CHECK(saved.points[0].length == 64);
+  CHECK_FALSE(saved.area);
+  results::merge_lengths(saved, part({{3, 0.3}}));
+  CHECK(shown(saved)[2].second == 0.3);
+  CHECK(saved.area);
+}
+
 TEST_CASE("record: a file without lengths is whole", "[unit]") {
   Record record = sample_record();
   record.lengths = {};
