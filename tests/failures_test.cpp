@@ -102,7 +102,9 @@ TEST_CASE("data: other files of a folder are left, splits are as readers cut the
   CHECK(made("file", "own", "4", "1").code == 2);  // has no numbers of its own
   const Ended shares = made("pathfinder", "pictures", "4", "1");
   CHECK(shares.code == 2);
-  CHECK_THAT(shares.err, ContainsSubstring("try --train 8 --val 0 --test 0"));
+  CHECK_THAT(shares.err, ContainsSubstring("try --train 8 --val 1 --test 1"));
+  CHECK_THAT(made("pathfinder", "pictures", "30", "1").err,
+             ContainsSubstring("try --train 28 --val 3 --test 3"));
 }
 
 TEST_CASE("data: without --out they go to where every command looks for them", "[run]") {

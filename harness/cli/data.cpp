@@ -55,17 +55,26 @@ std::unique_ptr<tasks::Task> make_task_of_data(const DataArguments& a) {
   return tasks::create_task(a.task, task_settings(a.settings), open_options(a));
 }
 
-// Pictures that a task splits itself: the three counts must match the split of their sum.
+// `count` examples in the shares of the splits of `of`; train has what is left over.
+std::array<std::int64_t, 3> shares(const std::array<std::int64_t, 3>& of, std::int64_t count) {
+  const std::int64_t all = std::accumulate(of.begin(), of.end(), std::int64_t{0});
+  std::array<std::int64_t, 3> made = of;
+  for (std::int64_t& share : made) share = share * count / all;
+  made[0] = count - made[1] - made[2];
+  return made;
+}
+
+// Pictures that a task splits itself: the three counts must match the split of their sum. Else the
+// next larger sum is advised whose splits all have an example.
 void require_shares(const tasks::TaskInfo& info, const tasks::OpenOptions& options) {
   if (!info.splits_from_one_set) return;
   const auto counts = tasks::wanted_counts(options, info.source.counts);
-  const auto sum = [](const std::array<std::int64_t, 3>& of) {
-    return std::accumulate(of.begin(), of.end(), std::int64_t{0});
-  };
-  std::array<std::int64_t, 3> made = info.source.counts;
-  for (std::int64_t& share : made) share = share * sum(counts) / sum(info.source.counts);
-  made[0] = sum(counts) - made[1] - made[2];
+  std::int64_t count = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+  std::array<std::int64_t, 3> made = shares(info.source.counts, count);
   if (counts == made) return;
+  while (*std::min_element(made.begin(), made.end()) < 1) {
+    made = shares(info.source.counts, ++count);
+  }
   fail(ErrorKind::usage,
        "{}: its splits are shares of one set; got --train {} --val {} --test {}; try --train {} "
        "--val {} --test {}",
