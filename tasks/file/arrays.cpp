@@ -1,6 +1,8 @@
 // NumPy arrays: examples in one .npy file, [N, ...], their labels in another, [N]. Names state
 // split and role: x_train.npy and y_train.npy, train.npy and train_labels.npy, X.npy and y.npy.
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -104,9 +106,14 @@ void read_arrays(const Part& part, const Settings& settings, const Handler& hand
     fail(ErrorKind::data, "{}: got type {} and {} dimensions, expected numbers of shape [N, ...]",
          part.path.string(), examples.type, examples.shape.size());
   }
-  if (labels.size() != labels.shape[0] || labels.shape[0] != examples.shape[0]) {
+  if (labels.size() != labels.shape[0]) {
+    fail(ErrorKind::data, "{}: labels; got shape ({}), expected ({},), a class per example{}",
+         part.labels.string(), fmt::join(labels.shape, ", "), examples.shape[0],
+         labels.shape.size() == 2 ? "; try argmax(axis=1) if they are one-hot" : "");
+  }
+  if (labels.shape[0] != examples.shape[0]) {
     fail(ErrorKind::data, "{}: got {} labels, expected one for each of {} examples",
-         part.labels.string(), labels.size(), examples.shape[0]);
+         part.labels.string(), labels.shape[0], examples.shape[0]);
   }
   const std::size_t count = examples.shape[0];
   const std::size_t length = count == 0 ? 0 : examples.size() / count;

@@ -330,6 +330,22 @@ TEST_CASE("file: NumPy arrays, idx files and colour CIFAR, one permutation of al
                read_from(folder, "npy", {{"kind", "pixels"}});
              }),
              ContainsSubstring("y_test.npy: got 3 labels, expected one for each of 4 examples"));
+  const auto refused = [&](const std::string& labels_file) {
+    folder.write("npy/y_test.npy", labels_file);
+    return error_of([&] { read_from(folder, "npy", {{"kind", "pixels"}}); });
+  };
+  CHECK_THAT(refused(npy("|u1", "4, 3", std::string(12, '\0'))),
+             ContainsSubstring("y_test.npy: labels; got shape (4, 3), expected (4,)") &&
+                 ContainsSubstring("one-hot"));
+  CHECK_THAT(refused(npy("<f2", "4,", std::string(8, '\0'))),
+             ContainsSubstring("y_test.npy: NumPy header: dtype; got '<f2', expected") &&
+                 ContainsSubstring("<f4, <f8"));
+  for (const int version : {0, 4, 255}) {
+    std::string other = npy("<i4", "4,", y);
+    other[6] = static_cast<char>(version);
+    CHECK_THAT(refused(other), ContainsSubstring(fmt::format(
+                                   "format version; got {}.0, expected 1, 2 or 3", version)));
+  }
 
   const std::string images = big_endian(0x803) + big_endian(6) + big_endian(2) + big_endian(2) + x;
   const std::string labels = big_endian(0x801) + big_endian(6) + std::string("\1\2\1\2\1\2", 6);

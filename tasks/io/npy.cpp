@@ -113,7 +113,12 @@ NpyArray parse_npy(std::string_view content, const std::string& where) {
          printable(content.substr(0, kNpyMagic.size())));
   }
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(content[i]); };
-  const std::size_t prefix = content.size() > 6 && byte(6) == 1 ? 10 : 12;
+  if (content.size() < 8) fail(ErrorKind::data, "{}: truncated NumPy header", where);
+  if (byte(6) < 1 || byte(6) > 3) {
+    fail(ErrorKind::data, "{}: NumPy format version; got {}.{}, expected 1, 2 or 3", where, byte(6),
+         byte(7));
+  }
+  const std::size_t prefix = byte(6) == 1 ? 10 : 12;
   if (content.size() < prefix) fail(ErrorKind::data, "{}: truncated NumPy header", where);
   std::size_t length = byte(8) + (std::size_t{byte(9)} << 8U);
   if (prefix == 12) length += (std::size_t{byte(10)} << 16U) + (std::size_t{byte(11)} << 24U);
@@ -125,6 +130,13 @@ NpyArray parse_npy(std::string_view content, const std::string& where) {
   array.type = between(header, "'descr': '", "'");
   const auto shape = parse_shape(between(header, "'shape': (", ")"));
   const auto bytes = item_bytes(array.type);
+  if (!array.type.empty() && !bytes) {
+    fail(ErrorKind::data,
+         "{}: NumPy header: dtype; got '{}', expected |b1, |i1, |u1, <i2, <u2, <i4, <u4, <i8, <u8, "
+         "<f4, <f8 "
+         "or strings |S, <U; convert it with astype",
+         where, printable(array.type));
+  }
   if (between(header, "'fortran_order': ", ",") != "False" || !shape || !bytes) {
     fail(ErrorKind::data,
          "{}: NumPy header; got '{}', expected a C-ordered array of numbers or strings", where,

@@ -1,5 +1,5 @@
 #pragma once
-// NumPy's .npy files (format versions 1 and 2: numpy.lib.format) in memory.
+// NumPy's .npy files (format versions 1 to 3: numpy.lib.format) in memory.
 
 #include <cstddef>
 #include <cstdint>
@@ -25,8 +25,8 @@ struct NpyArray {
 
 inline constexpr std::string_view kNpyMagic = "\x93NUMPY";
 
-// Throws Error(data), beginning with `where`, for a malformed or truncated file, Fortran order, big
-// endian numbers, objects and structures.
+// Throws Error(data), beginning with `where`, for a malformed or truncated file, another format
+// version, Fortran order, half floats, big endian numbers, objects and structures.
 [[nodiscard]] NpyArray parse_npy(std::string_view content, const std::string& where);
 
 }  // namespace lra::tasks
