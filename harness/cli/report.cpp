@@ -2,6 +2,8 @@
 
 #include "harness/cli/report.h"
 
+#include <algorithm>
+
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/output.h"
@@ -19,14 +21,21 @@ void write_report(const std::vector<std::string>& places, const std::filesystem:
   const auto studies = results::load_studies(paths, results::OnFault::skip);
   results::LoadedRecords records;  // none in a folder of benches or studies
   if ((benches.records.empty() && studies.records.empty()) ||
-      !results::find_files(paths, is_result).empty()) {
+      !results::find_files(paths, is_result, results::OnFault::skip).files.empty()) {
     records = results::load_records(paths, results::OnFault::skip, members);
   }
+  // A folder that cannot be read is a fault of each search.
   auto faults = records.faults;
-  faults.insert(faults.end(), benches.faults.begin(), benches.faults.end());
-  faults.insert(faults.end(), studies.faults.begin(), studies.faults.end());
+  for (const auto& more : {benches.faults, studies.faults}) {
+    for (const auto& fault : more) {
+      if (std::none_of(faults.begin(), faults.end(),
+                       [&](const auto& known) { return known.message == fault.message; })) {
+        faults.push_back(fault);
+      }
+    }
+  }
   if (!faults.empty()) {
-    note("lra: report: skipped {} files:\n", faults.size());
+    note("lra: report: skipped {} files or folders:\n", faults.size());
     for (const auto& fault : faults) note("  {}\n", fault.message);
   }
   results::ReportOptions options;

@@ -97,11 +97,12 @@ BenchPoint bench_point_from_json(const json& value) {
 
 LoadedBenches load_benches(const std::vector<fs::path>& places, OnFault on_fault) {
   LoadedBenches loaded;
-  loaded.faults = read_each(find_series(places, "bench"), on_fault, [&](const fs::path& file) {
-    BenchRecord record = bench_from_json(read_json(file), file.string());
-    record.file = file;
-    loaded.records.push_back(std::move(record));
-  });
+  loaded.faults =
+      read_each(find_series(places, "bench", on_fault), on_fault, [&](const fs::path& file) {
+        BenchRecord record = bench_from_json(read_json(file), file.string());
+        record.file = file;
+        loaded.records.push_back(std::move(record));
+      });
   return loaded;
 }
 

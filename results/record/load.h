@@ -29,11 +29,13 @@ struct FileFault {
 
 struct LoadedRecords {
   std::vector<Record> records;    // sorted by file path
-  std::vector<FileFault> faults;  // of skipped files; empty under OnFault::refuse
+  std::vector<FileFault> faults;  // of skipped folders and files; empty under OnFault::refuse
+  std::size_t folders = 0;        // of the faults, folders that cannot be read
   std::size_t files = 0;          // result files found
   std::size_t left_out = 0;       // of them, runs that their suite no longer names
   std::size_t trials = 0;         // of them, trials of searches, which have no test accuracy
-  // "skipped 2 of 14 result files:" and one line per file; empty if none was skipped.
+  // "skipped 2 of 14 result files:" or "skipped 1 folder and 2 of 14 result files:" and one line
+  // for each; empty if none was skipped.
   [[nodiscard]] std::string fault_summary() const;
 };
 
@@ -43,7 +45,8 @@ struct LoadedRecords {
 // fault of the second (by path); from different machines, or on other data, they are two
 // measurements.
 // Throws Error(data) for a place without result files or with trials alone, and under
-// OnFault::refuse for the first fault, with the file's path and the fault.
+// OnFault::refuse for the first fault, with the path and the fault. A folder that cannot be read is
+// a fault (see find_files), and if nothing is found, the error.
 [[nodiscard]] LoadedRecords load_records(const std::vector<std::filesystem::path>& places,
                                          OnFault on_fault, Members members = Members::all);
 
@@ -58,18 +61,24 @@ void write_suite_runs(const std::filesystem::path& folder, const SuiteRuns& suit
 // Empty where the folder has none. Throws Error(data) for a damaged one.
 [[nodiscard]] std::optional<SuiteRuns> read_suite_runs(const std::filesystem::path& folder);
 
-// Files under the places whose name `accept` takes, sorted, each once. A path to a file is accepted
-// regardless of its name. Throws Error(io) for a place that does not exist.
-[[nodiscard]] std::vector<std::filesystem::path> find_files(
-    const std::vector<std::filesystem::path>& places,
-    const std::function<bool(const std::string& name)>& accept);
+struct FoundFiles {
+  std::vector<std::filesystem::path> files;  // sorted, each once
+  std::vector<FileFault> faults;  // of folders that cannot be read; empty under OnFault::refuse
+};
+// Files under the places whose name `accept` takes. A path to a file is accepted regardless of its
+// name. Throws Error(io) for a place that does not exist, and under OnFault::refuse for a folder
+// that cannot be read.
+[[nodiscard]] FoundFiles find_files(const std::vector<std::filesystem::path>& places,
+                                    const std::function<bool(const std::string& name)>& accept,
+                                    OnFault on_fault);
 // Files STEM.json and STEM-*.json under the places; paths to other files are ignored.
-[[nodiscard]] std::vector<std::filesystem::path> find_series(
-    const std::vector<std::filesystem::path>& places, const std::string& stem);
+[[nodiscard]] FoundFiles find_series(const std::vector<std::filesystem::path>& places,
+                                     const std::string& stem, OnFault on_fault);
 
-// Calls read(file) for each file; an Error that it throws is a fault of that file.
+// Calls read(file) for each file; an Error that it throws is a fault of that file. Returns these
+// faults after those of the search.
 [[nodiscard]] std::vector<FileFault> read_each(
-    const std::vector<std::filesystem::path>& files, OnFault on_fault,
+    FoundFiles found, OnFault on_fault,
     const std::function<void(const std::filesystem::path& file)>& read);
 
 }  // namespace lra::results

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <system_error>
+#include <utility>
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
@@ -321,6 +323,63 @@ TEST_CASE("load: faulty files are named, and skipped with a count or refused", "
   fs::create_directories(folder.path / "empty");
   CHECK_THROWS_WITH(results::load_records({folder.path / "empty"}, OnFault::skip),
                     ContainsSubstring("no result.json under"));
+}
+
+TEST_CASE("load: folders that cannot be read are named, and skipped or refused", "[unit]") {
+  const TemporaryFolder folder;
+  const fs::path closed = folder.path / "closed";
+  lra::write_file_atomic(folder.path / "good" / "result.json",
+                         results::to_json(sample_record()).dump());
+  lra::write_file_atomic(closed / "run" / "result.json",
+                         results::to_json(sample_record("text")).dump());
+  constexpr auto kOpen = fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec |
+                         fs::perms::others_read | fs::perms::others_exec;
+  for (const char* name : {"", "good", "good/result.json"}) {
+    fs::permissions(folder.path / name, kOpen);
+  }
+  // Root reads everything, and is another user meanwhile.
+  struct Closed {
+    explicit Closed(fs::path of) : path(std::move(of)) {
+      fs::permissions(path, fs::perms::none);
+      constexpr uid_t kNobody = 65534;
+      if (root && ::seteuid(kNobody) != 0) root = false;
+    }
+    Closed(const Closed&) = delete;
+    Closed& operator=(const Closed&) = delete;
+    ~Closed() {
+      if (root) static_cast<void>(::seteuid(0) == 0);
+      fs::permissions(path, fs::perms::owner_all);
+    }
+    fs::path path;
+    bool root = ::geteuid() == 0;
+  };
+  {
+    const Closed now(closed);
+    const auto listed = [](const fs::path& path) {
+      std::error_code code;
+      const fs::directory_iterator at(path, code);
+      return !code;
+    };
+    if (listed(closed) || !listed(folder.path)) {
+      WARN("skipped: no user here reads one folder and not the other");
+      return;
+    }
+    const auto loaded = results::load_records({folder.path}, OnFault::skip);
+    CHECK(loaded.records.size() == 1);
+    CHECK(loaded.files == 1);
+    CHECK(loaded.folders == 1);
+    REQUIRE(loaded.faults.size() == 1);
+    CHECK(loaded.faults[0].file == closed);
+    CHECK_THAT(loaded.fault_summary(), ContainsSubstring("skipped 1 folder:\n") &&
+                                           ContainsSubstring(closed.string() + ": cannot read: "));
+    CHECK_THROWS_WITH(results::load_records({folder.path}, OnFault::refuse),
+                      ContainsSubstring(closed.string() + ": cannot read: "));
+    CHECK_THROWS_WITH(results::load_records({closed}, OnFault::skip),
+                      ContainsSubstring(closed.string() + ": cannot read: "));
+    CHECK(results::find_series({folder.path}, "bench", OnFault::skip).faults.size() == 1);
+    CHECK_THROWS_AS(results::find_series({folder.path}, "bench", OnFault::refuse), Error);
+  }
+  CHECK(results::load_records({folder.path}, OnFault::refuse).records.size() == 2);
 }
 
 TEST_CASE("load: trials of a search are counted and left out, and alone they are no results",

@@ -101,11 +101,12 @@ StudyRecord study_from_json(const json& value, std::string_view where) {
 
 LoadedStudies load_studies(const std::vector<fs::path>& places, OnFault on_fault) {
   LoadedStudies loaded;
-  loaded.faults = read_each(find_series(places, "separation"), on_fault, [&](const fs::path& file) {
-    StudyRecord record = study_from_json(read_json(file), file.string());
-    record.file = file;
-    loaded.records.push_back(std::move(record));
-  });
+  loaded.faults =
+      read_each(find_series(places, "separation", on_fault), on_fault, [&](const fs::path& file) {
+        StudyRecord record = study_from_json(read_json(file), file.string());
+        record.file = file;
+        loaded.records.push_back(std::move(record));
+      });
   return loaded;
 }
 
