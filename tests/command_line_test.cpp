@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <utility>
 
 #include "engine/base/resources.h"
 #include "tests/catch.h"
@@ -77,6 +79,19 @@ TEST_CASE("command line: a number beyond its range is refused with the range, ne
   const std::string last = "9223372036854775807";
   REQUIRE(run_program(short_training(out, {"--seed", last}), folder).code == 0);
   CHECK(read_json(std::filesystem::path(out) / "spec.json").at("seed").dump() == last);
+}
+
+TEST_CASE("command line: lra new refuses names that have another meaning", "[run]") {
+  const Scratch folder("names");
+  const std::string out = folder / "made";
+  for (const auto& [kind, name] :
+       {std::pair{"attention", "all"}, {"task", "all"}, {"task", "data"}, {"task", "accuracy"}}) {
+    INFO(kind << ' ' << name);
+    const Ended o = run_program({"new", kind, name, "--plugin", "--out", out}, folder);
+    CHECK(o.code == 2);
+    CHECK_THAT(o.err, ContainsSubstring(fmt::format("got '{}', a word that commands use", name)));
+    CHECK_FALSE(std::filesystem::exists(out));
+  }
 }
 
 TEST_CASE("command line: help is --help, of every command", "[run]") {

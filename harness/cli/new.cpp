@@ -12,6 +12,7 @@
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/output.h"
+#include "tasks/reserved.h"
 #include "tasks/task.h"
 
 namespace lra::harness::cli {
@@ -65,6 +66,7 @@ struct Kind {
   const char* old_class;
   const char* next;  // after the build
   bool (*taken)(const std::string& name);
+  bool (*reserved)(const std::string& name);  // has another meaning where a name is expected
 };
 
 const Kind kAttention{
@@ -76,7 +78,8 @@ const Kind kAttention{
     "my_variant",
     "MyVariant",
     "lra check gradients {0} and lra check variant {0}",
-    [](const std::string& name) { return attention::registry().find(name) != nullptr; }};
+    [](const std::string& name) { return attention::registry().find(name) != nullptr; },
+    [](const std::string& name) { return name == "all"; }};
 const Kind kTask{
     "task",
     "task",
@@ -86,7 +89,8 @@ const Kind kTask{
     "my_task",
     "MyTask",
     "lra check task {0} and lra data check {0} --baselines",
-    [](const std::string& name) { return tasks::task_registry().find(name) != nullptr; }};
+    [](const std::string& name) { return tasks::task_registry().find(name) != nullptr; },
+    [](const std::string& name) { return name == "all" || tasks::is_reserved_name(name); }};
 
 std::string skeleton(const Kind& kind, std::string_view file, std::string_view name) {
   std::string text(find_embedded(embedded::skeleton_files(), file)->content);
@@ -106,6 +110,11 @@ int start(const Kind& kind, const NewArguments& a) {
          "new {}: '{}' is not a valid {} name: at most {} lower-case letters and digits, words "
          "joined by one '_', a letter first",
          kind.name, a.name, kind.what, kLongestName);
+  }
+  if (kind.reserved(a.name)) {
+    fail(ErrorKind::usage,
+         "new {}: got '{}', a word that commands use otherwise; choose another name", kind.name,
+         a.name);
   }
   if (kind.taken(a.name)) {
     fail(ErrorKind::usage, "new {0}: the {1} '{2}' already exists; choose another name", kind.name,
