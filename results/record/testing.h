@@ -77,7 +77,8 @@ inline SearchPart sample_search() {
           {{100, 3}, {200, 2}},
           {{{R"({"train.lr":0.001})"}, 2, 0.3, 0.35},
            {{R"({"train.lr":0.01})"}, 2, 0.31, 0.33},
-           {{R"({"train.lr":0.1})"}, 1, std::nullopt, std::nullopt}}};
+           {{R"({"train.lr":0.1})"}, 1, std::nullopt, std::nullopt}},
+          std::string(64, 'a')};
 }
 
 // The same run as a trial of a search: evaluated on validation alone.
