@@ -56,7 +56,7 @@ class Inline final : public Attention {
     const Value centred = mask_rows(k - sum(k, 1) / n, x.key_length);       // f(k_j) - fbar
     const Value S = matmul(centred, x.v, {.transpose_a = true}) * (s / n);  // [H,D,Dv]
     const Value vbar = sum(mask_rows(x.v, x.key_length), 1) / n;            // [H,1,Dv]
-    const Value o = matmul(q, S) + vbar;                                    // [H,N,Dv]
+    Value o = matmul(q, S) + vbar;                                          // [H,N,Dv]
     if (residual_ == Neighbours::none) return o;
     require_same_tokens(x, "attention/inline/residual");
     return o + depthwise(x.v, taps(x), window(x.length));

@@ -45,7 +45,7 @@ class Longformer final : public Attention {
 
   [[nodiscard]] Value forward(const Heads& x, const Context& c) const override {
     const Tensor marks = c.draw("global", [&] {  // [N]
-      const Tensor m = Tensor::zeros({x.q.dim(1)});
+      Tensor m = Tensor::zeros({x.q.dim(1)});
       if (cls_) m.f32()[0] = 1;
       return m;
     });
@@ -55,7 +55,7 @@ class Longformer final : public Attention {
       if (mark[static_cast<std::size_t>(i)] != 0) global.push_back(static_cast<std::int32_t>(i));
     }
     const auto options = scaled_by_width(x.q, c);
-    const Value o =
+    Value o =
         engine::block_attention(x.q, x.k, x.v, windows(x.length, global), options).o;  // [H,N,Dv]
     if (global.empty()) return o;
     return o + attend_rows(second(x, "qg"), second(x, "kg"), second(x, "vg"), global, x.length,

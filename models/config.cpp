@@ -1,5 +1,7 @@
 #include "models/config.h"
 
+#include "engine/base/error.h"
+
 namespace lra::models {
 
 void ModelConfig::options(OptionTable& t) {
@@ -44,6 +46,11 @@ void ModelConfig::options(OptionTable& t) {
               "standard deviation of initial token embeddings")
       .integer("vocabulary", vocabulary, 0, 1 << 20, "rows of the token table; 0: the task's")
       .flag("feed_forward", feed_forward, "false: layers of attention alone");
+}
+
+void ModelConfig::check() const {
+  if (qkv_width % heads == 0) return;
+  fail(ErrorKind::config, "model: qkv_width {} is not a multiple of heads {}", qkv_width, heads);
 }
 
 void TrainConfig::options(OptionTable& t) {

@@ -76,6 +76,8 @@ struct ModelConfig {
   bool feed_forward = true;
 
   void options(OptionTable& table);
+  // Throws Error(config) for settings that no model can have together.
+  void check() const;
 };
 
 struct TrainConfig {

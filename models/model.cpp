@@ -90,10 +90,7 @@ std::int64_t encoder_rows(const ModelConfig& config, const ModelTask& task,
 Model::Model(const ModelConfig& config, const ModelTask& task, const std::string& attention,
              const nlohmann::json& attention_options)
     : config_(config), task_(task) {
-  if (config.qkv_width % config.heads != 0) {
-    fail(ErrorKind::config, "model: qkv_width {} is not a multiple of heads {}", config.qkv_width,
-         config.heads);
-  }
+  config.check();
   const bool cls = config.pooling == Pooling::cls;
   const std::int64_t E = config.width;
   const std::int64_t longest = task.max_length + (cls ? 1 : 0);

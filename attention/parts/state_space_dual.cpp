@@ -80,7 +80,7 @@ StateSpaceDual::Direction StateSpaceDual::direction(const Value& u, const Value&
 
 Value StateSpaceDual::scans(const Value& X, const Value& u, const Value& x, std::int64_t n) const {
   const Direction a = direction(u, x, 0);
-  const Value forward = engine::gated_scan(a.q, a.k, X, a.g, n, false);  // [H,N,P]
+  Value forward = engine::gated_scan(a.q, a.k, X, a.g, n, false);  // [H,N,P]
   if (mixer_ == Mixer::causal) return forward;
   if (mixer_ == Mixer::add) return forward + engine::gated_scan(a.q, a.k, X, a.g, n, true);
   const Direction b = direction(u, x, 1);

@@ -236,6 +236,7 @@ RunSpec resolve(const Request& request) {
   spec.data = request.data;
   assign_data(spec, settings.data);
   const tasks::TaskInfo info = settle(spec, chosen_task);
+  spec.model.check();
   if (spec.model.input == models::EncoderInput::pixels && !info.pixels) {
     fail(ErrorKind::config, "model.input: pixels, but {} has no pixels; expected tokens",
          spec.task);

@@ -78,6 +78,13 @@ constexpr std::string_view kEarliestSpec =
 "optimizer":"adamw","schedule":"linear","selection":"best_val","steps":800,"warmup_steps":10,
 "weight_decay":0.01}})";
 
+TEST_CASE("spec: a width that the heads do not share is refused before anything runs", "[unit]") {
+  Request request;
+  request.settings = {"model.qkv_width=32", "model.heads=3"};
+  CHECK_THROWS_WITH(resolve(request),
+                    ContainsSubstring("qkv_width 32 is not a multiple of heads 3"));
+}
+
 TEST_CASE("spec: one of the first version reads, with the same digest", "[unit]") {
   const RunSpec spec = spec_from_json(json::parse(kEarliestSpec), "earliest");
   CHECK(spec_digest(spec) == "2f15cc051820a9761e590e38cf864b6119148feef1831ec9021d5ef8aa5e300c");
