@@ -82,7 +82,7 @@ TEST_CASE("spec: a width that the heads do not share is refused before anything 
   Request request;
   request.settings = {"model.qkv_width=32", "model.heads=3"};
   CHECK_THROWS_WITH(resolve(request),
-                    ContainsSubstring("qkv_width 32 is not a multiple of heads 3"));
+                    testing::ContainsSubstring("qkv_width 32 is not a multiple of heads 3"));
 }
 
 TEST_CASE("spec: one of the first version reads, with the same digest", "[unit]") {
