@@ -12,7 +12,6 @@
 #include "engine/base/file.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/output.h"
-#include "tasks/reserved.h"
 #include "tasks/task.h"
 
 namespace lra::harness::cli {
@@ -66,7 +65,6 @@ struct Kind {
   const char* old_class;
   const char* next;  // after the build
   bool (*taken)(const std::string& name);
-  bool (*reserved)(const std::string& name);  // has another meaning where a name is expected
 };
 
 const Kind kAttention{
@@ -78,8 +76,7 @@ const Kind kAttention{
     "my_variant",
     "MyVariant",
     "lra check gradients {0} and lra check variant {0}",
-    [](const std::string& name) { return attention::registry().find(name) != nullptr; },
-    [](const std::string& name) { return name == "all"; }};
+    [](const std::string& name) { return attention::registry().find(name) != nullptr; }};
 const Kind kTask{
     "task",
     "task",
@@ -89,8 +86,7 @@ const Kind kTask{
     "my_task",
     "MyTask",
     "lra check task {0} and lra data check {0} --baselines",
-    [](const std::string& name) { return tasks::task_registry().find(name) != nullptr; },
-    [](const std::string& name) { return name == "all" || tasks::is_reserved_name(name); }};
+    [](const std::string& name) { return tasks::task_registry().find(name) != nullptr; }};
 
 std::string skeleton(const Kind& kind, std::string_view file, std::string_view name) {
   std::string text(find_embedded(embedded::skeleton_files(), file)->content);
@@ -111,10 +107,9 @@ int start(const Kind& kind, const NewArguments& a) {
          "joined by one '_', a letter first",
          kind.name, a.name, kind.what, kLongestName);
   }
-  if (kind.reserved(a.name)) {
-    fail(ErrorKind::usage,
-         "new {}: got '{}', a word that commands use otherwise; choose another name", kind.name,
-         a.name);
+  if (a.name == "all") {
+    fail(ErrorKind::usage, "new {}: got '{}', which commands take for each; choose another name",
+         kind.name, a.name);
   }
   if (kind.taken(a.name)) {
     fail(ErrorKind::usage, "new {0}: the {1} '{2}' already exists; choose another name", kind.name,

@@ -46,7 +46,7 @@ class Selector {
  private:
   [[nodiscard]] std::vector<std::string> defaults() const {
     std::vector<std::string> words;
-    for (const auto& column : board_.columns) words.push_back(column.id);
+    for (const auto& column : board_.columns) words.push_back("accuracy:" + column.id);
     if (board_.columns.size() == 1) {
       for (const char* word : {"val", "tokens", "infer", "memory", "parameters", "seconds"}) {
         words.emplace_back(word);
@@ -64,10 +64,6 @@ class Selector {
     const std::size_t colon = word.find(':');
     const std::string head = word.substr(0, colon);
     const std::string tail = colon == std::string::npos ? "" : word.substr(colon + 1);
-    if (tail.empty() && is_column(head)) {
-      for (const std::size_t at : columns_of(word, head)) add_metric(*find_metric("accuracy"), at);
-      return;
-    }
     if (const Metric* metric = find_metric(head)) {
       for (const std::size_t at : columns_of(word, tail)) add_metric(*metric, at);
       return;
@@ -94,6 +90,8 @@ class Selector {
       columns_.push_back(std::move(column));
       return;
     }
+    // Last: a data set of one's own may have any name, and be data.csv.
+    if (tail.empty() && is_column(head)) return add("accuracy:" + head);
     throw Error(ErrorKind::usage, unknown_name_message("column", head, known_words()));
   }
 
@@ -187,8 +185,14 @@ class Selector {
   }
 
   [[nodiscard]] std::vector<std::string> known_words() const {
-    std::vector<std::string> words = column_words();
+    std::vector<std::string> words{"avg5", "avg6", "agreement"};
     for (const auto& column : board_.columns) words.push_back(column.id);
+    for (const auto& metric : metrics()) {
+      words.emplace_back(metric.name);
+      if (!metric.alias.empty()) words.emplace_back(metric.alias);
+    }
+    for (const auto& known : kTaskWords) words.emplace_back(known.word);
+    for (const char* known : kEntryWords) words.emplace_back(known);
     std::sort(words.begin(), words.end());
     return words;
   }
@@ -205,17 +209,6 @@ class Selector {
 bool Column::is_text() const {
   return kind == Kind::interval || kind == Kind::data || kind == Kind::verdict ||
          kind == Kind::entry_text;
-}
-
-std::vector<std::string> column_words() {
-  std::vector<std::string> words{"avg5", "avg6", "agreement"};
-  for (const auto& metric : metrics()) {
-    words.emplace_back(metric.name);
-    if (!metric.alias.empty()) words.emplace_back(metric.alias);
-  }
-  for (const auto& known : kTaskWords) words.emplace_back(known.word);
-  for (const char* known : kEntryWords) words.emplace_back(known);
-  return words;
 }
 
 std::vector<Column> select_columns(const Leaderboard& board,

@@ -129,9 +129,6 @@ struct Table {
 [[nodiscard]] std::vector<Record> select_records(const std::vector<Record>& records,
                                                  const TableOptions& options);
 
-// The words of columns that are no names of tasks: measures, their short words, averages and
-// others.
-[[nodiscard]] std::vector<std::string> column_words();
 // The columns of a leaderboard for these words; empty words give the default.
 [[nodiscard]] std::vector<Column> select_columns(const Leaderboard& board,
                                                  const std::vector<std::string>& words);

@@ -309,6 +309,30 @@ TEST_CASE(
   CHECK(alone.rows.back().cells[1].value.has_value());
 }
 
+TEST_CASE("table: a data set may be called as a column is, and is reached by accuracy:NAME",
+          "[unit]") {
+  for (const char* name : {"data", "accuracy", "versus", "avg5", "val", "machine"}) {
+    CAPTURE(name);
+    Record own = sample_record("text", "softmax");
+    own.task.name = name;
+    own.task.origin = results::Origin::own;
+    TableOptions options;
+    options.ladder = false;
+    const auto ids = [&](const std::vector<std::string>& columns) {
+      options.columns = columns;
+      std::vector<std::string> found;
+      for (const auto& column : results::build_table({own}, options).columns) {
+        found.push_back(column.id);
+      }
+      return found;
+    };
+    const std::string accuracy = std::string("accuracy:") + name;
+    CHECK(ids({}).front() == accuracy);
+    CHECK(ids({accuracy}) == std::vector<std::string>{accuracy});
+    if (std::string(name) != "accuracy") CHECK(ids({name}).front() != accuracy);
+  }
+}
+
 TEST_CASE("table: an accuracy whose settings were searched for names the search's price",
           "[unit]") {
   Record searched = sample_record("listops", "softmax");

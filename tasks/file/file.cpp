@@ -25,7 +25,6 @@
 #include "tasks/io/lines.h"
 #include "tasks/io/table.h"
 #include "tasks/locate.h"
-#include "tasks/reserved.h"
 
 namespace lra::tasks {
 namespace {
@@ -49,8 +48,7 @@ bool is_name(std::string_view name) {
          });
 }
 
-// "my_news" from /data/My-news.csv: other characters become '_'. "own_text" from text.csv, for
-// `text` is a task, and "own_data" from data.csv, for `data` is a column of tables.
+// "my_news" from /data/My-news.csv: other characters become '_'; a task's name is unchanged.
 std::string name_by(const fs::path& data) {
   std::error_code code;
   fs::path whole = fs::absolute(data, code).lexically_normal();
@@ -61,8 +59,7 @@ std::string name_by(const fs::path& data) {
       name.begin(), name.end(), [](char c) { return !is_name(std::string_view(&c, 1)); }, '_');
   name = name.substr(0, kLongestName - 4);
   if (name.empty()) return "own";
-  const bool taken = task_registry().find(name) != nullptr || is_reserved_name(name);
-  return taken ? "own_" + name : name;
+  return task_registry().find(name) != nullptr ? "own_" + name : name;
 }
 
 // The order of the positions: position i of a sequence is order[i] of the picture.
@@ -170,12 +167,6 @@ class File final : public Task {
     }
     if (task_registry().find(settings_.name) != nullptr) {
       fail(ErrorKind::config, "tasks/file: name; got '{}', which is the name of a task; try own_{}",
-           settings_.name, settings_.name);
-    }
-    if (is_reserved_name(settings_.name)) {
-      fail(ErrorKind::config,
-           "tasks/file: name; got '{}', which is a column of tables (lra table --columns); try "
-           "own_{}",
            settings_.name, settings_.name);
     }
   }

@@ -573,13 +573,6 @@ TEST_CASE("file: data check names file and line, and what is no data set is refu
   CHECK(read_from(folder, "My-set 2")->info.set == "my_set_2");
   folder.write("text/train.csv", table(40, 2, "x"));
   CHECK(read_from(folder, "text")->info.set == "own_text");
-  // Words of `lra table --columns` name no data set, or its accuracies would be their column.
-  for (const char* word : {"data", "accuracy", "versus", "avg5", "val", "model"}) {
-    folder.write(fmt::format("{}.csv", word), table(40, 2, "x"));
-    CHECK(read_from(folder, fmt::format("{}.csv", word))->info.set == fmt::format("own_{}", word));
-    CHECK_THAT(refused("text", {{"name", word}}, ErrorKind::config),
-               ContainsSubstring(fmt::format("name; got '{}', which is a column of tables", word)));
-  }
   CHECK_THAT(refused("one.csv", {{"labels", "a,b,a"}}, ErrorKind::config),
              ContainsSubstring("labels: 'a' twice"));
   CHECK_THAT(
