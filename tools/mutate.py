@@ -8,8 +8,8 @@ A mutation swaps an operator, moves a constant or a bound by one, turns a truth 
 are drawn with the seed from all that the folder's sources offer (not from tests, messages or declarations). Each is
 built and tested in a worktree of its own, build/mutate/tree, at HEAD: the working tree is left alone, what is not
 committed does not count. A mutation that does not compile is replaced by the next. Prints one line for each, then the
-survivors; with --out also as JSON lines, of which --again takes up those that were not seen. Exits 1 if fewer than PERCENT were seen. Needs only Debian's python3; with
-ccache the first build is short.
+survivors; with --out also as JSON lines, of which --again takes up those that were not seen. Exits 1 if fewer than
+PERCENT were seen. Needs only Debian's python3; with ccache the first build is short.
 """
 
 import argparse

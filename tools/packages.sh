@@ -31,6 +31,7 @@ python_packages=(
 # Only .ci/run needs these.
 check_packages=(
   git                   # which files a change touches
+  python3               # tools/*.py; which libraries a source includes
   clang-format          # the formatting check
   clang-tidy            # the linter
   chromium              # opens the report: sorting, filtering, pictures, no error in its console

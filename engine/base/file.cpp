@@ -129,7 +129,10 @@ std::string read_file(const fs::path& path) {
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   static std::atomic<unsigned> counter{0};
   std::error_code code;
-  if (fs::is_symlink(path_, code)) path_ = fs::weakly_canonical(path_, code);
+  if (fs::is_symlink(path_, code)) {
+    fs::path target = fs::weakly_canonical(path_, code);
+    if (!code) path_ = std::move(target);
+  }
   if (fs::is_other(path_, code)) {
     descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
     if (descriptor_ < 0) fail_io(path_, "cannot open");

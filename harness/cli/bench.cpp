@@ -273,8 +273,7 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("--seconds", a->seconds, "seconds of measurement per length")
       ->check(positive())
       ->capture_default_str();
-  command->add_option("--set", a->settings, "model.KEY or attention.KEY to change (repeatable)")
-      ->type_name("KEY=VALUE");
+  command->add_option("--set", a->settings, "model.KEY or attention.KEY to change (repeatable)");
   command->add_flag("--profile", a->profile, "print the time per operation");
   command->add_flag("--limit", a->limit,
                     "measure the least time of a step on this machine (its products at the rates "

@@ -264,8 +264,7 @@ void add_common(CLI::App* command, const std::shared_ptr<DataArguments>& a) {
       ->check(count);
   command->add_option("--test", a->counts[2], "number of test examples (default: the task's)")
       ->check(count);
-  command->add_option("--set", a->settings, "task option to change (repeatable)")
-      ->type_name("KEY=VALUE");
+  command->add_option("--set", a->settings, "task option to change (repeatable)");
   command->add_flag("--json", a->json, "print JSON instead of text");
 }
 

@@ -200,14 +200,11 @@ CLI::Validator positive() {
 
 void name_values(CLI::App& app) {
   static const std::map<std::string, const char*> kinds{
-      {"--set", "KEY=VALUE"},    {"--data", "PATH"},
-      {"--out", "PATH"},         {"--pictures", "DIR"},
-      {"--svg", "FILE"},         {"--events", "FILE"},
-      {"--init", "FILE"},        {"--with", "KEY"},
-      {"--delta", "KEY"},        {"--sort", "COLUMN"},
-      {"--columns", "COLUMN"},   {"--baseline", "ATTENTION"},
-      {"--only", "ID,ID,..."},   {"--precision", "PRECISION"},
-      {"--division", "DIVISION"}};
+      {"--set", "KEY=VALUE"},       {"--data", "PATH"},        {"--out", "PATH"},
+      {"--pictures", "DIR"},        {"--svg", "FILE"},         {"--events", "FILE"},
+      {"--init", "FILE"},           {"--with", "KEY"},         {"--delta", "KEY"},
+      {"--sort", "COLUMN"},         {"--columns", "COLUMN"},   {"--baseline", "ATTENTION"},
+      {"--precision", "PRECISION"}, {"--division", "DIVISION"}};
   for (CLI::Option* option : app.get_options()) {
     if (option->get_type_name() != "TEXT") continue;
     const auto kind = kinds.find(option->get_name());

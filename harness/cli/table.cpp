@@ -60,7 +60,8 @@ void add_table(CLI::App& app, Action& action) {
   command
       ->add_option(
           "--columns", o->columns,
-          "columns to print: TASK, short for accuracy:TASK; METRIC[:TASK] (lra list metrics); versus, interval, seeds, data "
+          "columns to print: TASK, short for accuracy:TASK; METRIC[:TASK] (lra list metrics); "
+          "versus, interval, seeds, data "
           "or verdict, each [:TASK]; agreement:PREDICTOR[:TASK]; avg5, avg6; preset, protocol, "
           "precision, machine")
       ->delimiter(',');

@@ -160,12 +160,10 @@ void add_train(CLI::App& app, Action& action) {
                       "same names); tensors of the same name and shape are taken");
   command->add_option("--threads", a->threads, "number of threads; 0 means all cores (default: 0)")
       ->check(CLI::Range(0, 4096));
-  command
-      ->add_option("--set", a->request.settings,
-                   "setting to change: model.*, train.*, task.*, attention.*, "
-                   "data.{seed,train,val,test,path}, diagnostics.{every,samples,rows,share}, "
-                   "log.tensorboard, lanes, init, evaluate=validation (repeatable)")
-      ->type_name("KEY=VALUE");
+  command->add_option("--set", a->request.settings,
+                      "setting to change: model.*, train.*, task.*, attention.*, "
+                      "data.{seed,train,val,test,path}, diagnostics.{every,samples,rows,share}, "
+                      "log.tensorboard, lanes, init, evaluate=validation (repeatable)");
   command->add_option("--checkpoint-seconds", a->checkpoint_seconds, "seconds between checkpoints")
       ->check(non_negative())
       ->capture_default_str();

@@ -199,11 +199,11 @@ results::Record Run::execute() {
   } else {
     if (options_.measurement != nullptr) options_.measurement->fill(record);
     // A search on other data has not chosen the settings of this run.
-    const bool searched =
-        options_.search != nullptr &&
-        (options_.search->data_sha256.empty() ||
-         options_.search->data_sha256 == record.task.data_sha256.value_or(std::string()));
-    if (searched) record.search = *options_.search;
+    const auto* search = options_.search;
+    if (search != nullptr &&
+        (search->data_sha256.empty() || search->data_sha256 == record.task.data_sha256)) {
+      record.search = *search;
+    }
     if (init_) record.training.init.text = to_json(*init_, spec_).dump();
     if (again) prepare_baselines();
     write_json(file("result.json"), results::to_json(record));

@@ -133,8 +133,7 @@ NpyArray parse_npy(std::string_view content, const std::string& where) {
   if (!array.type.empty() && !bytes) {
     fail(ErrorKind::data,
          "{}: NumPy header: dtype; got '{}', expected |b1, |i1, |u1, <i2, <u2, <i4, <u4, <i8, <u8, "
-         "<f4, <f8 "
-         "or strings |S, <U; convert it with astype",
+         "<f4, <f8 or strings |S, <U; convert it with astype",
          where, printable(array.type));
   }
   if (between(header, "'fortran_order': ", ",") != "False" || !shape || !bytes) {
