@@ -12,7 +12,7 @@
 
 #include "attention/attention.h"
 #include "attention/parts/kernel_attention.h"
-#include "engine/fused/taylor_features.h"
+#include "engine/fused/features/taylor_features.h"
 
 namespace lra::attention {
 namespace {

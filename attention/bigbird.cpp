@@ -17,7 +17,7 @@
 #include "attention/attention.h"
 #include "attention/parts/key_lists.h"
 #include "attention/parts/layout.h"
-#include "engine/fused/softmax_attention.h"
+#include "engine/fused/attention/softmax_attention.h"
 
 namespace lra::attention {
 namespace {

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "attention/attention.h"
-#include "engine/fused/maxima.h"
+#include "engine/fused/features/maxima.h"
 
 namespace lra::attention {
 namespace {

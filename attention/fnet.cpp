@@ -10,7 +10,7 @@
 
 #include "attention/attention.h"
 #include "attention/parts/layout.h"
-#include "engine/fused/fourier.h"
+#include "engine/fused/spectral/fourier.h"
 
 namespace lra::attention {
 namespace {

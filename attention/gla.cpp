@@ -11,7 +11,7 @@
 
 #include "attention/attention.h"
 #include "attention/parts/norms.h"
-#include "engine/fused/gated_scan.h"
+#include "engine/fused/scan/gated_scan.h"
 
 namespace lra::attention {
 namespace {

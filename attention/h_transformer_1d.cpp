@@ -15,7 +15,7 @@
 
 #include "attention/attention.h"
 #include "attention/parts/groups.h"
-#include "engine/fused/shifted_exp.h"
+#include "engine/fused/features/shifted_exp.h"
 
 namespace lra::attention {
 namespace {

@@ -19,7 +19,7 @@
 #include "attention/parts/affine_maps.h"
 #include "attention/parts/lower_bound.h"
 #include "attention/parts/short_convolution.h"
-#include "engine/fused/diagonal_scan.h"
+#include "engine/fused/scan/diagonal_scan.h"
 
 namespace lra::attention {
 namespace {

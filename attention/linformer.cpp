@@ -10,7 +10,7 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "engine/fused/softmax_attention.h"
+#include "engine/fused/attention/softmax_attention.h"
 
 namespace lra::attention {
 namespace {

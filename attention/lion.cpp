@@ -15,7 +15,7 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "engine/fused/gated_scan.h"
+#include "engine/fused/scan/gated_scan.h"
 
 namespace lra::attention {
 namespace {

@@ -17,7 +17,7 @@
 
 #include "attention/attention.h"
 #include "attention/parts/gated_output.h"
-#include "engine/fused/diagonal_scan.h"
+#include "engine/fused/scan/diagonal_scan.h"
 
 namespace lra::attention {
 namespace {

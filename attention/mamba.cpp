@@ -13,7 +13,7 @@
 #include "attention/parts/affine_maps.h"
 #include "attention/parts/decays.h"
 #include "attention/parts/short_convolution.h"
-#include "engine/fused/selective_scan.h"
+#include "engine/fused/scan/selective_scan.h"
 
 namespace lra::attention {
 namespace {

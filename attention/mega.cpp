@@ -18,7 +18,7 @@
 
 #include "attention/parts/affine_maps.h"
 #include "attention/parts/moving_average.h"
-#include "engine/fused/row_attention.h"
+#include "engine/fused/attention/row_attention.h"
 
 namespace lra::attention {
 namespace {

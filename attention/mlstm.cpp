@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "attention/attention.h"
-#include "engine/fused/gated_scan.h"
-#include "engine/fused/running_maximum.h"
+#include "engine/fused/scan/gated_scan.h"
+#include "engine/fused/scan/running_maximum.h"
 
 namespace lra::attention {
 namespace {

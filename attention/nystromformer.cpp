@@ -16,7 +16,7 @@
 #include "attention/parts/landmarks.h"
 #include "attention/parts/layout.h"
 #include "attention/parts/pseudo_inverse.h"
-#include "engine/fused/softmax_attention.h"
+#include "engine/fused/attention/softmax_attention.h"
 
 namespace lra::attention {
 namespace {

@@ -21,7 +21,7 @@
 
 #include "attention/attention.h"
 #include "attention/parts/affine_maps.h"
-#include "engine/fused/delta_scan.h"
+#include "engine/fused/scan/delta_scan.h"
 
 namespace lra::attention {
 namespace {

@@ -15,7 +15,7 @@
 
 #include "attention/attention.h"
 #include "attention/parts/gated_output.h"
-#include "engine/fused/state_space.h"
+#include "engine/fused/scan/state_space.h"
 
 namespace lra::attention {
 namespace {

@@ -17,7 +17,7 @@
 
 #include "attention/attention.h"
 #include "attention/parts/affine_maps.h"
-#include "engine/fused/long_convolution.h"
+#include "engine/fused/spectral/long_convolution.h"
 
 namespace lra::attention {
 namespace {

@@ -11,7 +11,7 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "engine/fused/row_attention.h"
+#include "engine/fused/attention/row_attention.h"
 
 namespace lra::attention {
 namespace {

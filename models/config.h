@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "engine/base/options.h"
-#include "engine/fused/rotary.h"
+#include "engine/fused/features/rotary.h"
 
 namespace lra::models {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "attention/attention.h"
-#include "engine/fused/rotary.h"
+#include "engine/fused/features/rotary.h"
 #include "models/config.h"
 
 namespace lra::models {

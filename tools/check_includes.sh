@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks the direction of includes: engine/base <- engine <- attention <- models <- harness; tasks and
 # results use engine/base alone. Within a folder each level has a row below: in engine base <- tensor
-# <- compute <- tape <- ops <- fused; in attention definition <- attention.h <- parts <- variants; in
+# <- compute <- tape <- ops <- fused, whose folders do not see each other; in attention definition <- attention.h <- parts <- variants; in
 # tasks io <- the folder's own files <- baselines <- one folder per task; in results record <- analysis,
 # published <- table <- report; in harness workers <- diagnose, study, check <- run <- measure <- suite
 # <- tune, cluster <- cli. oneDNN's header is included by one file of engine, Catch2's by the
@@ -22,7 +22,10 @@ BEGIN {
   allowed["engine/compute"] = "engine/(base|tensor|compute)/"
   allowed["engine/tape"] = "engine/(base|tensor|compute|tape)/"
   allowed["engine/ops"] = "engine/((base|tensor|compute|tape|ops)/|runtime[.]h)"
-  allowed["engine/fused"] = "engine/((base|tensor|compute|tape|ops|fused)/|runtime[.]h)"
+  allowed["engine/fused/attention"] = "engine/((base|tensor|compute|tape|ops|fused/attention)/|runtime[.]h)"
+  allowed["engine/fused/features"] = "engine/((base|tensor|compute|tape|ops|fused/features)/|runtime[.]h)"
+  allowed["engine/fused/scan"] = "engine/((base|tensor|compute|tape|ops|fused/scan)/|runtime[.]h)"
+  allowed["engine/fused/spectral"] = "engine/((base|tensor|compute|tape|ops|fused/spectral)/|runtime[.]h)"
   allowed["engine"] = "engine/"
   allowed["attention/definition"] = "(engine/(base|tensor)|attention/definition)/"
   allowed["attention/version.h"] = "attention/version[.]h"
@@ -92,6 +95,9 @@ FNR == 1 {
   folder = parts[1]
   # A level of a folder has a row of its own: engine/base, results/table, ...
   level = folder "/" parts[2]
+  if (level "/" parts[3] in allowed) {
+    level = level "/" parts[3]
+  }
   test = file ~ /_test[.]cpp$/ || file ~ /\/test_[^\/]*[.]h$/
   if (level in allowed && !(test && level == "tasks/io")) {
     folder = level

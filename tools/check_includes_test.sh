@@ -12,9 +12,12 @@ engine/base            engine/base/error.h           engine/tensor/tensor.h
 engine/tensor          engine/base/error.h           engine/compute/profile.h
 engine/compute         engine/tensor/tensor.h        engine/tape/tape.h
 engine/tape            engine/compute/profile.h      engine/ops/matmul.h
-engine/ops             engine/runtime.h              engine/fused/fft.h
-engine/fused           engine/ops/matmul.h           engine/testing/testing.h
-engine                 engine/fused/fft.h            attention/attention.h
+engine/ops             engine/runtime.h              engine/fused/spectral/fft.h
+engine/fused/attention engine/ops/matmul.h           engine/fused/features/rotary.h
+engine/fused/features  engine/ops/matmul.h           engine/fused/spectral/fft.h
+engine/fused/scan      engine/ops/matmul.h           engine/fused/attention/parts.h
+engine/fused/spectral  engine/ops/matmul.h           engine/testing/testing.h
+engine                 engine/fused/spectral/fft.h   attention/attention.h
 attention/definition   engine/tensor/tensor.h        engine/tape/tape.h
 attention/version.h    attention/version.h           engine/base/error.h
 attention/plugin.h     attention/version.h           attention/attention.h
@@ -119,7 +122,7 @@ done <<<"$rows"
 plant engine/base/low_test.cpp <<<'#include "engine/tape/tape.h"'
 plant models/beside.cpp <<<'#include "beside.h"'
 plant results/table/up.cpp <<<'  # include <../../harness/version.h>'
-plant engine/fused/lost.h <<<'Value lost(const Value& x);'
+plant engine/fused/scan/lost.h <<<'Value lost(const Value& x);'
 plant engine/compute/second.cpp <<<'#include <dnnl.hpp>'
 plant results/record/record_test.cpp <<<'#include <catch2/catch.hpp>'
 printf '\nconst int x = std::find(a, b, 1);\n' | plant harness/run/find.cpp
@@ -128,7 +131,7 @@ expected+=(
   'engine/base/low_test.cpp:1: includes "engine/tape/tape.h"'
   'models/beside.cpp:1: includes "beside.h"'
   'results/table/up.cpp:1: includes <../../harness/version.h>'
-  'engine/fused/lost.h declares an operation'
+  'engine/fused/scan/lost.h declares an operation'
   'oneDNN may be included by one file, in engine; it is by: engine/compute/onednn.h engine/compute/second.cpp'
   'Catch2 is included through tests/catch.h only; directly by: results/record/record_test.cpp'
   'harness/run/find.cpp:2:std::find(...) without #include <algorithm>'

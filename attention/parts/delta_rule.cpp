@@ -7,7 +7,7 @@
 #include "attention/parts/decays.h"
 #include "attention/parts/depthwise.h"
 #include "attention/parts/norms.h"
-#include "engine/fused/delta_scan.h"
+#include "engine/fused/scan/delta_scan.h"
 
 namespace lra::attention {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "engine/fused/exp_product.h"
+#include "engine/fused/features/exp_product.h"
 #include "engine/ops.h"
 
 namespace lra::attention {

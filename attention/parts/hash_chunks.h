@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "engine/fused/block_lists.h"
+#include "engine/fused/attention/block_lists.h"
 #include "engine/tape/tape.h"
 
 namespace lra::attention {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "engine/fused/state_space.h"
+#include "engine/fused/scan/state_space.h"
 
 namespace lra::attention {
 namespace {

@@ -2,7 +2,7 @@
 // Functions of a token's position.
 
 #include "attention/attention.h"
-#include "engine/fused/rotary.h"
+#include "engine/fused/features/rotary.h"
 
 namespace lra::attention {
 

@@ -7,7 +7,7 @@
 #include "attention/parts/affine_maps.h"
 #include "attention/parts/decays.h"
 #include "attention/parts/depthwise.h"
-#include "engine/fused/gated_scan.h"
+#include "engine/fused/scan/gated_scan.h"
 
 namespace lra::attention {
 namespace {

@@ -194,7 +194,8 @@ TEST_CASE("operations: each one that a header declares has a case", "[unit]") {
   std::size_t declared = 0;
   const std::filesystem::path root(lra::testing::source_dir());
   for (const char* folder : {"ops", "fused"}) {
-    for (const auto& entry : std::filesystem::directory_iterator(root / "engine" / folder)) {
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(root / "engine" / folder)) {
       if (entry.path().extension() != ".h") continue;
       std::ifstream in(entry.path());
       REQUIRE(in);
