@@ -2,10 +2,11 @@
 # Checks that each source compiles by itself: the unity build hides an #include that is missing behind
 # the sources before it. Nothing is optimised or written; what the build generates is taken from
 # build/release. Installed headers are compiled one by one by tools/package_test, too.
-#   tools/check_sources.sh [--all | --headers] [--changed] [FILE...]
+#   tools/check_sources.sh [--all | --headers | --tests] [--changed] [FILE...]
 #     (default)   every source of the program
 #     --all       also the tests, the Python module and the tools (the packages of those are needed)
 #     --headers   every header in place of the sources
+#     --tests     every test in place of the sources
 #     --changed   only those of them that differ from the main branch (changes.sh)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -18,8 +19,9 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --all) kind=all ;;
     --headers) kind=headers ;;
+    --tests) kind=tests ;;
     --changed) changed=true ;;
-    -*) echo "usage: tools/check_sources.sh [--all | --headers] [--changed] [FILE...]" >&2; exit 2 ;;
+    -*) echo "usage: tools/check_sources.sh [--all | --headers | --tests] [--changed] [FILE...]" >&2; exit 2 ;;
     *) files+=("$1") ;;
   esac
   shift
@@ -33,6 +35,7 @@ if [ ${#files[@]} -eq 0 ]; then
     # The package test compiles what is in its folder, against the installed headers.
     all) found=$(find "${folders[@]}" -name '*.cpp' ! -path 'tools/package_test/*') ;;
     headers) found=$(find "${folders[@]}" -name '*.h') ;;
+    tests) found=$(find "${folders[@]}" \( -name '*_test.cpp' -o -path 'tests/*.cpp' \)) ;;
   esac
   # Without a commit to compare with, everything counts as changed.
   if $changed && [ -n "$(change_base)" ]; then
