@@ -66,7 +66,7 @@ TEST_CASE("suite: the example of harness/README.md resolves", "[unit]") {
 TEST_CASE("suite: every shipped suite fits the schema and resolves", "[unit]") {
   const lra::JsonSchema schema(lra::harness::suite_schema(), "suite.schema.json");
   const auto names = lra::harness::suite_names();
-  for (const char* name : {"quick", "small", "google", "efficiency", "ablation-cosformer"}) {
+  for (const char* name : {"quick", "skyformer", "google", "efficiency", "ablation-cosformer"}) {
     CHECK(std::find(names.begin(), names.end(), name) != names.end());
   }
   for (const auto& name : names) {

@@ -1,4 +1,4 @@
-# Days of each attention on each task, one run, and of its 15 runs, from what `lra run small --dry-run` printed:
+# Days of each attention on each task, one run, and of its 15 runs, from what `lra run skyformer --dry-run` printed:
 #   awk -f days.awk small.txt
 /3 seeds/ {
   run = $1; sub(/-s0-.*/, "", run)
