@@ -61,16 +61,21 @@ double squared_frobenius(const attention::Weights& weights, std::int64_t h) {
   return sum;
 }
 
-// Random signs in the real rows of [H, N, D], zeros in the padding.
+// [H, N, D] with the next draws in the first n rows of each head, zeros in the padding.
+template <class Draw>
+std::vector<float> in_real_rows(const engine::Shape& shape, std::int64_t n, const Draw& draw) {
+  std::vector<float> values;
+  values.reserve(static_cast<std::size_t>(shape.numel()));
+  for (std::int64_t i = 0; i < shape.numel(); ++i) {
+    values.push_back(i / shape[-1] % shape[-2] < n ? draw() : 0.0F);
+  }
+  return values;
+}
+
 Tensor random_signs(const engine::Shape& shape, std::int64_t n, engine::DType type, RandomKey key) {
   RandomStream random(key);
-  std::vector<float> values(static_cast<std::size_t>(shape.numel()), 0.0F);
-  const std::int64_t columns = shape[-1];
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::int64_t row = static_cast<std::int64_t>(i) / columns % shape[-2];
-    if (row < n) values[i] = (random.bits() & 1U) != 0 ? 1.0F : -1.0F;
-  }
-  return Tensor::from(shape, values, type);
+  const auto sign = [&random] { return (random.bits() & 1U) != 0 ? 1.0F : -1.0F; };
+  return Tensor::from(shape, in_real_rows(shape, n, sign), type);
 }
 
 // Largest entries of d (sum of +-o) / d (q, k) in each head.
@@ -162,11 +167,8 @@ std::vector<double> largest_singular_values(const attention::Attention& attentio
                                             const attention::Context& context, RandomKey key) {
   const engine::Shape& shape = x.v.shape();
   RandomStream random(key);
-  std::vector<float> columns(static_cast<std::size_t>(shape.numel()), 0.0F);
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    const std::int64_t row = static_cast<std::int64_t>(i) / shape[2] % shape[1];
-    if (row < x.key_length) columns[i] = static_cast<float>(random.normal());
-  }
+  std::vector<float> columns =
+      in_real_rows(shape, x.key_length, [&random] { return static_cast<float>(random.normal()); });
   std::vector<double> largest(static_cast<std::size_t>(shape[0]), 0.0);
   for (int iteration = 0; iteration < kPowerIterations; ++iteration) {
     normalise_columns(columns, shape);
