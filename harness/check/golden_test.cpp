@@ -1,6 +1,9 @@
 #include "harness/check/golden.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -119,6 +122,62 @@ TEST_CASE("check golden: blocks around heads and operations inside blocks are ru
     INFO(golden_line(*found));
     CHECK(found->status == GoldenStatus::pass);
   }
+}
+
+TEST_CASE("check golden: an operation inside a block goes both ways unless its case says causal",
+          "[golden]") {
+  const Folder folder;
+  for (const char* name : {"hgrn", "mamba", "rwkv7"}) {
+    INFO(name);
+    json file = read_json(kGolden / "attention" / (std::string(name) + ".json"));
+    const json core = file["cases"][0];
+    REQUIRE(core["hyper"]["level"] == "core");
+    const auto error = [&](const json& causal) {
+      file["cases"] = json::array({core});
+      json& hyper = file["cases"][0]["hyper"];
+      hyper.erase("causal");
+      if (!causal.is_null()) hyper["causal"] = causal;
+      return check_golden_file(folder.write(fmt::format("{}.json", name), file))[0].output_error;
+    };
+    CHECK(error(json()) == error(false));
+    CHECK(error(json()) != error(true));
+  }
+}
+
+// Twice the sequences of a tensor [B, ...].
+void repeat_sequences(json& tensor) {
+  tensor["shape"][0] = 2 * tensor["shape"][0].get<std::int64_t>();
+  const json once = tensor["data"];
+  for (const json& value : once) tensor["data"].push_back(value);
+}
+
+TEST_CASE("check golden: without words for it, a draw of B rows of N is one per sequence",
+          "[golden]") {
+  const Folder folder;
+  const auto passes = [&](const std::string& variant, const std::string& name, bool each) {
+    json file = read_json(kGolden / "attention" / (variant + ".json"));
+    file.erase("convention");
+    const json cases = file["cases"];
+    file["cases"] = json::array();
+    for (json c : cases) {
+      if (c["name"] != name) continue;
+      for (const char* part : {"inputs", "expected", "grad_out", "grad"}) {
+        for (json& t : c[part]) repeat_sequences(t);
+      }
+      if (c["mask"].is_object()) repeat_sequences(c["mask"]);
+      for (json& t : c["fixed"]) {
+        REQUIRE(t["shape"][0] == (each ? 1 : 2));
+        if (each) repeat_sequences(t);
+      }
+      file["cases"].push_back(c);
+    }
+    const auto results = check_golden_file(folder.write(variant + ".json", file));
+    REQUIRE(results.size() == 1);
+    INFO(golden_line(results[0]));
+    CHECK(results[0].status == GoldenStatus::pass);
+  };
+  passes("longformer", "masked", true);  // global [B, N]
+  passes("bigbird", "nomask", false);    // rand [H, blocks, picks], with as many heads as sequences
 }
 
 TEST_CASE("check golden: the whole official set passes", "[golden][slow]") {
@@ -265,7 +324,8 @@ TEST_CASE("check gradients: reports each setting and the worst errors of a varia
   CHECK(results[0].variant == "linear_transformer");
   CHECK(results[0].gradient_errors.count("q") == 1);
   CHECK_THAT(gradient_line(results[0]), ContainsSubstring("PASS linear_transformer"));
-  CHECK_THAT(gradient_summary(results), ContainsSubstring("0 failed"));
+  CHECK_THAT(gradient_summary(results),
+             ContainsSubstring("settings of 1 variant: ") && ContainsSubstring("0 failed"));
   CHECK_THROWS_WITH(check_gradients("softmx"), ContainsSubstring("softmax"));
   auto failed = results;
   failed[0].passed = false;
