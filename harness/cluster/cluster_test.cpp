@@ -49,7 +49,10 @@ TEST_CASE("cluster words: the shell reads back what was written", "[unit]") {
       "back\\slash", "",    "#no",  "a;b&c|d",    "x=1,2:3/4-5_%+@"};
   CHECK(split_words(shell_line(words)) == words);
   CHECK(shell_line(words).starts_with("plain 'a b' 'it'\\''s' "));
-  CHECK(shell_word("x=1,2:3/4-5_%+@") == "x=1,2:3/4-5_%+@");
+  for (const char* plain : {"x=1,2:3/4-5_%+@", "azAZ09", "./-"}) CHECK(shell_word(plain) == plain);
+  for (const char c : {'`', '{', '[', ';', '~'}) {
+    CHECK(shell_word(std::string(1, c)) == fmt::format("'{}'", c));
+  }
   CHECK(split_words("  a  'b c'\t\"d \\\" e\"f\\ g ") ==
         std::vector<std::string>{"a", "b c", "d \" ef g"});
   CHECK(split_words("").empty());
@@ -70,11 +73,15 @@ TEST_CASE("slurm options: options pass, those of the files and other words are r
                                  "--exclusive"});
   CHECK(slurm_options("--qos high -plong") == std::vector<std::string>{"--qos high", "-plong"});
   CHECK(slurm_options("").empty());
-  for (const char* taken : {"--array=1-3", "-a 1", "-J x", "--cpus-per-task=2", "-c4", "-N 2",
-                            "--dependency=afterany:1", "-D /tmp", "--no-requeue", "--wrap=ls"}) {
+  for (const std::string& taken : split_words(
+           "--array=1-3 --job-name=x --output=o --error=e --input=i --chdir=/tmp --dependency=a:1 "
+           "--signal=TERM --requeue --no-requeue --open-mode=append --cpus-per-task=2 --nodes=2 "
+           "--ntasks=2 --ntasks-per-node=2 --parsable --wait --wrap=ls --test-only --help --usage "
+           "--version -a1 -Jx -oo -ee -ii -D/tmp -da:1 -c4 -N2 -n2 -W -h -V")) {
     INFO(taken);
     CHECK_THAT(fault_of(taken), ContainsSubstring("cannot be given"));
   }
+  CHECK_THAT(fault_of("-a 1"), ContainsSubstring("cannot be given"));
   CHECK_THAT(fault_of("-c4"), ContainsSubstring("--cores"));
   CHECK_THAT(fault_of("partition=main"), ContainsSubstring("got 'partition=main'"));
   CHECK_THAT(fault_of("--mem=4G lots"), ContainsSubstring("got 'lots'"));
