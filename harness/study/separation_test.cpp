@@ -5,10 +5,17 @@
 
 #include <tbb/global_control.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <cstddef>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <vector>
 
+#include "attention/attention.h"
 #include "engine/base/error.h"
 #include "tests/catch.h"
 
@@ -219,6 +226,92 @@ TEST_CASE("separation: a kernel may have options", "[unit]") {
   CHECK_THROWS_AS(train("softmax:logit_scale=cube"), lra::Error);
   CHECK_THROWS_AS(train("softmax:logit_scale"), lra::Error);
   CHECK_THROWS_AS(train("softmax:no=1"), lra::Error);
+}
+
+// The best share of right answers that a threshold on a statistic of n unit normals gives, of which
+// class 1 shifts one by 6. A generator and a search of its own.
+template <class Statistic>
+double best_threshold(std::size_t n, const Statistic& statistic) {
+  constexpr std::size_t kEach = 5000;
+  std::mt19937_64 generator(5);
+  std::normal_distribution<double> normal;
+  std::vector<double> plain, shifted;
+  std::vector<double> x(n);
+  for (std::size_t i = 0; i < kEach; ++i) {
+    for (std::vector<double>* values : {&plain, &shifted}) {
+      for (double& each : x) each = normal(generator);
+      if (values == &shifted) x[0] += 6;
+      values->push_back(statistic(x));
+    }
+  }
+  std::sort(plain.begin(), plain.end());
+  std::sort(shifted.begin(), shifted.end());
+  std::size_t best = 0;
+  for (std::size_t i = 0; i < kEach; ++i) {  // below the threshold plain[i]: class 0
+    const auto at = std::lower_bound(shifted.begin(), shifted.end(), plain[i]);
+    best = std::max(best, i + static_cast<std::size_t>(shifted.end() - at));
+  }
+  return static_cast<double>(best) / (2 * kEach);
+}
+
+TEST_CASE("separation: reference lines of training are those of the best threshold", "[unit]") {
+  constexpr std::size_t kTokens = 96;
+  const auto sum_of = [](double (*f)(double)) {
+    return [f](const std::vector<double>& x) {
+      double sum = 0;
+      for (const double each : x) sum += f(each);
+      return sum;
+    };
+  };
+  const std::map<std::string, double> expected{
+      {"softmax", best_threshold(kTokens,
+                                 [](const std::vector<double>& x) {
+                                   return *std::max_element(x.begin(), x.end());
+                                 })},
+      {"linear", best_threshold(kTokens, sum_of([](double x) { return x * x; }))},
+      {"cosformer", best_threshold(kTokens, sum_of([](double x) { return x > 0 ? x * x : 0; }))},
+      {"polynomial", best_threshold(kTokens, sum_of([](double x) { return x * x * x * x; }))}};
+  for (const auto& [kernel, share] : expected) {
+    const auto points = run_study({.mode = Mode::train,
+                                   .kernels = {kernel},
+                                   .setting = {.d = 8, .m = 4},
+                                   .values = {kTokens},
+                                   .trials = 1,
+                                   .steps = 1,
+                                   .test = 4});
+    INFO(kernel);
+    CHECK(*points[0].reference == Approx(share).margin(.02));
+    const double right = 8000 * *points[0].reference;  // of 4,000 draws a class
+    CHECK(std::abs(right - std::round(right)) < 1e-6);
+  }
+}
+
+// Passes the values on and counts its calls.
+class Counting final : public lra::attention::Attention {
+ public:
+  [[nodiscard]] lra::attention::Value forward(const lra::attention::Heads& x,
+                                              const lra::attention::Context& c) const override {
+    ++(c.training ? trained : tested);
+    return x.v;
+  }
+  static inline std::atomic<int> trained{0}, tested{0};
+};
+LRA_ATTENTION(counting, Counting, {.label = "counting", .cite = "test"});
+
+TEST_CASE("separation: training takes the steps and the test examples that were asked for",
+          "[unit]") {
+  Counting::trained = Counting::tested = 0;
+  const auto points = run_study({.mode = Mode::train,
+                                 .kernels = {"counting"},
+                                 .setting = {.d = 8, .m = 4},
+                                 .values = {24},
+                                 .trials = 2,
+                                 .steps = 3,
+                                 .test = 40});
+  // Of each trial: two rates, batches of 32, a quarter as many for validation.
+  CHECK(Counting::trained == 2 * 2 * 3 * 32);
+  CHECK(Counting::tested == 2 * 2 * (40 + 10));
+  CHECK_FALSE(points[0].reference.has_value());
 }
 
 TEST_CASE("separation: the theory's source stands in every result", "[unit]") {
