@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 
 #include "engine/base/resources.h"
 #include "tests/catch.h"
@@ -78,6 +79,44 @@ TEST_CASE("command line: a number beyond its range is refused with the range, ne
   const std::string last = "9223372036854775807";
   REQUIRE(run_program(short_training(out, {"--seed", last}), folder).code == 0);
   CHECK(read_json(std::filesystem::path(out) / "spec.json").at("seed").dump() == last);
+}
+
+TEST_CASE("command line: help says the range of each count, and one beyond it is refused",
+          "[run]") {
+  const Scratch folder("ranges");
+  const std::map<std::string, std::map<std::string, std::string>> ranges{
+      {"train", {{"--threads", "[0 - 4096]"}}},
+      {"run",
+       {{"--threads", "[0 - 4096]"}, {"--cores", "[1 - 4096]"}, {"--at-once", "[0 - 1000000]"}}},
+      {"tune",
+       {{"--threads", "[0 - 4096]"}, {"--trials", "[1 - 100000]"}, {"--rungs", "[1 - 16]"}}},
+      {"bench",
+       {{"--threads", "[0 - 4096]"},
+        {"--n", "[1 - 16777216]"},
+        {"--batch", "[1 - 1048576]"},
+        {"--lanes", "[0 - 256]"},
+        {"--cores", "[1 - 4096]"}}},
+      {"evaluate",
+       {{"--threads", "[0 - 4096]"},
+        {"--lengths", "[1 - 1048576]"},
+        {"--examples", "[1 - 1073741824]"}}},
+      {"diagnose",
+       {{"--threads", "[0 - 4096]"}, {"--samples", "[1 - 1000000]"}, {"--rows", "[1 - 1048576]"}}},
+      {"study separation",
+       {{"--threads", "[0 - 4096]"},
+        {"--trials", "[1 - 1073741824]"},
+        {"--steps", "[1 - 1073741824]"},
+        {"--test", "[4 - 1073741824]"}}}};
+  for (const auto& [command, options] : ranges) {
+    const std::string text = run_line(command + " --help", folder).out;
+    INFO(command);
+    for (const auto& [option, range] : options) {
+      CHECK_THAT(text, ContainsSubstring(" " + option + " INT:INT in " + range));
+    }
+  }
+  const Ended o = run_line("train --task none --attention none --threads 4097", folder);
+  CHECK(o.code == 2);
+  CHECK_THAT(o.err, ContainsSubstring("--threads: ") && ContainsSubstring("4097"));
 }
 
 TEST_CASE("command line: lra new refuses the word for all of them", "[run]") {
@@ -192,7 +231,9 @@ TEST_CASE("check variant: a plugin is held to what its traits claim", "[run]") {
   const Ended right = check("variant", "right");
   INFO(right.out << right.err);
   CHECK(right.code == 0);
-  CHECK_THAT(right.out, ContainsSubstring("PASS right causal") && ContainsSubstring(" 0 failed"));
+  CHECK_THAT(right.out, ContainsSubstring("PASS right causal") &&
+                            ContainsSubstring(" checks of 1 variant: ") &&
+                            ContainsSubstring(" 0 failed"));
   const std::vector<std::pair<const char*, const char*>> wrong{
       {"ignores_causal", "FAIL ignores_causal causal"},
       {"hides_causal", "its traits say .causal = false"},

@@ -5,6 +5,8 @@
 #include <array>
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
 
 #include "tests/catch.h"
 #include "tests/process.h"
@@ -27,7 +29,9 @@ std::size_t count_of(const std::string& text, const std::string& part) {
 
 TEST_CASE("run: exits 1 if a run failed and lists each cause once with its runs", "[run]") {
   const Scratch folder("failed");
-  write_file_atomic(folder / "s.json", short_suite("\"linear\", \"softmax\""));
+  auto suite = nlohmann::json::parse(short_suite("\"linear\""));
+  suite["seeds"] = {1, 2};  // which need the same memory
+  write_file_atomic(folder / "s.json", suite.dump());
   std::vector<std::string> arguments{"run",        folder / "s.json",   "--out",
                                      folder / "r", "--measure-seconds", "0"};
   std::vector<std::string> small = arguments;
@@ -35,7 +39,14 @@ TEST_CASE("run: exits 1 if a run failed and lists each cause once with its runs"
   const Ended o = run_program(small, folder);
   INFO(o.err);
   CHECK(o.code == 1);
-  CHECK_THAT(o.err, ContainsSubstring("2 of 2 runs failed") && ContainsSubstring("--memory"));
+  const std::size_t list = o.err.find("lra: 2 of 2 runs failed\n  memory: the run needs ");
+  REQUIRE(list != std::string::npos);
+  const std::string causes = o.err.substr(list);
+  CHECK(count_of(causes, "raise --memory\n") == 1);
+  CHECK(count_of(causes, "\n    ") == 2);
+  for (const auto& run : std::filesystem::directory_iterator(folder / "r/runs")) {
+    CHECK_THAT(causes, ContainsSubstring("\n    " + run.path().filename().string() + "\n"));
+  }
   small.emplace_back("--keep-going");
   CHECK(run_program(small, folder).code == 0);
   CHECK(run_program(arguments, folder).code == 0);  // failed runs are tried again

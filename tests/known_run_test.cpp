@@ -1,6 +1,8 @@
 // A run whose accuracy, selection and record are known beforehand, and an estimate against what the
 // run then took.
 
+#include <fmt/format.h>
+
 #include <bit>
 #include <filesystem>
 #include <fstream>
@@ -76,6 +78,14 @@ TEST_CASE("known run: accuracy is the share of the one answer, the first of equa
   CHECK(accuracy["best_step"] < 40);  // later ones are equal
 
   for (const json& baseline : record["baselines"]) CHECK(baseline["accuracy"] == 0.25);
+  CHECK_THAT(o.out, ContainsSubstring("accuracy  test 25.00 %  val 30.00 %  train 100.00 %\n"));
+  // Predictors without a model answer 1 to everything as well.
+  REQUIRE_FALSE(record["baselines"].empty());
+  for (const json& baseline : record["baselines"]) {
+    CHECK_THAT(o.out, ContainsSubstring(
+                          fmt::format("baseline  25.00 %  {}  (agrees with the model on 100.0 %)\n",
+                                      baseline["title"].get<std::string>())));
+  }
 }
 
 TEST_CASE("estimate: covers the memory that the run then takes, and not twice as much", "[run]") {

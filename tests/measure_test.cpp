@@ -1,9 +1,14 @@
 // lra bench, diagnose and evaluate.
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -38,8 +43,11 @@ TEST_CASE("bench: a step on other numbers of cores stands in text and record", "
   CHECK(cores[0]["cores"] == 1);
   CHECK(cores[2]["step_ms"] < cores[1]["step_ms"]);
   CHECK(cores[1]["step_ms"] < cores[0]["step_ms"]);
-  CHECK(nlohmann::json::parse(with({"--json", "--lanes", "3"}).out)[0]["environment"]["lanes"] ==
-        3);
+  const auto chosen =
+      nlohmann::json::parse(with({"--json", "--lanes", "3", "--threads", "1"}).out)[0];
+  CHECK(chosen["environment"]["lanes"] == 3);
+  CHECK(chosen["environment"]["threads"] == 1);
+  CHECK(record["environment"]["threads"] == record["environment"]["cores"]);
   const Ended refused = with({"--mode", "infer"});
   CHECK(refused.code == 2);
   CHECK_THAT(refused.err, ContainsSubstring("--cores is for training"));
@@ -78,6 +86,30 @@ TEST_CASE("bench: sequences have the lengths of a file, whose faults are named",
   }
   CHECK(with("40\n", {"--n", "64"}).code == 2);
   CHECK(with("40\n", {"--check-growth"}).code == 2);
+}
+
+TEST_CASE("bench: the profile divides the time of all threads among operations and the rest",
+          "[run]") {
+  const Scratch folder("profile");
+  for (const char* threads : {"0", "1"}) {
+    const Ended o = run({"bench", "--attention", "linear", "--n", "64", "--batch", "2", "--seconds",
+                         "0.02", "--profile", "--threads", threads},
+                        folder);
+    INFO(o.out << o.err);
+    REQUIRE(o.code == 0);
+    double sum = 0;
+    std::set<std::string> operations;
+    std::istringstream lines(o.out.substr(o.out.find("    operation ")));
+    std::string line;
+    std::getline(lines, line);  // the heads of the columns
+    while (std::getline(lines, line) && line.ends_with('%')) {
+      operations.insert(line.substr(4, line.find("  ", 4) - 4));
+      sum += std::stod(line.substr(line.find_last_of(' ')));
+    }
+    CHECK(operations.count("matmul") == 1);
+    CHECK(operations.count("tape, scheduling, idle") == 1);
+    CHECK(std::abs(sum - 100) < 0.05 * static_cast<double>(operations.size()) + 1e-6);
+  }
 }
 
 TEST_CASE("diagnose: the same model with and without, and from the folder what the record says",
@@ -199,6 +231,9 @@ TEST_CASE("evaluate: the test accuracy again, other data of the task, longer seq
   for (std::size_t i = 0; i < 3; ++i) {
     CHECK(lengths["points"][i]["length"] == (16 << i));
     CHECK(lengths["points"][i]["count"] == 40);
+    CHECK_THAT(longer.out, ContainsSubstring(
+                               fmt::format("{:>8} {:>6} {:>10.1f} ", 16 << i, 1 << i,
+                                           100 * lengths["points"][i]["accuracy"].get<double>())));
   }
   // The points are those of the same task made at that length.
   const Ended made = evaluate("none", {"--set", "task.length=64", "--examples", "40", "--json"});
@@ -208,11 +243,15 @@ TEST_CASE("evaluate: the test accuracy again, other data of the task, longer seq
              ContainsSubstring("log2"));
 
   // A learned table of positions does not cover longer sequences, only shorter ones.
-  REQUIRE(evaluate("learned", {"--lengths", "1,2", "--examples", "40", "--save"}).code == 0);
+  const Ended covered = evaluate("learned", {"--lengths", "1,2", "--examples", "40", "--save"});
+  REQUIRE(covered.code == 0);
   const auto learned = lra::read_json(fs::path(folder / "learned") / "result.json")["lengths"];
   CHECK(learned["points"][1]["accuracy"].is_null());
   CHECK_THAT(learned["points"][1]["reason"].get<std::string>(),
              ContainsSubstring("embedding.positions"));
+  CHECK_THAT(covered.out, ContainsSubstring("       -      2   not applicable: " +
+                                            learned["points"][1]["reason"].get<std::string>()));
+  CHECK(covered.out.find("not applicable") > covered.out.find("      16      1 "));
   CHECK(learned["area"].is_null());
   // Points saved at other lengths stay.
   REQUIRE(evaluate("learned", {"--lengths", "3", "--examples", "40", "--save"}).code == 0);

@@ -1,8 +1,13 @@
 // A user's own data from the file to the table, weights to start from, early stopping, event files.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
 
 #include "tests/catch.h"
 #include "tests/process.h"
@@ -87,6 +92,27 @@ TEST_CASE("own data: a CSV of five classes becomes a row of a table", "[run]") {
   const Ended none = run_program({"train", "--task", "file", "--attention", "linear"}, folder);
   CHECK(none.code == 2);
   CHECK_THAT(none.err, ContainsSubstring("--task file: no data; give --data PATH"));
+}
+
+TEST_CASE("own data: the checks of a task count those that passed apart from those skipped",
+          "[run]") {
+  const Scratch folder("checked");
+  write_table(folder / "topics.csv", 5);
+  const Ended o = run_program({"check", "task", "file", "--data", folder / "topics.csv"}, folder);
+  INFO(o.out << o.err);
+  CHECK(o.code == 0);
+  std::istringstream lines(o.out);
+  std::map<std::string, int> counts;
+  std::string last;
+  for (std::string line; std::getline(lines, line);) {
+    ++counts[line.substr(0, line.find(' '))];
+    last = line;
+  }
+  CHECK(counts["PASS"] > 0);
+  CHECK(counts["SKIP"] > 0);  // what only generated data have
+  CHECK(counts["FAIL"] == 0);
+  CHECK(last == fmt::format("{0} checks: {0} passed, 0 failed, {1} skipped", counts["PASS"],
+                            counts["SKIP"]));
 }
 
 TEST_CASE("own data: a suite has several sets side by side, by names and paths of its own",

@@ -97,6 +97,34 @@ TEST_CASE("tune: a search is resumed to the same suite, whose runs name its pric
              ContainsSubstring("\"searches\":[{"));
 }
 
+TEST_CASE("tune: trials that fail are named with the reason, and end the search unless told not to",
+          "[run]") {
+  const Scratch scratch("tune-failed");
+  json suite = json::parse(lra::testing::short_suite(R"("linear")"));
+  suite["tune"] = {{"train.lr", {0.0001, 0.003}}};
+  lra::write_file_atomic(scratch.path() / "s.json", suite.dump());
+  const std::string command = "tune s.json --trials 2 --rungs 1 --memory 0.000001 --out t";
+  const auto check_named = [&](const Ended& ended) {
+    INFO(ended.err);
+    CHECK_THAT(ended.err, ContainsSubstring("lra: 2 trials failed\n"));
+    const auto records = records_of(scratch.path() / "t");
+    CHECK(records.size() == 2);
+    for (const auto& [name, record] : records) {
+      CHECK_THAT(ended.err, ContainsSubstring("\n  " + name + ": " +
+                                              record.at("failure").get<std::string>() + "\n"));
+    }
+  };
+  const Ended ended = run_line(command, scratch);
+  check_named(ended);
+  CHECK(ended.code == 1);
+  CHECK_THAT(ended.err, ContainsSubstring("no suite is written"));
+  CHECK_FALSE(fs::exists(scratch.path() / "t/s-tuned.json"));
+  const Ended kept = run_line(command + " --keep-going", scratch);
+  check_named(kept);
+  CHECK(kept.code == 0);
+  CHECK(lra::read_json(scratch.path() / "t/s-tuned.json").at("tuned").empty());
+}
+
 TEST_CASE("tune: a signal stops the search with its checkpoints and without a suite", "[run]") {
   const Scratch scratch("tune-stop");
   json suite = json::parse(lra::testing::short_suite(R"("softmax", "linear")"));
