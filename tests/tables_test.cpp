@@ -82,7 +82,7 @@ TEST_CASE("tables: a suite of one's own has a row an attention and a column a ta
   // Piped, the default is Markdown, which `lra run` wrote too.
   CHECK(scratch.lra("table r") == lra::read_file(scratch.path() / "r" / "table.md"));
   CHECK_THAT(scratch.lra("table r --format csv"), ContainsSubstring(id));
-  const std::string linear = scratch.lra("table r --attention linear --baseline softmax");
+  const std::string linear = scratch.lra("table r --attention linear");
   CHECK_THAT(linear, ContainsSubstring("Linear") && !ContainsSubstring("| Transformer |"));
   CHECK(linear == scratch.lra("table r --attention linear_transformer"));
   static_cast<void>(scratch.lra("table r --attention linaer", 2));
@@ -139,6 +139,43 @@ TEST_CASE("tables: a record holds which test examples were answered right", "[ru
   REQUIRE(right);
   CHECK(static_cast<double>(std::count(right->begin(), right->end(), true)) / 9 ==
         lra::testing::Approx(accuracy.at("test").get<double>()));
+}
+
+TEST_CASE("tables: an option that would change nothing is refused with the one that it is beside",
+          "[run]") {
+  const Scratch scratch;
+  const auto refused = [&](const std::string& options, const std::string& message) {
+    INFO(options);
+    CHECK(scratch.lra("table . " + options, 2).empty());
+    CHECK_THAT(scratch.stderr_text(), ContainsSubstring("lra: table: " + message));
+  };
+  for (const char* option :
+       {"--columns val", "--with published:lra2021", "--delta published:lra2021", "--sort val",
+        "--bold", "--no-ladder", "--caption x", "--label x", "--no-seeds"}) {
+    const std::string name = std::string(option).substr(0, std::string(option).find(' '));
+    refused(fmt::format("--format leaderboard {}", option),
+            name + " has no effect with --format leaderboard");
+    refused(fmt::format("--efficiency {}", option), name + " has no effect with --efficiency");
+  }
+  for (const char* option : {"--tasks text", "--division free-for-all", "--baseline linear",
+                             "--all", "--format json", "--format text"}) {
+    const std::string name = std::string(option).substr(0, std::string(option).find(' '));
+    refused(fmt::format("--efficiency {}", option), name + " has no effect with --efficiency");
+  }
+  refused("--format csv --bold --caption x",
+          "--bold, --caption have no effect with --format csv; see lra table --help");
+  refused("--label x", "--label has no effect with --format md");
+  refused("--format json --label x", "--label has no effect with --format json");
+  refused("--baseline linear --columns accuracy",
+          "--baseline has no effect without --columns versus");
+  // What remains reaches the records, of which there are none.
+  for (const char* options :
+       {"--efficiency --format md --attention linear --strict", "--format tex --label x --bold",
+        "--format leaderboard --baseline linear --tasks text --all", "--format csv --no-seeds",
+        "--baseline linear --columns versus:text", "--format json --bold --caption x"}) {
+    INFO(options);
+    CHECK(scratch.lra(fmt::format("table . {}", options), 3).empty());
+  }
 }
 
 TEST_CASE("tables: the list of metrics says what each one means", "[run]") {

@@ -5,6 +5,12 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "engine/base/error.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/definitions.h"
@@ -29,7 +35,41 @@ std::vector<results::Record> load(const std::vector<std::string>& places, bool s
   return std::move(loaded.records);
 }
 
-std::string efficiency(const std::vector<std::string>& places, bool strict) {
+// Refuses options of the line that change nothing in `mode`.
+void refuse(const CLI::App& command, const std::vector<std::string>& options,
+            const std::string& mode) {
+  std::vector<std::string> given;
+  std::copy_if(options.begin(), options.end(), std::back_inserter(given),
+               [&](const std::string& name) { return command.get_option(name)->count() > 0; });
+  if (given.empty()) return;
+  fail(ErrorKind::usage, "table: {} {} no effect {}; see lra table --help", fmt::join(given, ", "),
+       given.size() == 1 ? "has" : "have", mode);
+}
+
+// The format to print. Refuses options that say nothing about it.
+TableFormat format_of(const CLI::App& command, const std::string& word,
+                      const results::TableOptions& o) {
+  const TableFormat format = enum_of<TableFormat>(word).value_or(
+      ::isatty(STDOUT_FILENO) != 0 ? TableFormat::text : TableFormat::md);
+  const std::string with = fmt::format("with --format {}", name_of(format));
+  if (format == TableFormat::leaderboard) {
+    refuse(command,
+           {"--columns", "--with", "--delta", "--sort", "--bold", "--no-ladder", "--caption",
+            "--label", "--no-seeds"},
+           with);
+    return format;
+  }
+  if (format == TableFormat::csv) refuse(command, {"--bold", "--caption"}, with);
+  if (format != TableFormat::tex) refuse(command, {"--label"}, with);
+  const bool versus = std::any_of(
+      o.columns.begin(), o.columns.end(),
+      [](const std::string& column) { return column.substr(0, column.find(':')) == "versus"; });
+  if (!versus) refuse(command, {"--baseline"}, "without --columns versus");
+  return format;
+}
+
+std::string efficiency(const std::vector<std::string>& places, bool strict,
+                       const std::vector<std::string>& attentions) {
   const auto loaded = results::load_benches({places.begin(), places.end()},
                                             strict ? OnFault::refuse : OnFault::skip);
   for (const auto& fault : loaded.faults) note("lra: {}\n", fault.message);
@@ -37,7 +77,7 @@ std::string efficiency(const std::vector<std::string>& places, bool strict) {
     fail(ErrorKind::data, "{}: no bench-ATTENTION-MODE.json of lra bench --out or of a suite",
          fmt::join(places, ", "));
   }
-  return results::render_efficiency(loaded.records);
+  return results::render_efficiency(loaded.records, attentions);
 }
 
 }  // namespace
@@ -71,19 +111,24 @@ void add_table(CLI::App& app, Action& action) {
   command->add_flag_callback(
       "--no-seeds", [o] { o->seeds = false; }, "omit the numbers of seeds");
   command->add_flag("--efficiency", *speed,
-                    "speed and memory from bench records in place of accuracy, in Markdown");
+                    "speed and memory from bench records in place of accuracy, in Markdown; of the "
+                    "other options, --attention and --strict apply");
   command->add_flag("--all", *all, "include runs that the suite of their folder no longer names");
   command->add_flag("--strict", *strict,
                     "refuse faulty result files; without it they are skipped and named");
   command->callback([=, &action] {
     action = [=] {
+      resolve_aliases(*o);
       if (*speed) {
-        say("{}", efficiency(*places, *strict));
+        refuse(*command,
+               {"--columns", "--with", "--delta", "--tasks", "--division", "--baseline", "--sort",
+                "--bold", "--no-ladder", "--caption", "--label", "--no-seeds", "--all"},
+               "with --efficiency");
+        if (*format != "md") refuse(*command, {"--format"}, "with --efficiency");
+        say("{}", efficiency(*places, *strict, o->attentions));
         return 0;
       }
-      o->format = enum_of<TableFormat>(*format).value_or(
-          ::isatty(STDOUT_FILENO) != 0 ? TableFormat::text : TableFormat::md);
-      resolve_aliases(*o);
+      o->format = format_of(*command, *format, *o);
       say("{}", results::render_table(load(*places, *strict, *all), *o));
       return 0;
     };

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <tuple>
+
+#include "engine/base/error.h"
 
 namespace lra::results {
 namespace {
@@ -96,7 +99,8 @@ std::string batch_text(const ScalingGroup& group) {
   return text;
 }
 
-std::vector<ScalingGroup> scaling_groups(const std::vector<BenchRecord>& benches) {
+std::vector<ScalingGroup> scaling_groups(const std::vector<BenchRecord>& benches,
+                                         const std::vector<std::string>& attentions) {
   const auto conditions = [](const BenchRecord& b) {
     return std::tuple(b.mode, b.preset, b.precision, b.batch, b.mean_tokens,
                       machine_of(b.environment));
@@ -126,7 +130,27 @@ std::vector<ScalingGroup> scaling_groups(const std::vector<BenchRecord>& benches
       }
     }
   }
+  if (attentions.empty()) return groups;
+  for (auto& group : groups) {
+    std::erase_if(group.lines, [&](const ScalingLine& line) {
+      return std::find(attentions.begin(), attentions.end(), line.bench->attention.name) ==
+             attentions.end();
+    });
+  }
+  std::erase_if(groups, [](const ScalingGroup& group) { return group.lines.empty(); });
   return groups;
+}
+
+void require_benched(const std::vector<BenchRecord>& benches,
+                     const std::vector<std::string>& attentions) {
+  std::set<std::string> known;
+  for (const auto& bench : benches) known.insert(bench.attention.name);
+  for (const auto& name : attentions) {
+    if (known.count(name) != 0) continue;
+    throw Error(ErrorKind::usage,
+                "the benches have none such: " +
+                    unknown_name_message("attention", name, {known.begin(), known.end()}));
+  }
 }
 
 }  // namespace lra::results

@@ -45,8 +45,14 @@ struct ScalingGroup {
 // "batch 32", or with the mean length where sequences have several.
 [[nodiscard]] std::string batch_text(const ScalingGroup& group);
 
-// Groups in a fixed order; pointers into `benches`.
-[[nodiscard]] std::vector<ScalingGroup> scaling_groups(const std::vector<BenchRecord>& benches);
+// Groups in a fixed order; pointers into `benches`. With `attentions` only their lines, and groups
+// that have any; the baseline is that of all.
+[[nodiscard]] std::vector<ScalingGroup> scaling_groups(
+    const std::vector<BenchRecord>& benches, const std::vector<std::string>& attentions = {});
+
+// Throws Error(usage) with near matches for an attention that no bench is of.
+void require_benched(const std::vector<BenchRecord>& benches,
+                     const std::vector<std::string>& attentions);
 
 // Empty if the two have no common length with a measured time.
 [[nodiscard]] std::optional<EfficiencyLength> efficiency_length(const BenchRecord& variant,

@@ -238,10 +238,11 @@ std::string ahead_text(const std::optional<EfficiencyLength>& ahead, bool is_bas
   return "";
 }
 
-json scaling_json(const std::vector<BenchRecord>& benches) {
+json scaling_json(const std::vector<BenchRecord>& benches,
+                  const std::vector<std::string>& attentions) {
   json groups = json::array();
   std::map<std::string, int> ids;
-  for (const auto& group : scaling_groups(benches)) {
+  for (const auto& group : scaling_groups(benches, attentions)) {
     std::string id = fmt::format("{}-{}-{}-b{}", name_of(group.mode), group.preset,
                                  name_of(group.precision), group.batch);
     if (const int repeats = ids[id]++) id += fmt::format("-{}", repeats + 1);  // another machine
@@ -352,7 +353,7 @@ json report_data(const std::vector<Record>& records, const std::vector<BenchReco
   for (const auto& record : kept) order.push_back(&record);
   std::sort(order.begin(), order.end(),
             [](const Record* a, const Record* b) { return key_of(*a) < key_of(*b); });
-  json scaling = scaling_json(benches);
+  json scaling = scaling_json(benches, options.table.attentions);
   json faults = json::array();
   const Places places = places_of(board, labels);
   json curves = curves_json(order, places, faults);

@@ -12,12 +12,15 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "embedded/report_files.h"
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "results/analysis/leaderboard.h"
+#include "results/analysis/scaling.h"
 
 namespace lra::results {
 namespace {
@@ -47,7 +50,32 @@ std::string table_html(const std::string& heads, const std::string& rows) {
       heads, rows);
 }
 
-std::string leaderboard_html(const std::vector<Record>& records, const ReportOptions& options) {
+// Whether the page has the differences to the baseline: for all comparable runs, and for a baseline
+// that was asked for.
+bool has_versus(const Leaderboard& board) {
+  return board.baseline != TableOptions().baseline ||
+         std::any_of(board.entries.begin(), board.entries.end(), [](const Entry& entry) {
+           return std::any_of(entry.cells.begin(), entry.cells.end(),
+                              [](const auto& cell) { return cell.second.versus.has_value(); });
+         });
+}
+
+// Throws Error(usage) for options about runs where there are none.
+void require_no_run_options(const TableOptions& o, bool benches) {
+  const TableOptions usual;
+  const std::vector<std::pair<const char*, bool>> given{
+      {"--tasks", !o.tasks.empty()},       {"--attention", !benches && !o.attentions.empty()},
+      {"--division", !o.division.empty()}, {"--with", !o.with.empty()},
+      {"--delta", !o.delta.empty()},       {"--baseline", o.baseline != usual.baseline},
+      {"--sort", !o.sort.empty()},         {"--bold", o.bold},
+      {"--no-ladder", !o.ladder}};
+  for (const auto& [name, is_given] : given) {
+    if (is_given) fail(ErrorKind::usage, "report: {} has no effect without results of runs", name);
+  }
+}
+
+std::string leaderboard_html(const std::vector<Record>& records, const Leaderboard& board,
+                             const ReportOptions& options) {
   if (records.empty()) return "";
   const auto section = [&](const TableOptions& table) {
     std::string html = html_table(build_table(records, table), true);
@@ -58,6 +86,15 @@ std::string leaderboard_html(const std::vector<Record>& records, const ReportOpt
   accuracy.columns.clear();
   accuracy.caption.clear();
   std::string out = "<h2>Leaderboard</h2>\n" + section(accuracy);
+  if (has_versus(board)) {
+    TableOptions versus = accuracy;
+    versus.columns = {"versus"};
+    versus.sort.clear();
+    versus.with.clear();
+    versus.delta.clear();
+    versus.ladder = false;
+    out += "<h2>Difference to a baseline</h2>\n" + section(versus);
+  }
   std::set<std::string> tasks;
   for (const auto& record : records) tasks.insert(record.task.name);
   if (tasks.size() > 1) {  // a single task's table has these columns already
@@ -329,6 +366,10 @@ std::string render_report(const std::vector<Record>& records,
                           const std::vector<StudyRecord>& studies,
                           const std::vector<FileFault>& faults, const ReportOptions& options) {
   const bool no_runs = records.empty() && !(benches.empty() && studies.empty());
+  if (no_runs) {
+    require_no_run_options(options.table, !benches.empty());
+    require_benched(benches, options.table.attentions);
+  }
   const auto kept = no_runs ? records : select_records(records, options.table);
   const Leaderboard board = build_leaderboard(kept, options.table.baseline);
   const json data = report_data(kept, benches, studies, options);
@@ -342,7 +383,7 @@ std::string render_report(const std::vector<Record>& records,
   return fill(report_file("page.html"), {{"title", html_escape(options.title)},
                                          {"css", std::string(report_file("page.css"))},
                                          {"summary", summary_html(board, all_faults, options)},
-                                         {"leaderboard", leaderboard_html(kept, options)},
+                                         {"leaderboard", leaderboard_html(kept, board, options)},
                                          {"ladder", ladder_html(board)},
                                          {"attention", attention_html(kept, options)},
                                          {"scaling", scaling_html(data["scaling"])},

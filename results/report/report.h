@@ -18,7 +18,7 @@ struct ReportOptions {
   std::string title = "lra report";
   std::string subtitle;      // one line beneath it; may be empty
   std::size_t left_out = 0;  // runs that the page does not show because their suite dropped them
-  TableOptions table;        // filters, --with and --delta; columns and format are not used
+  TableOptions table;  // filters, --with, --delta, --baseline, ...; columns and format are not used
   std::filesystem::path folder;  // folder of the page, the base of links to run folders
 };
 
@@ -27,7 +27,7 @@ struct ReportOptions {
 [[nodiscard]] bool report_has_pictures();
 
 // The page. The same input gives the same bytes. Throws as build_table(), but benches or studies
-// alone are sufficient.
+// alone are sufficient; then options about runs are Error(usage).
 [[nodiscard]] std::string render_report(const std::vector<Record>& records,
                                         const std::vector<BenchRecord>& benches,
                                         const std::vector<StudyRecord>& studies,

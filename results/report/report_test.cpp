@@ -122,6 +122,41 @@ TEST_CASE("report: a search is one curve for all seeds, a trial without a result
   CHECK(search["points"][1]["accuracy"].get<double>() == Approx(100 * 2.45 / 9));
 }
 
+TEST_CASE("report: the options of its tables act, or are refused where there are no runs",
+          "[unit]") {
+  const std::vector<Record> records{sample_record("listops", "softmax"),
+                                    sample_record("listops", "linear"),
+                                    sample_record("listops", "cosformer")};
+  const std::vector<results::BenchRecord> benches{sample_bench("softmax", 2, 50),
+                                                  sample_bench("linear", 1, 100)};
+  ReportOptions options;
+  CHECK_THAT(results::render_report(records, benches, {}, {}, options),
+             ContainsSubstring("paired over common seeds with the row softmax"));
+  options.table.baseline = "linear";
+  CHECK_THAT(results::render_report(records, benches, {}, {}, options),
+             ContainsSubstring("paired over common seeds with the row linear"));
+  CHECK_THROWS_WITH(results::render_report({}, benches, {}, {}, options),
+                    ContainsSubstring("--baseline has no effect without results of runs"));
+  options.table = {};
+  options.table.attentions = {"linear"};
+  for (const auto& runs : {records, std::vector<Record>{}}) {
+    const auto data = results::report_data(runs, benches, {}, options);
+    REQUIRE(data["scaling"].size() == 1);
+    REQUIRE(data["scaling"][0]["lines"].size() == 1);
+    CHECK(data["scaling"][0]["lines"][0]["model"] == "linear");
+    CHECK(data["scaling"][0]["lines"][0]["efficiencyLength"] == "2,048");
+  }
+  CHECK_THROWS_WITH(results::render_report({}, {}, {sample_study()}, {}, options),
+                    ContainsSubstring("--attention has no effect"));
+  options.table.attentions = {"linaer"};
+  CHECK_THROWS_WITH(results::render_report({}, benches, {}, {}, options),
+                    ContainsSubstring("unknown attention 'linaer'; did you mean linear"));
+  options.table = {};
+  options.table.tasks = {"listops"};
+  CHECK_THROWS_WITH(results::render_report({}, benches, {}, {}, options),
+                    ContainsSubstring("--tasks has no effect"));
+}
+
 TEST_CASE("report: the data of its pictures", "[unit]") {
   const auto runs = results::load_records({kFixture}, results::OnFault::refuse);
   const auto benches = results::load_benches({kFixture}, results::OnFault::refuse);

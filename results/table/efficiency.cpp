@@ -174,9 +174,11 @@ std::string table_of(const ScalingGroup& group, const Measure& measure, bool rel
 
 }  // namespace
 
-std::string render_efficiency(const std::vector<BenchRecord>& benches) {
+std::string render_efficiency(const std::vector<BenchRecord>& benches,
+                              const std::vector<std::string>& attentions) {
+  require_benched(benches, attentions);
   std::string text;
-  for (const ScalingGroup& group : scaling_groups(benches)) {
+  for (const ScalingGroup& group : scaling_groups(benches, attentions)) {
     text += fmt::format("{}: preset {}, {}, {}, {}; in brackets: relative to softmax\n\n",
                         group.mode == BenchMode::train ? "Training" : "Inference", group.preset,
                         name_of(group.precision), batch_text(group), group.machine);

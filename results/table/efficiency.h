@@ -14,7 +14,9 @@ namespace lra::results {
 // reached share of the machine's limit. For a single length: one table, the fastest first, with
 // tokens per second, peak bytes, the share of time outside products and the share of the limit.
 // Last, one table per length of the predictions for other numbers of cores. Out of memory is named
-// and has no ratio; a length that was not measured is "—".
-[[nodiscard]] std::string render_efficiency(const std::vector<BenchRecord>& benches);
+// and has no ratio; a length that was not measured is "—". `attentions`: the rows, all if empty;
+// throws Error(usage) for one without a record.
+[[nodiscard]] std::string render_efficiency(const std::vector<BenchRecord>& benches,
+                                            const std::vector<std::string>& attentions = {});
 
 }  // namespace lra::results

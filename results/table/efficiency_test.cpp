@@ -19,6 +19,17 @@ TEST_CASE("efficiency: ratios to softmax at the same length, of speed and memory
   CHECK_THAT(text, ContainsSubstring("| 1K | 2K | 4K |"));
 }
 
+TEST_CASE("efficiency: the rows of some attentions keep their ratio to softmax", "[unit]") {
+  const std::vector<BenchRecord> benches{sample_bench("softmax", 2, 50),
+                                         sample_bench("linear", 1, 100)};
+  const std::string text = render_efficiency(benches, {"linear"});
+  CHECK_THAT(text,
+             ContainsSubstring("| linear | 10.000 (0.50x) | 5.000 (1.00x) | 2.500 (2.00x) |"));
+  CHECK_THAT(text, !ContainsSubstring("| softmax |"));
+  CHECK_THROWS_WITH(render_efficiency(benches, {"linaer"}),
+                    ContainsSubstring("unknown attention 'linaer'; did you mean linear"));
+}
+
 TEST_CASE("efficiency: one length is one table, the fastest first", "[unit]") {
   std::vector<BenchRecord> benches{sample_bench("softmax", 2, 50), sample_bench("linear", 1, 100)};
   for (BenchRecord& bench : benches) bench.points.resize(1);

@@ -115,7 +115,8 @@ std::string csv(const Table& table) {
     deltas.push_back(any(c, [](const TableCell& cell) { return cell.delta.has_value(); }));
     header.push_back(id);
     runs.push_back(any(c, [](const TableCell& cell) { return !cell.runs.empty(); }));
-    if (means[c]) header.insert(header.end(), {id + ".sd", id + ".n"});
+    if (means[c]) header.push_back(id + ".sd");
+    if (means[c] && table.seeds) header.push_back(id + ".n");
     if (deltas[c]) header.push_back(id + ".delta");
     if (runs[c]) header.push_back(id + ".runs");
   }
@@ -137,7 +138,7 @@ std::string csv(const Table& table) {
       fields.push_back(cell.value ? raw_number(*cell.value) : csv_field(cell.text));
       if (means[c]) {
         fields.push_back(number(cell.sd));
-        fields.push_back(cell.n > 0 ? std::to_string(cell.n) : "");
+        if (table.seeds) fields.push_back(cell.n > 0 ? std::to_string(cell.n) : "");
       }
       if (deltas[c]) fields.push_back(number(cell.delta));
       if (runs[c]) fields.push_back(fmt::format("{}", fmt::join(cell.runs, " ")));

@@ -195,6 +195,22 @@ TEST_CASE("table: filters, sorting and metric columns of several tasks", "[unit]
   CHECK(results::build_table(fixture(), options).rows[0].cells[1].value == 140.0);
 }
 
+TEST_CASE("table: the numbers of seeds can be left out of CSV as well", "[unit]") {
+  const std::vector<Record> records{sample_record("listops", "softmax", 1),
+                                    sample_record("listops", "softmax", 2)};
+  TableOptions options;
+  options.columns = {"listops"};
+  options.format = TableFormat::csv;
+  CHECK_THAT(results::render_table(records, options),
+             ContainsSubstring("listops.sd,accuracy:listops.n,accuracy:listops.runs,notes") &&
+                 ContainsSubstring("measured,softmax,37,0,2,"));
+  options.seeds = false;
+  CHECK_THAT(results::render_table(records, options),
+             ContainsSubstring("listops.sd,accuracy:listops.runs,notes") &&
+                 ContainsSubstring("measured,softmax,37,0,") &&
+                 !ContainsSubstring("measured,softmax,37,0,2,"));
+}
+
 TEST_CASE("table: special characters are escaped in every format", "[unit]") {
   Record record = sample_record();
   record.attention.label = "a_b & <c> | \"d\", 5 % $x$";
