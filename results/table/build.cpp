@@ -44,6 +44,7 @@ TableBuilder::TableBuilder(const Leaderboard& board, const TableOptions& options
 Table TableBuilder::build() {
   const auto labels = entry_labels(board_.entries);
   for (std::size_t i = 0; i < board_.entries.size(); ++i) add_entry(board_.entries[i], labels[i]);
+  require_differences();
   sort_rows(0, table_.rows.size());
   if (options_.bold) mark_best();
   if (options_.ladder) add_baselines();

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "results/table/table.h"
@@ -33,6 +34,8 @@ class TableBuilder {
   void mark_column(Column& column);
   // The best of several numbers as shown; none if all are shown equal.
   void mark_best();
+  // Throws Error(usage) if --delta gives no cell a difference.
+  void require_differences() const;
   // Best first by --sort; rows without a number last; equal ones by label.
   void sort_rows(std::size_t first, std::size_t last);
 
@@ -75,6 +78,9 @@ class TableBuilder {
 
 // A set of data in words: origin, task version, options, digest.
 [[nodiscard]] std::string describe_data(const DataClass& data);
+
+// The metric that the scores of a published table are of.
+[[nodiscard]] std::string_view scored_metric(const Published& published);
 
 // The key of a published table as `--with` and `--delta` name it: KEY or published:KEY.
 [[nodiscard]] std::string published_key(const std::string& word);

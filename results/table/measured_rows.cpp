@@ -104,7 +104,8 @@ TableCell TableBuilder::entry_cell(const Entry& entry, const Column& column) {
       cell.measured == Timing::shared) {
     add_mark(out.marks, note("measured while other runs ran beside"));
   }
-  if (shows_accuracy(column) && !column.task.empty() && delta_) {
+  if (delta_ && column.metric != nullptr && column.metric->name == scored_metric(*delta_) &&
+      !column.task.empty()) {
     const PublishedRow* row = delta_->row_of(entry.attention.name);
     const auto score =
         row == nullptr ? decltype(row->scores.end())() : row->scores.find(column.task);
@@ -176,7 +177,8 @@ TableCell TableBuilder::average_cell(const Entry& entry, const Column& column) {
       if (run.status == Status::completed) add_run(out, run);
     }
   }
-  const PublishedRow* row = delta_ ? delta_->row_of(entry.attention.name) : nullptr;
+  const bool scored = delta_ && delta_->kind == "accuracy";
+  const PublishedRow* row = scored ? delta_->row_of(entry.attention.name) : nullptr;
   const Real published = row == nullptr ? Real() : average_of(*row, column.tasks);
   if (published && comparable_average(column)) out.delta = *out.value - *published;
   return out;

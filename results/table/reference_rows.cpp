@@ -19,6 +19,23 @@ std::string published_key(const std::string& word) {
   return word.starts_with(prefix) ? word.substr(prefix.size()) : word;
 }
 
+std::string_view scored_metric(const Published& published) {
+  return published.kind == "train_accuracy" ? "train_accuracy" : "accuracy";
+}
+
+void TableBuilder::require_differences() const {
+  const bool any = std::any_of(table_.rows.begin(), table_.rows.end(), [](const TableRow& row) {
+    return std::any_of(row.cells.begin(), row.cells.end(),
+                       [](const TableCell& cell) { return cell.delta.has_value(); });
+  });
+  if (delta_ && !any) {
+    fail(ErrorKind::usage,
+         "published:{}: gives no difference; it is a table of {}, and has none of these variants "
+         "on these tasks with official or generated data; leave out --delta",
+         delta_->key, delta_->kind);
+  }
+}
+
 void TableBuilder::add_baselines() {
   std::vector<std::pair<std::string, TableRow>> rows;  // by baseline name
   for (std::size_t c = 0; c < table_.columns.size(); ++c) {
@@ -96,7 +113,7 @@ TableRow TableBuilder::published_row(const Published& published, const Published
   row.kind = TableRow::Kind::published;
   row.label = fmt::format("{} ({})", line.model, published.short_name());
   row.cite = published.bibtex_key();
-  const char* metric = published.kind == "train_accuracy" ? "train_accuracy" : "accuracy";
+  const std::string_view metric = scored_metric(published);
   for (const auto& column : table_.columns) {
     TableCell cell;
     if (column.kind == Kind::metric && column.metric->name == metric && !column.task.empty()) {

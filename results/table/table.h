@@ -108,8 +108,8 @@ struct Table {
 };
 
 // Throws Error(usage) for an unknown column, task, attention, division or published key, with near
-// matches, and for a published table that has nothing for these columns; Error(data) if no record
-// is left.
+// matches, and for a published table that has nothing for these columns, or to show a difference
+// to; Error(data) if no record is left.
 [[nodiscard]] Table build_table(const std::vector<Record>& records, const TableOptions& options);
 
 // The same from a leaderboard; the filters (tasks, attentions, division, baseline) are ignored.

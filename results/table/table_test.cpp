@@ -173,6 +173,44 @@ TEST_CASE("table: the literature's difference is shown for comparable data only"
   CHECK(seen);
 }
 
+TEST_CASE("table: a difference to the literature that no cell would show is refused", "[unit]") {
+  Record own = sample_record();
+  own.run_id = std::string(16, 'a');
+  own.task.name = own.task.title = "psmnist";
+  own.task.origin = results::Origin::own;
+  own.task.options.text = R"({"kind":"pixels","vocabulary":257,"max_length":784})";
+  Record stand_in = sample_record();
+  stand_in.task.origin = results::Origin::stand_in;
+  const Record image = sample_record("image");
+  TableOptions options;
+  options.delta = "published:lra2021";
+  options.format = TableFormat::csv;
+  const auto refused = [&](const std::vector<Record>& records, const std::string& what) {
+    CHECK_THROWS_WITH(results::render_table(records, options),
+                      ContainsSubstring(what + ": gives no difference; it is a table of"));
+  };
+  refused({own}, "published:lra2021");
+  refused({stand_in}, "published:lra2021");
+  refused({sample_record("listops", "mine")}, "published:lra2021");
+  // Beside own data the tasks of the benchmark have theirs.
+  CHECK_THAT(
+      results::render_table({own, sample_record()}, options),
+      ContainsSubstring("accuracy:listops.delta") && !ContainsSubstring("accuracy:psmnist.delta"));
+  options.columns = {"memory"};
+  refused({sample_record()}, "published:lra2021");
+  options.delta = "lra2021_table2";
+  options.columns.clear();
+  refused({sample_record()}, "published:lra2021_table2");
+  // Accuracies on train are no comparison for those on test.
+  options.delta = "lra2021_table3_image_train_accuracy";
+  options.columns = {"image"};
+  refused({image}, "published:lra2021_table3_image_train_accuracy");
+  options.columns = {"image", "train_accuracy:image"};
+  CHECK_THAT(results::render_table({image}, options),
+             ContainsSubstring("accuracy:image.n,accuracy:image.runs,train_accuracy:image") &&
+                 ContainsSubstring("train_accuracy:image.delta"));
+}
+
 TEST_CASE("table: filters, sorting and metric columns of several tasks", "[unit]") {
   TableOptions options;
   options.division = "free-for-all";
