@@ -115,6 +115,54 @@ TEST_CASE("identity: train, evaluate and diagnose refuse other data and say both
   refused({"evaluate", run, "--data", data.a().string()}, {"other data", digest_of(run)});
 }
 
+TEST_CASE("identity: weights and results of the same specification on other data are refused",
+          "[run]") {
+  const TwoData data("weights");
+  const Scratch& folder = data.folder;
+  const fs::path run = folder / "run";
+  const fs::path other = folder / "other";
+  REQUIRE(run_program(training(data.a(), run), folder).code == 0);
+  REQUIRE(run_program(training(data.b(), other), folder).code == 0);
+  REQUIRE(read_json(run / "result.json").at("run_id") ==
+          read_json(other / "result.json").at("run_id"));
+  const auto refused = [&](const std::string& message) {
+    for (const char* command : {"evaluate", "diagnose"}) {
+      const Ended o = run_program({command, run}, folder);
+      INFO(o.err);
+      CHECK(o.code == 3);
+      CHECK_THAT(o.err, ContainsSubstring(message) &&
+                            ContainsSubstring("got data of sha256 " + digest_of(other)) &&
+                            ContainsSubstring("expected " + digest_of(run)));
+    }
+  };
+  const fs::path weights = run / "model.safetensors";
+  const std::string own = read_file(weights);
+  std::string theirs = read_file(other / "model.safetensors");
+  write_file_atomic(weights, theirs);
+  refused("model.safetensors: weights of a run on other data");
+  // An earlier version did not write it.
+  theirs.replace(theirs.find("\"data_sha256\""), 13, "\"more_sha256\"");
+  theirs.replace(theirs.find("\"sha256\""), 8, "\"none__\"");
+  write_file_atomic(weights, theirs);
+  CHECK(run_program({"evaluate", run}, folder).code == 0);
+  write_file_atomic(weights, own);
+  CHECK(run_program({"evaluate", run}, folder).code == 0);
+  const std::string result = result_of(run);
+  json changed = json::parse(result);
+  changed["task"]["data"]["sha256"] = read_json(other / "result.json")["task"]["data"]["sha256"];
+  write_json(run / "result.json", changed);
+  const Ended o = run_program({"evaluate", run}, folder);
+  CHECK(o.code == 3);
+  CHECK_THAT(o.err, ContainsSubstring("result.json: result of a run on other data"));
+  changed = json::parse(result);
+  const std::string digest(64, '0');
+  changed["spec_sha256"] = digest;
+  changed["run_id"] = digest.substr(0, 16);
+  write_json(run / "result.json", changed);
+  CHECK_THAT(run_program({"evaluate", run}, folder).err,
+             ContainsSubstring("result of another run than spec.json"));
+}
+
 TEST_CASE("identity: a file edited in place is other data, though size and time are as before",
           "[run]") {
   const TwoData data("in-place");

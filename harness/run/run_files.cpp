@@ -100,6 +100,7 @@ void Run::save_model() const {
   weights.metadata = {{"format", "pt"},
                       {"lra", "lra-model/1"},
                       {"spec_sha256", spec_digest(spec_)},
+                      {"data_sha256", training_->data.sha256},
                       {"task", json_text({{"head", name_of(task.head)},
                                           {"classes", task.classes},
                                           {"vocabulary", task.vocabulary},

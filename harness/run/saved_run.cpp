@@ -2,7 +2,10 @@
 
 #include <cstring>
 #include <map>
+#include <optional>
+#include <string>
 
+#include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/text.h"
 #include "harness/run/ended.h"
@@ -24,6 +27,16 @@ fs::path required(const fs::path& folder, const char* name, const char* meaning)
 // Whether the run's data are to be taken from where they were.
 bool takes_place(const SavedRun& run, const DataOptions& options) {
   return options.data.empty() && run.data && !run.data->place.empty();
+}
+
+// Throws Error(data) if a file of the folder is of a run on other data; `digest` of unknown data is
+// empty.
+void require_data(const SavedRun& run, const std::optional<std::string>& digest,
+                  const fs::path& file, const char* what) {
+  if (!digest || !run.data || run.data->sha256.empty() || *digest == run.data->sha256) return;
+  fail(ErrorKind::data, "{}: {} of a run on other data; got data of sha256 {}, expected {} ({})",
+       file.string(), what, digest->substr(0, 12), run.data->sha256.substr(0, 12),
+       run.data->description);
 }
 
 [[noreturn]] void fail_missing(const SavedRun& run, const std::string& got) {
@@ -120,8 +133,9 @@ SavedRun load_run(const fs::path& folder, Workers& workers) {
   const fs::path spec_file = required(folder, "spec.json", "expected the folder of a run");
   run.spec = spec_from_json(read_json(spec_file), spec_file.string());
   const fs::path result_file = required(folder, "result.json", "the run is not finished");
-  run.record = results::parse_record(read_file(result_file), result_file.string());
+  run.record = *saved_record(run.spec, folder);
   run.data = data_of_folder(folder);
+  require_data(run, run.record.task.data_sha256, result_file, "result");
   const fs::path file =
       required(folder, "model.safetensors", "a run writes its weights when it is completed");
   const TensorFile weights = read_safetensors(file);
@@ -140,6 +154,9 @@ SavedRun load_run(const fs::path& folder, Workers& workers) {
          "{}: weights of another version or run; got specification {}, expected {}", file.string(),
          text("spec_sha256").substr(0, 16), spec_digest(run.spec).substr(0, 16));
   }
+  // Files of earlier versions do not name their data.
+  const auto data = weights.metadata.find("data_sha256");
+  if (data != weights.metadata.end()) require_data(run, data->second, file, "weights");
   const tasks::TaskInfo info = tasks::create_task(run.spec.task, run.spec.task_options)->info();
   run.model =
       model_with({weights.tensors, file.string(), ErrorKind::data, "weights of another version"},

@@ -37,8 +37,9 @@ struct Weights {
                                                         const tasks::TaskInfo& info,
                                                         Workers& workers);
 
-// Throws Error(data) for a folder without a run or weights, and for weights of another version or
-// run.
+// Throws Error(data) for a folder without a run or weights, for a result of another run or on other
+// data than spec.json says, and for weights of another version, run or data; the weights of earlier
+// versions do not name their data.
 [[nodiscard]] SavedRun load_run(const std::filesystem::path& folder, Workers& workers);
 
 // Opens the data that a saved run was trained on, at their recorded location if `options.data` is
