@@ -35,7 +35,7 @@ TEST_CASE("run: exits 1 if a run failed and lists each cause once with its runs"
   std::vector<std::string> arguments{"run",        folder / "s.json",   "--out",
                                      folder / "r", "--measure-seconds", "0"};
   std::vector<std::string> small = arguments;
-  small.insert(small.end(), {"--memory", "0.000001"});
+  small.insert(small.end(), {"--memory", "0.000001", "--events", folder / "e"});
   const Ended o = run_program(small, folder);
   INFO(o.err);
   CHECK(o.code == 1);
@@ -47,6 +47,8 @@ TEST_CASE("run: exits 1 if a run failed and lists each cause once with its runs"
   for (const auto& run : std::filesystem::directory_iterator(folder / "r/runs")) {
     CHECK_THAT(causes, ContainsSubstring("\n    " + run.path().filename().string() + "\n"));
   }
+  CHECK_THAT(read_file(folder / "e"),
+             ContainsSubstring(R"("completed":0,"diverged":0,"event":"end","failed":2)"));
   small.emplace_back("--keep-going");
   CHECK(run_program(small, folder).code == 0);
   CHECK(run_program(arguments, folder).code == 0);  // failed runs are tried again
@@ -145,13 +147,22 @@ TEST_CASE("data: without --out they go to where every command looks for them", "
 TEST_CASE("run: exits 4 if a run diverged and none failed", "[run]") {
   const Scratch folder("diverged");
   write_file_atomic(folder / "s.json", short_suite("\"linear\", \"softmax\"", kDiverging));
-  const std::vector<std::string> arguments{"run",        folder / "s.json",   "--out",
-                                           folder / "r", "--measure-seconds", "0"};
+  const std::vector<std::string> arguments{
+      "run",        folder / "s.json",   "--out", folder / "r", "--events",
+      folder / "e", "--measure-seconds", "0"};
   for (int call = 0; call < 2; ++call) {  // the second one finds them
     const Ended o = run_program(arguments, folder);
     INFO(o.err);
     CHECK(o.code == 4);
     CHECK_THAT(o.err, ContainsSubstring("2 of 2 runs diverged"));
+    const std::string events = read_file(folder / "e");
+    const auto end =
+        nlohmann::json::parse(events.substr(events.rfind('\n', events.size() - 2) + 1));
+    CHECK(end.at("event") == "end");
+    CHECK(end.at("completed") == 0);
+    CHECK(end.at("diverged") == 2);
+    CHECK(end.at("failed") == 0);
+    CHECK(end.at("stopped") == false);
   }
 }
 

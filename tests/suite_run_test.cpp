@@ -70,8 +70,9 @@ TEST_CASE("run: a plan has estimates, events are lines of JSON", "[run]") {
   std::ifstream stream(folder / "events");
   std::vector<std::string> kinds;
   std::vector<std::string> phases;
+  nlohmann::json event;
   for (std::string line; std::getline(stream, line);) {
-    const auto event = nlohmann::json::parse(line);
+    event = nlohmann::json::parse(line);
     kinds.push_back(event.at("event"));
     if (kinds.back() == "phase") phases.push_back(event.at("phase"));
     if (kinds.back() == "usage") {
@@ -88,6 +89,8 @@ TEST_CASE("run: a plan has estimates, events are lines of JSON", "[run]") {
     CHECK(std::count(kinds.begin(), kinds.end(), once) == 1);
   }
   CHECK(kinds.back() == "end");
+  CHECK(event.at("completed") == 1);
+  CHECK(event.at("diverged") == 0);
 }
 
 namespace {

@@ -2,8 +2,11 @@
 
 #include <fmt/chrono.h>
 
+#include <algorithm>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
 
 #include "engine/base/error.h"
 #include "harness/cli/output.h"
@@ -110,8 +113,15 @@ void EventStream::usage(const std::string& phase, const Usage& u) {
          {"busy_share", u.busy_share()}});
 }
 
-void EventStream::end(std::size_t completed, bool stopped) {
-  write({{"event", "end"}, {"completed", completed}, {"stopped", stopped}});
+void EventStream::end(const SuiteOutcome& outcome, bool stopped) {
+  json event{{"event", "end"}, {"stopped", stopped}};
+  for (const auto status :
+       {results::Status::completed, results::Status::diverged, results::Status::failed}) {
+    event[std::string(name_of(status))] =
+        std::count_if(outcome.records.begin(), outcome.records.end(),
+                      [status](const auto& record) { return record && record->status == status; });
+  }
+  write(std::move(event));
 }
 
 }  // namespace lra::harness::cli

@@ -8,7 +8,8 @@
 //   {"event": "work",     "time": UTC, "phase", "runs": [NAME...], "first", "total"}  the current
 //    estimates or measurements, the first of them being number `first` (from 1) of `total`
 //   {"event": "record",   "time": UTC, "run": NAME, "status", "test_accuracy", "failure"}
-//   {"event": "end",      "time": UTC, "completed": NUMBER, "stopped": BOOL}
+//   {"event": "end",      "time": UTC, "completed": NUMBER, "diverged": NUMBER, "failed": NUMBER,
+//    "stopped": BOOL}                                   numbers of runs; the others have not ended
 
 #include <filesystem>
 #include <fstream>
@@ -35,7 +36,7 @@ class EventStream {
   void work(const std::string& phase, const std::vector<std::string>& runs, std::size_t first,
             std::size_t total);
   void usage(const std::string& phase, const Usage& usage);
-  void end(std::size_t completed, bool stopped);
+  void end(const SuiteOutcome& outcome, bool stopped);
 
  private:
   void write(nlohmann::json event);

@@ -141,7 +141,7 @@ int execute(const Suite& whole, const RunArguments& a, const std::filesystem::pa
   const bool ended = !benches_only && !measures_only && outcome.ended() == suite.runs.size();
   const bool stopped = (lacks_bench && !ended) || (lacks_runs && (stop || !options.patience)) ||
                        (measures_only && stop);
-  events.end(outcome.ended(), stopped || (lacks_bench && stop));
+  events.end(outcome, stopped || (lacks_bench && stop));
   if (stopped) {
     note("lra: stopped after {} of {} runs; the same command continues\n", outcome.ended(),
          suite.runs.size());

@@ -58,7 +58,7 @@ int run_rung(const Suite& suite, const TuneArguments& a, const std::filesystem::
     options.stop = &stop;
     SuiteView view(suite, events, stop);
     const SuiteOutcome outcome = run_suite(suite, options, view);
-    events.end(outcome.ended(), outcome.stopped());
+    events.end(outcome, outcome.stopped());
     if (!outcome.stopped()) return 0;
     note("lra: {}: stopped after {} of {} runs; the same command continues\n", suite.name,
          outcome.ended(), suite.runs.size());
