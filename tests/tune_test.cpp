@@ -95,6 +95,30 @@ TEST_CASE("tune: a search is resumed to the same suite, whose runs name its pric
   CHECK_THAT(table.out, ContainsSubstring("3 (1)"));
   CHECK_THAT(lra::read_file(scratch.path() / "r/report.html"),
              ContainsSubstring("\"searches\":[{"));
+
+  // Trials that an earlier call has seen stay in the price of a smaller search, of which all are
+  // done.
+  const std::string fewer = "tune s.json --trials 2 --rungs 2 --share 0.5 --threads 2 --out t";
+  const Ended again = run_line(fewer, scratch);
+  INFO(again.err);
+  REQUIRE(again.code == 0);
+  CHECK(records_of(scratch.path() / "t").size() == records.size());
+  CHECK_THAT(again.out, ContainsSubstring("best validation of 2 trials of 2 and 4 steps, ") &&
+                            ContainsSubstring("beside 2 further runs of trials, "));
+  const json smaller = lra::read_json(scratch.path() / "t/s-tuned.json");
+  for (const json& entry : smaller.at("tuned")) {
+    const std::string name = entry.at("attention") == "linear" ? "linear_transformer" : "softmax";
+    const json& search = entry.at("search");
+    CHECK(search.at("trials").size() == 2);
+    CHECK(search.at("further").at("runs") == 2);
+    CHECK(search.at("tokens").get<std::int64_t>() +
+              search.at("further").at("tokens").get<std::int64_t>() ==
+          tokens.at(name));
+  }
+  CHECK_FALSE(tuned["tuned"][0].at("search").contains("further"));
+  // Nor does a larger search forget what only a smaller one has trained.
+  REQUIRE(run_line(command, scratch).code == 0);
+  CHECK(lra::read_json(scratch.path() / "t/s-tuned.json") == tuned);
 }
 
 TEST_CASE("tune: trials that fail are named with the reason, and end the search unless told not to",

@@ -8,6 +8,9 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
@@ -18,6 +21,7 @@
 #include "harness/cli/signals.h"
 #include "harness/cli/suite_options.h"
 #include "harness/cli/suite_view.h"
+#include "harness/run/ended.h"
 #include "harness/tune/process.h"
 #include "harness/tune/search.h"
 
@@ -72,6 +76,20 @@ int run_rung(const Suite& suite, const TuneArguments& a, const std::filesystem::
   }
 }
 
+// Trials of other calls in the same folder are part of what the choice has cost.
+void count_further(Search& search, const std::filesystem::path& runs,
+                   const std::set<std::string>& counted) {
+  for (const auto& entry : std::filesystem::directory_iterator(runs)) {
+    const auto file = entry.path() / "result.json";
+    if (counted.count(entry.path().filename().string()) != 0 || !is_there(file)) continue;
+    try {
+      search.add_further(results::parse_record(read_file(file), file.string()));
+    } catch (const Error& error) {
+      note("lra: {}; it is not counted\n", error.what());
+    }
+  }
+}
+
 // Writes the chosen settings as a suite file for `lra run`.
 void finish(const Search& search, const std::filesystem::path& out) {
   const std::string text = search.markdown();
@@ -90,13 +108,17 @@ int run(const TuneArguments& a) {
   const std::string name = std::filesystem::path(a.suite).stem().string();
   const std::filesystem::path out = a.out.empty() ? "runs/" + name + "-tune" : a.out;
   std::map<std::string, std::string> failed;
+  std::set<std::string> counted;  // folders of this search's runs
   for (std::size_t rung = 0; rung < search.rungs(); ++rung) {
     Suite suite = search.rung(rung);
     std::map<std::string, std::string> folders;  // of the runs, as begun by an earlier call
     std::vector<std::string> names;
     for (const SuiteRun& each : suite.runs) names.push_back(each.name);
     adopt_begun(suite, out);
-    for (std::size_t i = 0; i < names.size(); ++i) folders[names[i]] = suite.runs[i].name;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      folders[names[i]] = suite.runs[i].name;
+      counted.insert(suite.runs[i].name);
+    }
     const int code =
         in_child([&](const std::atomic<bool>& stop) { return run_rung(suite, a, out, stop); },
                  stop_on_signals);
@@ -118,6 +140,7 @@ int run(const TuneArguments& a) {
       return 1;
     }
   }
+  count_further(search, out / "runs", counted);
   finish(search, out);
   return 0;
 }

@@ -215,6 +215,19 @@ std::map<std::string, std::string> Search::judge(
   return failed;
 }
 
+void Search::add_further(const results::Record& record) {
+  if (record.evaluated != "validation" || record.status == results::Status::failed) return;
+  for (Pair& pair : pairs_) {
+    if (record.task.name != task_name(pair.run.spec) ||
+        record.attention.name != pair.run.spec.attention ||
+        record.task.data_sha256.value_or("") != pair.data_sha256) {
+      continue;
+    }
+    ++pair.further.runs;
+    pair.further.tokens += record.training.tokens.value_or(0);
+  }
+}
+
 double Search::price() const {
   double trials = 0, whole = 0;
   for (const Pair& pair : pairs_) {
@@ -238,6 +251,7 @@ results::SearchPart Search::part_of(const Pair& pair) const {
   results::SearchPart part{options_.seed, pair.tokens, pair.plan, {}, {}};
   for (const Trial& trial : pair.trials) part.trials.push_back(trial.outcome);
   part.data_sha256 = pair.data_sha256;
+  part.further = pair.further;
   return part;
 }
 

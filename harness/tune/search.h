@@ -61,6 +61,10 @@ class Search {
   std::map<std::string, std::string> judge(
       std::size_t rung, const std::function<results::Record(const std::string& run)>& record_of);
 
+  // Counts a run of the search's folder that no rung of this search names, a trial of a call with
+  // other options: for each attention of its name on its task and data. After the last rung.
+  void add_further(const results::Record& record);
+
   // Cost of the search: steps of all its trials, relative to those of one run of each attention on
   // each task.
   [[nodiscard]] double price() const;
@@ -82,6 +86,7 @@ class Search {
     std::vector<Trial> trials;
     std::int64_t tokens = 0;
     std::string data_sha256;  // of the trials' data
+    results::SearchFurther further{};
   };
   [[nodiscard]] SuiteRun trial_run(const Pair& pair, std::size_t trial, std::size_t rung) const;
   [[nodiscard]] static std::optional<std::size_t> best(const Pair& pair);

@@ -145,6 +145,20 @@ TEST_CASE("tune: the better half goes on, the best of the last rung is chosen", 
     });
     CHECK(failed.empty());
   }
+  // Of the runs of other calls those count that are trials of the same attention and data.
+  results::Record other = record_with(0.9, 7);
+  other.task.name = "listops";
+  other.attention.name = "softmax";
+  search.add_further(other);  // a run of a suite
+  other.evaluated = "validation";
+  search.add_further(other);
+  other.status = results::Status::diverged;
+  search.add_further(other);
+  other.status = results::Status::failed;
+  search.add_further(other);
+  other.status = results::Status::completed;
+  other.task.data_sha256 = std::string(64, 'b');
+  search.add_further(other);
   const json tuned = search.tuned_suite();
   CHECK(tuned.at("name") == "small-tuned");
   REQUIRE(tuned.at("tuned").size() == 4);
@@ -159,6 +173,8 @@ TEST_CASE("tune: the better half goes on, the best of the last rung is chosen", 
     CHECK(entry.at("settings").at("train.batch_size") == 2);
     const auto part = results::search_from_json(entry.at("search"), "here");
     CHECK(part.tokens == 4 * 10 + 2 * 100);
+    CHECK(part.further.runs == (softmax ? 2 : 0));
+    CHECK(part.further.tokens == (softmax ? 14 : 0));
     CHECK(part.data_sha256 == std::string(64, 'a'));
     REQUIRE(part.trials.size() == 4);
     CHECK(part.trials[softmax ? 0 : 3].rungs == 1);

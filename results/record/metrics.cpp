@@ -70,9 +70,10 @@ const std::array kMetrics{
              return r.search ? Real(static_cast<double>(r.search->trials.size())) : Real();
            }},
     Metric{"search_tokens", "", "tokens of the search", "M", kNeither, false, kMega, -1,
-           "tokens that all trials of the search were trained on",
+           "tokens that all trials of the search, and others in its folder, were trained on",
            [](const Record& r) {
-             return r.search ? Real(static_cast<double>(r.search->tokens)) : Real();
+             if (!r.search) return Real();
+             return Real(static_cast<double>(r.search->tokens + r.search->further.tokens));
            }},
     Metric{"parameters", "params", "parameters", "", kNeither, false, 1, 0,
            "trained numbers of the model", [](const Record& r) { return real(r.parameters); }},

@@ -18,8 +18,15 @@ std::string describe(const SearchPart& search) {
     const bool last = i + 1 == search.rungs.size();
     steps += fmt::format("{}{}", i == 0 ? "" : last ? " and " : ", ", search.rungs[i].steps);
   }
-  return fmt::format("best validation of {} trials of {} steps, {:.3g} M tokens",
-                     search.trials.size(), steps, 1e-6 * static_cast<double>(search.tokens));
+  std::string text =
+      fmt::format("best validation of {} trials of {} steps, {:.3g} M tokens", search.trials.size(),
+                  steps, 1e-6 * static_cast<double>(search.tokens));
+  if (search.further.runs > 0) {
+    text += fmt::format(", beside {} further run{} of trials, {:.3g} M tokens", search.further.runs,
+                        search.further.runs == 1 ? "" : "s",
+                        1e-6 * static_cast<double>(search.further.tokens));
+  }
+  return text;
 }
 
 void set_run_id(Record& record, std::string_view spec_json) {

@@ -162,6 +162,13 @@ struct SearchRung {
   std::int64_t trials = 0;
 };
 
+// Runs of trials in the search's folder that are no part of it: of earlier calls with more trials
+// or other options, whose results were there when it was chosen.
+struct SearchFurther {
+  std::int64_t runs = 0;
+  std::int64_t tokens = 0;  // of their training
+};
+
 // The search (`lra tune`) that chose a run's settings by validation accuracy.
 struct SearchPart {
   std::int64_t seed = 0;    // of the draw from the grid
@@ -169,6 +176,7 @@ struct SearchPart {
   std::vector<SearchRung> rungs;
   std::vector<SearchTrial> trials;  // in the order in which they were drawn
   std::string data_sha256{};        // of the data of the trials; empty in earlier records
+  SearchFurther further{};
 };
 
 struct SpeedPart {

@@ -137,12 +137,19 @@ void describe(V& v, SearchTrial& trial) {
 }
 
 template <class V>
+void describe(V& v, SearchFurther& further) {
+  v("runs", further.runs);
+  v("tokens", further.tokens);
+}
+
+template <class V>
 void describe(V& v, SearchPart& search) {
   v("seed", search.seed);
   v("tokens", search.tokens);
   v("rungs", search.rungs);
   v("trials", search.trials);
   v.part("data_sha256", search.data_sha256, !search.data_sha256.empty());
+  v.part("further", search.further, search.further.runs > 0);
 }
 
 template <class V>

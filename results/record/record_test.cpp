@@ -13,6 +13,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "results/record/load.h"
+#include "results/record/metrics.h"
 #include "results/record/testing.h"
 #include "tests/catch.h"
 
@@ -171,6 +172,7 @@ TEST_CASE("record: the schema names exactly the fields that are written", "[unit
   std::set<std::string> named;
   Record full = sample_record();
   full.search = results::testing::sample_search();
+  full.search->further = {2, 500000};
   full.attention.changed = {"eps"};
   full.accuracy.test_independent = 900;
   full.training.stopped = "no better validation accuracy in 3 evaluations (train.patience)";
@@ -198,6 +200,12 @@ TEST_CASE("record: a search and a trial survive, a trial never has a test accura
   CHECK(results::describe(*read.search) ==
         "best validation of 3 trials of 100 and 200 steps, 1.5 M tokens");
   CHECK(results::search_from_json(written.at("search"), "f").rungs[1].trials == 2);
+  CHECK_FALSE(written.at("search").contains("further"));
+  searched.search->further = {1, 500000};
+  CHECK(results::describe(*results::from_json(results::to_json(searched), "f").search) ==
+        "best validation of 3 trials of 100 and 200 steps, 1.5 M tokens, beside 1 further run of "
+        "trials, 0.5 M tokens");
+  CHECK(results::find_metric("search_tokens")->of(searched) == 2e6);
   CHECK_THROWS_WITH(results::search_from_json({{"seed", 1}}, "f"), ContainsSubstring("f: "));
   // Runs without a search have the bytes that they had before there were any.
   CHECK_FALSE(results::to_json(sample_record()).contains("search"));
