@@ -90,6 +90,29 @@ TEST_CASE("signals: a stop within the last evaluation is one at once and loses n
         read_json(whole / "result.json").at("accuracy"));
 }
 
+TEST_CASE("signals: a run that goes on with other threads records the steps with each", "[run]") {
+  const Scratch folder("stretches");
+  const fs::path run = folder / "r";
+  const auto arguments = [&](const char* threads) {
+    return short_training(
+        run, {"--set", "train.steps=600", "--set", "train.eval_every=10", "--threads", threads});
+  };
+  const pid_t child = start_program(arguments("2"), folder);
+  REQUIRE(eventually([&] { return metrics(run).find("\"val\"") != std::string::npos; }));
+  ::kill(child, SIGTERM);
+  REQUIRE(wait_for(child, folder).code == 130);
+  CHECK_FALSE(read_json(run / "result.json").at("time").contains("stretches"));
+  REQUIRE(run_program(arguments("1"), folder).code == 0);
+  const auto result = read_json(run / "result.json");
+  CHECK(result.at("environment").at("threads") == 1);
+  const auto& stretches = result.at("time").at("stretches");
+  REQUIRE(stretches.size() == 2);
+  CHECK(stretches[0].at("threads") == 2);
+  CHECK(stretches[0].at("steps").get<int>() >= 10);
+  CHECK(stretches[1].at("threads") == 1);
+  CHECK(stretches[0].at("steps").get<int>() + stretches[1].at("steps").get<int>() == 600);
+}
+
 TEST_CASE("signals: stops at any moment of many validations leave the same bits", "[run]") {
   const Scratch folder("validation");
   const auto arguments = [&](const std::string& out) {

@@ -88,6 +88,16 @@ std::string fault_of(const RunState& s, const Checkpoint& c, std::int64_t steps)
   if (s.diagnosed < -1 || s.diagnosed > s.step) {
     return fmt::format("diagnosed; got {}, expected -1 to {}", s.diagnosed, s.step);
   }
+  std::int64_t stretched = 0;
+  for (const StepStretch& stretch : s.stretches) {
+    if (stretch.threads < 1 || stretch.steps < 0 || stretch.steps > s.step - stretched) {
+      return fmt::format(
+          "stretches; got {} steps with {} threads, expected positive numbers within "
+          "the {} steps done",
+          stretch.steps, stretch.threads, s.step);
+    }
+    stretched += stretch.steps;
+  }
   if (bad(s.total) || bad(s.window) || s.window.steps > s.total.steps) {
     return "sums of steps; expected non-negative, finite values";
   }

@@ -90,6 +90,38 @@ TEST_CASE("checkpoint: what is written is read, also without the data of earlier
   CHECK(place.fault_after([](TensorFile& f) { f.metadata.erase("data_sha256"); }).empty());
 }
 
+TEST_CASE("checkpoint: the steps with each number of threads survive a change of it", "[unit]") {
+  const Place place;
+  Checkpoint c = sample();
+  c.state = {};
+  const auto steps = [&c](int count) {
+    for (int i = 0; i < count; ++i) {
+      c.state.add({}, 0.1);
+      ++c.state.step;
+      ++c.updates;
+    }
+  };
+  c.updates = 0;
+  c.state.go_on_with(2);
+  steps(3);
+  c.state.go_on_with(2);
+  steps(2);
+  c.state.go_on_with(8);  // stopped before a step
+  c.state.go_on_with(1);
+  steps(4);
+  write_checkpoint(place.file(), kOwner, c);
+  const auto read = read_checkpoint(place.file(), kOwner).state.stretches;
+  REQUIRE(read.size() == 2);
+  CHECK((read[0].threads == 2 && read[0].steps == 5));
+  CHECK((read[1].threads == 1 && read[1].steps == 4));
+  for (const char* stretch : {R"({"threads":0,"steps":3})", R"({"threads":1,"steps":-1})",
+                              R"({"threads":1,"steps":15})"}) {
+    CHECK_THAT(
+        place.fault_of_state(R"("step":14)", fmt::format(R"("step":14,"stretches":[{}])", stretch)),
+        ContainsSubstring("stretches; got "));
+  }
+}
+
 TEST_CASE("checkpoint: another version, run or data are refused", "[unit]") {
   const Place place;
   write_checkpoint(place.file(), kOwner, sample());

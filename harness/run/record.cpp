@@ -110,6 +110,18 @@ void fill_speed(Record& record, const RecordInputs& in) {
   record.cost.train_flops_per_token = ratio(static_cast<double>(t.flops), tokens);
 }
 
+// The numbers of threads, unless every step was with that of the environment.
+void fill_stretches(Record& record, const RunState& state) {
+  bool others = false;
+  auto& stretches = record.time.stretches;
+  for (const StepStretch& stretch : state.stretches) {
+    if (stretch.steps == 0) continue;
+    stretches.push_back({stretch.threads, stretch.steps});
+    others = others || stretch.threads != record.environment.threads;
+  }
+  if (!others) stretches.clear();
+}
+
 }  // namespace
 
 results::Quantiles quantiles_of(std::vector<double> times) {
@@ -157,6 +169,7 @@ Record make_record(const RecordInputs& in, results::Status status, const std::st
   record.time.seconds = in.state.total.seconds;
   record.time.eval_seconds = in.state.eval_seconds;
   record.environment = environment(in.workers.threads(), in.state.lanes);
+  fill_stretches(record, in.state);
   record.files.curve = "metrics.jsonl";
   if (status == results::Status::completed) record.files.model = "model.safetensors";
   return record;

@@ -185,6 +185,7 @@ results::Record Run::execute() {
   try {
     restore();
     if (state_.started.empty()) state_.started = utc_now();
+    state_.go_on_with(workers_.threads());
     workers_.meter()->reset_peak();
     workers_.stop_with(options_.stop);
     record = train();

@@ -27,6 +27,12 @@ void describe(V& v, StepSums& sums) {
 }
 
 template <class V>
+void describe(V& v, StepStretch& stretch) {
+  v("threads", stretch.threads);
+  v("steps", stretch.steps);
+}
+
+template <class V>
 void describe(V& v, RunState& state) {
   v("step", state.step);
   v("started", state.started);
@@ -41,6 +47,7 @@ void describe(V& v, RunState& state) {
   v("window", state.window);
   v("step_ms", state.step_ms);
   v("step_stride", state.step_stride);
+  v.part("stretches", state.stretches, !state.stretches.empty());
 }
 
 void StepSums::add(const BatchResult& result, double step_seconds) {
@@ -57,12 +64,18 @@ void StepSums::add(const BatchResult& result, double step_seconds) {
 void RunState::add(const BatchResult& result, double seconds) {
   total.add(result, seconds);
   window.add(result, seconds);
+  if (!stretches.empty()) ++stretches.back().steps;
   if (total.steps % step_stride != 0) return;
   step_ms.push_back(static_cast<float>(seconds * 1e3));
   if (step_ms.size() < kMaxStepTimes) return;
   for (std::size_t i = 0; i < step_ms.size() / 2; ++i) step_ms[i] = step_ms[2 * i + 1];
   step_ms.resize(step_ms.size() / 2);
   step_stride *= 2;
+}
+
+void RunState::go_on_with(std::int64_t threads) {
+  if (!stretches.empty() && stretches.back().steps == 0) stretches.pop_back();
+  if (stretches.empty() || stretches.back().threads != threads) stretches.push_back({threads, 0});
 }
 
 json RunState::to_json() const { return to_fields(*this); }

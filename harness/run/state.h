@@ -24,6 +24,12 @@ struct StepSums {
   void add(const BatchResult& result, double step_seconds);
 };
 
+// Consecutive steps with one number of threads.
+struct StepStretch {
+  std::int64_t threads = 0;
+  std::int64_t steps = 0;
+};
+
 // The state of a run that a checkpoint stores in addition to the weights.
 struct RunState {
   std::int64_t step = 0;
@@ -39,10 +45,13 @@ struct RunState {
   StepSums total, window;      // of the run, and since the last line of metrics
   std::vector<float> step_ms;  // a sample of step times: at most 4,096, thinned evenly
   std::int64_t step_stride = 1;
-  std::array<Evaluation, 3> evaluations;                // final ones, by split
+  std::vector<StepStretch> stretches;     // of steps; checkpoints of earlier versions have none
+  std::array<Evaluation, 3> evaluations;  // final ones, by split
   nlohmann::json diagnosis = nlohmann::json::object();  // of the selected weights; {} if none
 
   void add(const BatchResult& result, double seconds);
+  // The following steps are with this number of threads.
+  void go_on_with(std::int64_t threads);
   [[nodiscard]] nlohmann::json to_json() const;
   // Throws Error(data) that names `where`.
   [[nodiscard]] static RunState from_json(const nlohmann::json& json, const std::string& where);

@@ -38,6 +38,7 @@ struct RunLine {
   std::string failure;  // empty if completed
   Real accuracy;        // test
   std::string started;  // UTC
+  std::string threads;  // threads_of() its stretches
   std::string version;  // of the program
   std::optional<std::string> commit;
   std::optional<bool> dirty;               // uncommitted changes

@@ -53,6 +53,7 @@ RunLine line_of(const Record& record) {
   line.failure = record.failure.value_or("");
   if (record.status == Status::completed) line.accuracy = record.accuracy.value.test;
   line.started = record.time.started;
+  line.threads = threads_of(record.time);
   line.version = record.environment.version;
   line.commit = record.environment.commit;
   line.dirty = record.environment.dirty;

@@ -29,6 +29,14 @@ std::string describe(const SearchPart& search) {
   return text;
 }
 
+std::string threads_of(const TimePart& time) {
+  std::string text;
+  for (const Stretch& stretch : time.stretches) {
+    text += fmt::format("{}{}", text.empty() ? "" : ", then ", stretch.threads);
+  }
+  return text;
+}
+
 void set_run_id(Record& record, std::string_view spec_json) {
   record.spec_sha256 = sha256_hex(spec_json);
   record.run_id = record.spec_sha256.substr(0, 16);

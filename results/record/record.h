@@ -202,18 +202,27 @@ struct CostPart {
   Real energy_joules;  // of training; written as "unavailable" where the machine has no counter
 };
 
+// Steps of training with one number of threads.
+struct Stretch {
+  std::int64_t threads = 0;
+  std::int64_t steps = 0;
+};
+
 struct TimePart {
   std::string started;  // UTC, 2026-01-31T12:00:00Z
   Real seconds;         // training
   Real eval_seconds;
+  // Of a continued run, unless all steps were with the last process's environment.threads. Steps
+  // of earlier versions are in none.
+  std::vector<Stretch> stretches = {};
 };
 
 struct Environment {
   std::string cpu;
   std::string isa;
   std::int64_t cores = 1;
-  std::int64_t threads = 1;
-  std::int64_t lanes = 1;  // gradient lanes: fixed, so that bits do not depend on threads
+  std::int64_t threads = 1;  // of the last process
+  std::int64_t lanes = 1;    // gradient lanes: fixed, so that bits do not depend on threads
   std::string onednn;
   std::string tbb;
   std::string compiler;
@@ -281,6 +290,9 @@ struct Record {
 
 // Sets the run id of a specification: spec_sha256 and its first 16 digits.
 void set_run_id(Record& record, std::string_view spec_json);
+
+// "2, then 1": the numbers of threads of a run's stretches; empty if there are none.
+[[nodiscard]] std::string threads_of(const TimePart& time);
 
 // A search as JSON, and back; the JSON is that of the record's member `search`. search_from_json
 // throws Error(data) "where: /path: what" for malformed JSON.

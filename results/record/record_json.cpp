@@ -179,10 +179,17 @@ void describe(V& v, CostPart& cost) {
 }
 
 template <class V>
+void describe(V& v, Stretch& stretch) {
+  v("threads", stretch.threads);
+  v("steps", stretch.steps);
+}
+
+template <class V>
 void describe(V& v, TimePart& time) {
   v("started", time.started);
   v("seconds", time.seconds);
   v("eval_seconds", time.eval_seconds);
+  v.part("stretches", time.stretches, !time.stretches.empty());
 }
 
 template <class V>

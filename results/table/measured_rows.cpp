@@ -104,6 +104,14 @@ TableCell TableBuilder::entry_cell(const Entry& entry, const Column& column) {
       cell.measured == Timing::shared) {
     add_mark(out.marks, note("measured while other runs ran beside"));
   }
+  for (const auto& run : cell.runs) {
+    if (column.metric == nullptr || !column.metric->timing || !out.value || run.threads.empty()) {
+      continue;
+    }
+    add_mark(out.marks,
+             note(fmt::format("{}, seed {}: continued with another number of threads: {}",
+                              board_.columns[*column.at].title, run.seed, run.threads)));
+  }
   if (delta_ && column.metric != nullptr && column.metric->name == scored_metric(*delta_) &&
       !column.task.empty()) {
     const PublishedRow* row = delta_->row_of(entry.attention.name);

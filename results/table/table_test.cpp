@@ -278,6 +278,18 @@ TEST_CASE("table: timings taken beside other runs are marked", "[unit]") {
   CHECK(table.notes[table.rows[0].cells[1].marks[0]] == "measured while other runs ran beside");
 }
 
+TEST_CASE("table: times of a run that was continued with other threads are marked", "[unit]") {
+  Record record = sample_record();
+  record.time.stretches = {{2, 3000}, {1, 2000}};
+  TableOptions options;
+  options.columns = {"accuracy", "seconds"};
+  const auto table = results::build_table({record}, options);
+  CHECK(table.rows[0].cells[0].marks.empty());
+  REQUIRE(table.rows[0].cells[1].marks.size() == 1);
+  CHECK(table.notes[table.rows[0].cells[1].marks[0]] ==
+        "ListOps, seed 0: continued with another number of threads: 2, then 1");
+}
+
 TEST_CASE("table: a suite that changes a setting everywhere says so once", "[unit]") {
   std::vector<Record> records;
   int standard = 1000;
