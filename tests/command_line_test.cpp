@@ -119,6 +119,25 @@ TEST_CASE("command line: help says the range of each count, and one beyond it is
   CHECK_THAT(o.err, ContainsSubstring("--threads: ") && ContainsSubstring("4097"));
 }
 
+TEST_CASE("command line: options that another one leaves without effect are refused", "[run]") {
+  const Scratch folder("effect");
+  const std::vector<std::pair<std::vector<std::string>, std::string>> lines{
+      {{"list", "tasks", "--json", "--format", "md"},
+       "list: --format md has no effect with --json"},
+      {{"bench", "--json", "--profile", "--n", "16"}, "bench: --profile has no effect with --json"},
+      {{"study", "separation", "--steps", "5"},
+       "study separation: --steps has no effect with --mode theory"},
+      {{"study", "separation", "--mode", "noise", "--test", "40"},
+       "study separation: --test has no effect with --mode noise"}};
+  for (const auto& [arguments, expected] : lines) {
+    const Ended o = run_program(arguments, folder);
+    CHECK(o.code == 2);
+    CHECK(o.out.empty());
+    CHECK(o.err == "lra: " + expected + "\n");
+  }
+  CHECK(run_program({"list", "tasks", "--json", "--format", "json"}, folder).code == 0);
+}
+
 TEST_CASE("command line: lra new refuses the word for all of them", "[run]") {
   const Scratch folder("names");
   const std::string out = folder / "made";

@@ -188,6 +188,7 @@ int bench(BenchArguments a) {
     }
     a.lengths = {*std::max_element(a.sequences.begin(), a.sequences.end())};
   }
+  if (a.json && a.profile) fail(ErrorKind::usage, "bench: --profile has no effect with --json");
   if (!a.cores.empty() && a.mode != "train") {
     fail(ErrorKind::usage, "bench: --cores is for training; got --mode {}", a.mode);
   }

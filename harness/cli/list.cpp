@@ -339,6 +339,9 @@ void add_list(CLI::App& app, Action& action) {
   command->add_flag("--json", *as_json, "the same as --format json");
   command->callback([=, &action] {
     action = [=] {
+      if (*as_json && command->count("--format") > 0 && *format != "json") {
+        fail(ErrorKind::usage, "list: --format {} has no effect with --json", *format);
+      }
       return list(*what, *names,
                   *as_json ? ListFormat::json : enum_of<ListFormat>(*format).value());
     };

@@ -176,7 +176,15 @@ void add_study(CLI::App& app, Action& action) {
       "is named separation.json or separation-NAME.json");
   sub->add_option("--csv", a->csv, "CSV output file");
   sub->add_option("--svg", a->svg, "SVG output file of the chart");
-  sub->callback([a, &action] { action = [a] { return separation(*a); }; });
+  sub->callback([a, sub, &action] {
+    action = [a, sub] {
+      for (const char* name : {"--steps", "--test"}) {
+        if (a->mode == "train" || sub->count(name) == 0) continue;
+        fail(ErrorKind::usage, "study separation: {} has no effect with --mode {}", name, a->mode);
+      }
+      return separation(*a);
+    };
+  });
 }
 
 }  // namespace lra::harness::cli
