@@ -58,16 +58,17 @@ std::vector<Predictor> text_predictors() {
       "majority_given_length", "the most frequent label of train for the text's length", kGroups,
       std::numeric_limits<std::size_t>::max(),
       [](const Example& example) { return static_cast<double>(example.tokens.size()); }));
-  Predictor bayes{"ngram_naive_bayes",
-                  "naive Bayes on which byte n-grams (1 to 5) occur in the first 4,000 bytes",
-                  {},
-                  {},
-                  true};
+  Predictor bayes{
+      "ngram_naive_bayes",
+      "naive Bayes on which byte n-grams (1 to 5) occur in at most the first 4,000 bytes",
+      {},
+      {},
+      true};
   bayes.answer = [](const TaskData& data) { return text_answers<NaiveBayes>(data); };
   all.push_back(std::move(bayes));
   Predictor regression{
       "ngram_logistic",
-      "logistic regression on which byte n-grams (1 to 5) occur in the first 4,000 bytes",
+      "logistic regression on which byte n-grams (1 to 5) occur in at most the first 4,000 bytes",
       {},
       {},
       true};
