@@ -178,6 +178,7 @@ TEST_CASE("check golden: without words for it, a draw of B rows of N is one per 
   };
   passes("longformer", "masked", true);  // global [B, N]
   passes("bigbird", "nomask", false);    // rand [H, blocks, picks], with as many heads as sequences
+  passes("rwkv7", "both_n2_masked", true);  // an operation, with more sequences than heads
 }
 
 TEST_CASE("check golden: the whole official set passes", "[golden][slow]") {
