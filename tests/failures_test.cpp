@@ -1,12 +1,16 @@
 // Failed and diverged runs of a suite: exit codes, causes, the live view of a terminal.
 
+#include <fmt/format.h>
 #include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "tests/catch.h"
 #include "tests/process.h"
@@ -23,6 +27,29 @@ std::size_t count_of(const std::string& text, const std::string& part) {
     ++count;
   }
   return count;
+}
+
+// What `lra run` of the suite s.json prints on a terminal of these rows, and its exit code.
+std::pair<std::string, int> on_terminal(const Scratch& folder, unsigned short rows) {
+  int terminal = -1;
+  winsize size{rows, 100, 0, 0};
+  const pid_t child = ::forkpty(&terminal, nullptr, nullptr, &size);
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1);
+    ::execl(LRA_PROGRAM, LRA_PROGRAM, "run", (folder / "s.json").c_str(), "--out",
+            (folder / "r").c_str(), "--measure-seconds", "0.05", nullptr);
+    ::_exit(127);
+  }
+  std::string text;
+  std::array<char, 4096> block{};
+  for (ssize_t got = 0; (got = ::read(terminal, block.data(), block.size())) > 0;) {
+    text.append(block.data(), static_cast<std::size_t>(got));
+  }
+  ::close(terminal);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return {text, WEXITSTATUS(status)};
 }
 
 }  // namespace
@@ -169,26 +196,9 @@ TEST_CASE("run: exits 4 if a run diverged and none failed", "[run]") {
 TEST_CASE("run: on a terminal a failed run scrolls above the live lines and is counted", "[run]") {
   const Scratch folder("terminal");
   write_file_atomic(folder / "s.json", short_suite("\"linear\", \"softmax\"", kDiverging));
-  int terminal = -1;
-  winsize size{12, 100, 0, 0};
-  const pid_t child = ::forkpty(&terminal, nullptr, nullptr, &size);
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    ::setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1);
-    ::execl(LRA_PROGRAM, LRA_PROGRAM, "run", (folder / "s.json").c_str(), "--out",
-            (folder / "r").c_str(), "--measure-seconds", "0.05", nullptr);
-    ::_exit(127);
-  }
-  std::string text;
-  std::array<char, 4096> block{};
-  for (ssize_t got = 0; (got = ::read(terminal, block.data(), block.size())) > 0;) {
-    text.append(block.data(), static_cast<std::size_t>(got));
-  }
-  ::close(terminal);
-  int status = 0;
-  ::waitpid(child, &status, 0);
+  const auto [text, code] = on_terminal(folder, 12);
   INFO(text);
-  CHECK(WEXITSTATUS(status) == 4);
+  CHECK(code == 4);
   CHECK_THAT(text, ContainsSubstring("estimate 1/2") && ContainsSubstring("estimate 2/2"));
   CHECK_THAT(text, ContainsSubstring("measurement 1 to 2/2"));
   CHECK_THAT(text, ContainsSubstring("1 diverged") && ContainsSubstring("2 diverged"));
@@ -197,6 +207,23 @@ TEST_CASE("run: on a terminal a failed run scrolls above the live lines and is c
   // block.
   CHECK_THAT(text, ContainsSubstring("\033[Js\x1b") || ContainsSubstring("\033[J[1/2]") ||
                        ContainsSubstring("\033[J[2/2]"));
+}
+
+TEST_CASE("run: live lines leave a row of the terminal free", "[run]") {
+  const auto tallest = [](unsigned short rows) {
+    const Scratch folder("rows");
+    write_file_atomic(folder / "s.json", short_suite("\"linear\", \"softmax\", \"cosformer\""));
+    const auto [text, code] = on_terminal(folder, rows);
+    INFO(text);
+    CHECK(code == 0);
+    for (int lines = 9; lines > 0; --lines) {  // that were cleared at once
+      if (text.find(fmt::format("\033[{}F\033[J", lines)) != std::string::npos) return lines;
+    }
+    return 0;
+  };
+  CHECK(tallest(12) == 4);  // the summary and all runs
+  CHECK(tallest(3) == 2);   // the summary and one that is running
+  CHECK(tallest(2) == 1);
 }
 
 }  // namespace lra::testing

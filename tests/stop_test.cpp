@@ -37,6 +37,26 @@ TEST_CASE("signals: each that asks for an end leaves a checkpoint and a line", "
   }
 }
 
+TEST_CASE("signals: a second Ctrl-C or SIGTERM ends at once, another signal does not", "[run]") {
+  const Scratch folder("second");
+  // Both arrive together, since the process stands still while they are sent.
+  const auto code_of = [&](const std::string& name, int first, int second) {
+    const pid_t child = start_program(
+        short_training(folder / name,
+                       {"--set", "train.steps=100000", "--checkpoint-seconds", "1000"}),
+        folder);
+    REQUIRE(
+        eventually([&] { return metrics(folder / name).find("\"val\"") != std::string::npos; }));
+    for (const int signal : {SIGSTOP, first, second, SIGCONT}) ::kill(child, signal);
+    return wait_for(child, folder).code;
+  };
+  const int code = code_of("x", SIGINT, SIGTERM);
+  CHECK((code == -SIGINT || code == -SIGTERM));
+  CHECK_FALSE(fs::exists(fs::path(folder / "x") / "checkpoint.safetensors"));
+  CHECK(code_of("y", SIGHUP, SIGXCPU) == 130);
+  CHECK(fs::exists(fs::path(folder / "y") / "checkpoint.safetensors"));
+}
+
 TEST_CASE("signals: a stop whose streams are gone, as a terminal's, exits 130 all the same",
           "[run]") {
   if (::access("/dev/full", W_OK) != 0) return;
