@@ -151,6 +151,9 @@ TEST_CASE("checkpoint: what no run leaves is refused", "[unit]") {
       ContainsSubstring("unknown tensor 'other'"));
   CHECK_THAT(place.fault_of_state(R"("best_step":-1)", R"("best_step":3)"),
              ContainsSubstring("tensor 'best'; got none"));
+  CHECK_THAT(
+      place.fault_after([](TensorFile& f) { f.tensors.emplace_back("best", Tensor::zeros({6})); }),
+      ContainsSubstring("tensor 'best'; got 6 numbers, expected none"));
   for (const char* step : {"-5", "101", "4611686018427387904"}) {
     CHECK_THAT(place.fault_of_state(R"("step":14)", std::string(R"("step":)") + step),
                ContainsSubstring("expected 0 to 100"));

@@ -88,6 +88,7 @@ TEST_CASE("tune: rungs double the steps and halve the trials, rounded up", "[uni
 TEST_CASE("tune: every attention has the same trials, on validation alone, of the first seed",
           "[unit]") {
   const Search search(small_suite(), "s", {}, {.trials = 5, .rungs = 2, .share = 0.5});
+  CHECK(search.price() == (5 * 100 + 3 * 200) / 400.0);
   const auto rung = search.rung(0);
   REQUIRE(rung.runs.size() == 20);
   std::map<std::pair<std::size_t, std::size_t>, std::vector<json>> points;
