@@ -74,6 +74,10 @@ TEST_CASE("list: every kind, and what a protocol sets for a task", "[run]") {
   }
   CHECK(found);
   CHECK_THAT(text.out, ContainsSubstring("- black pixels are left out"));
+  const Ended table = run({"list", "tasks", "listops", "file", "--format", "md"}, folder);
+  CHECK(table.code == 0);
+  CHECK_THAT(table.out, ContainsSubstring("the value | 2000 | 96,000 / 2,000 / 2,000 |"));
+  CHECK_THAT(table.out, ContainsSubstring("| any |"));
 }
 
 TEST_CASE("data faults: exit 3 with file and line, nothing half-written", "[run]") {

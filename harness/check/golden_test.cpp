@@ -39,7 +39,7 @@ class Folder {
     std::filesystem::remove_all(path_, ignored);
   }
   [[nodiscard]] std::filesystem::path write(const std::string& name, const json& content) const {
-    const auto path = path_ / name;
+    auto path = path_ / name;
     write_file_atomic(path, content.dump());
     return path;
   }

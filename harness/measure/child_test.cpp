@@ -3,10 +3,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
+#include <system_error>
 
 #include "tests/catch.h"
 
@@ -15,8 +16,8 @@ using lra::harness::Child;
 using nlohmann::json;
 
 TEST_CASE("child: keeps no file of its parent open but the channel", "[unit]") {
-  std::vector<int> files;
-  for (int i = 0; i < 8; ++i) files.push_back(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
+  std::array<int, 8> files{};
+  for (int& file : files) file = ::open("/dev/zero", O_RDONLY | O_CLOEXEC);
   // The channel lies between files that were opened before it and others after it.
   ::close(files[3]);
   ::close(files[4]);
