@@ -76,7 +76,7 @@ void refused(const char* pointer, const json& value, const std::string& message)
 }  // namespace
 
 TEST_CASE("record: reach and area of accuracies over lengths", "[unit]") {
-  const auto judged = [](std::vector<std::pair<std::int64_t, results::Real>> points) {
+  const auto judged = [](const std::vector<std::pair<std::int64_t, results::Real>>& points) {
     results::LengthPart part;
     for (const auto& [length, accuracy] : points) {
       auto& point = part.points.emplace_back();
@@ -106,7 +106,7 @@ TEST_CASE("record: reach and area of accuracies over lengths", "[unit]") {
 }
 
 TEST_CASE("record: points of other lengths stay, one of the same length is replaced", "[unit]") {
-  const auto part = [](std::vector<std::pair<std::int64_t, results::Real>> points) {
+  const auto part = [](const std::vector<std::pair<std::int64_t, results::Real>>& points) {
     results::LengthPart made;
     for (const auto& [factor, accuracy] : points) {
       auto& point = made.points.emplace_back();

@@ -224,7 +224,7 @@ json searches_json(const std::vector<const Record*>& records, const Places& plac
 std::string ahead_text(const std::optional<EfficiencyLength>& ahead, bool is_baseline) {
   if (is_baseline) return "baseline";
   if (!ahead) return "—";
-  const std::string n = format_number(std::round(ahead->n), 0);
+  std::string n = format_number(std::round(ahead->n), 0);
   switch (ahead->kind) {
     case EfficiencyLength::Kind::at_once:
       return fmt::format("≤ {}", n);
@@ -350,6 +350,7 @@ json report_data(const std::vector<Record>& records, const std::vector<BenchReco
   const Leaderboard board = build_leaderboard(kept, options.table.baseline);
   const auto labels = entry_labels(board.entries);
   std::vector<const Record*> order;
+  order.reserve(kept.size());
   for (const auto& record : kept) order.push_back(&record);
   std::sort(order.begin(), order.end(),
             [](const Record* a, const Record* b) { return key_of(*a) < key_of(*b); });

@@ -401,6 +401,7 @@ std::vector<fs::path> save_pictures(const fs::path& page, const fs::path& folder
   const fs::path log = folder / fmt::format(".pictures-{}.log", ::getpid());
   std::vector<std::string> words{"node", script.string(), page.string(), folder.string()};
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
