@@ -242,7 +242,7 @@ TEST_CASE("identity: a description tells how the data were found this time", "[r
     REQUIRE(run_program(arguments, folder, prepare).code == 0);
     const json record =
         read_json(fs::path(folder / fmt::format("run-{}", more.size())) / "result.json");
-    const std::string text = record["task"]["data"]["description"];
+    std::string text = record["task"]["data"]["description"];
     CHECK_THAT(o.out, ContainsSubstring(text));
     return text;
   };
