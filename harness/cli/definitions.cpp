@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <limits>
 #include <optional>
 
@@ -233,6 +234,21 @@ void require_numbers_in_range(CLI::App& app) {
     }
   }
   for (CLI::App* command : app.get_subcommands({})) require_numbers_in_range(*command);
+}
+
+void refuse_without_effect(const CLI::App& command, const std::vector<std::string>& options,
+                           const std::string& circumstance) {
+  std::vector<std::string> given;
+  std::copy_if(options.begin(), options.end(), std::back_inserter(given),
+               [&](const std::string& name) { return command.get_option(name)->count() > 0; });
+  if (given.empty()) return;
+  std::string path = command.get_name();
+  for (const CLI::App* above = command.get_parent(); above->get_parent() != nullptr;
+       above = above->get_parent()) {
+    path = above->get_name() + " " + path;
+  }
+  fail(ErrorKind::usage, "{}: {} {} no effect {}", path, fmt::join(given, ", "),
+       given.size() == 1 ? "has" : "have", circumstance);
 }
 
 std::string command_path(const CLI::App& app) {

@@ -37,6 +37,11 @@ void name_values(CLI::App& app);
 // with the range in the message: CLI11 clamps or wraps integers of 64 bits, and accepts NaN.
 void require_numbers_in_range(CLI::App& app);
 
+// Throws Error(usage) "table: --bold has no effect with --format csv" for those of these options
+// that the line gives; `circumstance` are the last words.
+void refuse_without_effect(const CLI::App& command, const std::vector<std::string>& options,
+                           const std::string& circumstance);
+
 // "lra data make": the command named by the line, as far as it was parsed.
 [[nodiscard]] std::string command_path(const CLI::App& app);
 

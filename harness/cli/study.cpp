@@ -178,9 +178,8 @@ void add_study(CLI::App& app, Action& action) {
   sub->add_option("--svg", a->svg, "SVG output file of the chart");
   sub->callback([a, sub, &action] {
     action = [a, sub] {
-      for (const char* name : {"--steps", "--test"}) {
-        if (a->mode == "train" || sub->count(name) == 0) continue;
-        fail(ErrorKind::usage, "study separation: {} has no effect with --mode {}", name, a->mode);
+      if (a->mode != "train") {
+        refuse_without_effect(*sub, {"--steps", "--test"}, "with --mode " + a->mode);
       }
       return separation(*a);
     };

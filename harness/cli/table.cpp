@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,15 +34,9 @@ std::vector<results::Record> load(const std::vector<std::string>& places, bool s
   return std::move(loaded.records);
 }
 
-// Refuses options of the line that change nothing in `mode`.
 void refuse(const CLI::App& command, const std::vector<std::string>& options,
             const std::string& mode) {
-  std::vector<std::string> given;
-  std::copy_if(options.begin(), options.end(), std::back_inserter(given),
-               [&](const std::string& name) { return command.get_option(name)->count() > 0; });
-  if (given.empty()) return;
-  fail(ErrorKind::usage, "table: {} {} no effect {}; see lra table --help", fmt::join(given, ", "),
-       given.size() == 1 ? "has" : "have", mode);
+  refuse_without_effect(command, options, mode + "; see lra table --help");
 }
 
 // The format to print. Refuses options that say nothing about it.

@@ -8,7 +8,7 @@
 #include <set>
 #include <tuple>
 
-#include "engine/base/error.h"
+#include "results/analysis/wanted.h"
 
 namespace lra::results {
 namespace {
@@ -145,12 +145,7 @@ void require_benched(const std::vector<BenchRecord>& benches,
                      const std::vector<std::string>& attentions) {
   std::set<std::string> known;
   for (const auto& bench : benches) known.insert(bench.attention.name);
-  for (const auto& name : attentions) {
-    if (known.count(name) != 0) continue;
-    throw Error(ErrorKind::usage,
-                "the benches have none such: " +
-                    unknown_name_message("attention", name, {known.begin(), known.end()}));
-  }
+  require_wanted(attentions, known, "attention", "benches");
 }
 
 }  // namespace lra::results

@@ -74,6 +74,17 @@ void require_no_run_options(const TableOptions& o, bool benches) {
   }
 }
 
+// The options of a table with these columns alone, beside the leaderboard.
+TableOptions beside(TableOptions table, std::vector<std::string> columns) {
+  table.columns = std::move(columns);
+  table.sort.clear();
+  table.caption.clear();
+  table.with.clear();
+  table.delta.clear();
+  table.ladder = false;
+  return table;
+}
+
 std::string leaderboard_html(const std::vector<Record>& records, const Leaderboard& board,
                              const ReportOptions& options) {
   if (records.empty()) return "";
@@ -87,25 +98,13 @@ std::string leaderboard_html(const std::vector<Record>& records, const Leaderboa
   accuracy.caption.clear();
   std::string out = "<h2>Leaderboard</h2>\n" + section(accuracy);
   if (has_versus(board)) {
-    TableOptions versus = accuracy;
-    versus.columns = {"versus"};
-    versus.sort.clear();
-    versus.with.clear();
-    versus.delta.clear();
-    versus.ladder = false;
-    out += "<h2>Difference to a baseline</h2>\n" + section(versus);
+    out += "<h2>Difference to a baseline</h2>\n" + section(beside(options.table, {"versus"}));
   }
   std::set<std::string> tasks;
   for (const auto& record : records) tasks.insert(record.task.name);
   if (tasks.size() > 1) {  // a single task's table has these columns already
-    TableOptions cost = options.table;
-    cost.columns = {"tokens", "infer", "memory", "seconds"};
-    cost.sort.clear();
-    cost.caption.clear();
-    cost.with.clear();
-    cost.delta.clear();
-    cost.ladder = false;
-    out += "<h2>Speed, memory and time</h2>\n" + section(cost);
+    out += "<h2>Speed, memory and time</h2>\n" +
+           section(beside(options.table, {"tokens", "infer", "memory", "seconds"}));
   }
   return out;
 }
@@ -116,14 +115,9 @@ std::string attention_html(const std::vector<Record>& records, const ReportOptio
   std::vector<Record> kept;
   std::copy_if(records.begin(), records.end(), std::back_inserter(kept), measured);
   if (kept.empty()) return "";
-  TableOptions table = options.table;
-  table.columns = {"entropy", "n_eff",       "support", "span",  "local",    "negative",
-                   "norm",    "stable_rank", "dead",    "zeros", "gradient", "softmax_distance"};
-  table.sort.clear();
-  table.caption.clear();
-  table.with.clear();
-  table.delta.clear();
-  table.ladder = false;
+  const TableOptions table =
+      beside(options.table, {"entropy", "n_eff", "support", "span", "local", "negative", "norm",
+                             "stable_rank", "dead", "zeros", "gradient", "softmax_distance"});
   return fmt::format(
       "<h2>Attention in numbers</h2>\n<p class=\"small\">Means over layers, heads and rows of "
       "validation examples, by the definition of each variant; of heads and layers in "

@@ -100,17 +100,16 @@ TableCell TableBuilder::entry_cell(const Entry& entry, const Column& column) {
   const Cell& cell = found->second;
   fill(out, cell, column);
   if (board_.columns.size() > 1) out.marks = cell_marks(*column.at, cell, entry);
-  if (column.metric != nullptr && column.metric->timing && out.value &&
-      cell.measured == Timing::shared) {
-    add_mark(out.marks, note("measured while other runs ran beside"));
-  }
-  for (const auto& run : cell.runs) {
-    if (column.metric == nullptr || !column.metric->timing || !out.value || run.threads.empty()) {
-      continue;
+  if (column.metric != nullptr && column.metric->timing && out.value) {
+    if (cell.measured == Timing::shared) {
+      add_mark(out.marks, note("measured while other runs ran beside"));
     }
-    add_mark(out.marks,
-             note(fmt::format("{}, seed {}: continued with another number of threads: {}",
-                              board_.columns[*column.at].title, run.seed, run.threads)));
+    for (const auto& run : cell.runs) {
+      if (run.threads.empty()) continue;
+      add_mark(out.marks,
+               note(fmt::format("{}, seed {}: continued with another number of threads: {}",
+                                board_.columns[*column.at].title, run.seed, run.threads)));
+    }
   }
   if (delta_ && column.metric != nullptr && column.metric->name == scored_metric(*delta_) &&
       !column.task.empty()) {

@@ -11,6 +11,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/json.h"
+#include "results/analysis/wanted.h"
 
 namespace lra::results {
 namespace {
@@ -19,18 +20,6 @@ using nlohmann::json;
 
 std::string option_text(const json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
-// Throws Error(usage) for a wanted name that no record has.
-void check_wanted(const std::vector<std::string>& wanted, const std::set<std::string>& known,
-                  const char* kind) {
-  for (const auto& name : wanted) {
-    if (known.count(name) == 0) {
-      throw Error(ErrorKind::usage,
-                  "the results have none such: " +
-                      unknown_name_message(kind, name, {known.begin(), known.end()}));
-    }
-  }
 }
 
 bool contains(const std::vector<std::string>& list, const std::string& text) {
@@ -139,11 +128,11 @@ std::vector<Record> select_records(const std::vector<Record>& records,
     tasks.insert(record.task.name);
     attentions.insert(record.attention.name);
   }
-  check_wanted(options.tasks, tasks, "task");
-  check_wanted(options.attentions, attentions, "attention");
+  require_wanted(options.tasks, tasks, "task", "results");
+  require_wanted(options.attentions, attentions, "attention", "results");
   if (!options.division.empty()) {
     const auto divisions = words_of<Division>();
-    check_wanted({options.division}, {divisions.begin(), divisions.end()}, "division");
+    require_wanted({options.division}, {divisions.begin(), divisions.end()}, "division", "results");
   }
   std::vector<Record> kept;
   std::copy_if(records.begin(), records.end(), std::back_inserter(kept), [&](const Record& r) {
@@ -151,7 +140,7 @@ std::vector<Record> select_records(const std::vector<Record>& records,
            (options.division.empty() || options.division == name_of(r.division.name));
   });
   if (options.baseline != TableOptions().baseline) {
-    check_wanted({options.baseline}, attentions, "baseline attention");
+    require_wanted({options.baseline}, attentions, "baseline attention", "results");
   }
   if (kept.empty()) fail(ErrorKind::data, "table: none of {} records is left", records.size());
   return kept;
