@@ -157,6 +157,16 @@ TEST_CASE("report: the options of its tables act, or are refused where there are
                     ContainsSubstring("--tasks has no effect"));
 }
 
+TEST_CASE("report: differences to the literature are in the leaderboard alone", "[unit]") {
+  const auto runs = results::load_records({kFixture}, results::OnFault::refuse);
+  ReportOptions options;
+  options.table.delta = "lra2021";
+  const std::string page = results::render_report(runs.records, {}, {}, {}, options);
+  const std::size_t shown = page.find("Δ +21.66");
+  REQUIRE(shown != std::string::npos);
+  CHECK(page.find("Δ +21.66", shown + 1) == std::string::npos);
+}
+
 TEST_CASE("report: the data of its pictures", "[unit]") {
   const auto runs = results::load_records({kFixture}, results::OnFault::refuse);
   const auto benches = results::load_benches({kFixture}, results::OnFault::refuse);
