@@ -37,7 +37,9 @@ while IFS= read -r file; do
       if [ -n "${BASH_REMATCH[1]}" ]; then
         "$lra" "${words[@]}" | grep '^|' >>"$new"
       else
-        "$lra" "${words[@]}" >>"$new"
+        # The list of variants links to files beside attention/README.md.
+        base=$([ "$(dirname "$file")" = ./attention ] || echo attention/)
+        "$lra" "${words[@]}" | sed -E "s|\\]\\(([a-z0-9_]+\\.cpp)\\)|](${base}\\1)|" >>"$new"
       fi
     fi
   done <"$file"
