@@ -28,12 +28,14 @@ endif()
 # How the sources of a target are compiled: with LRA_UNITY in batches of files that do not conflict
 # (batches.awk). OPTIMISE: the level of a release build of a target with nothing hot.
 find_program(LRA_AWK NAMES awk REQUIRED)
+# The tests whose own code computes much: definitions in double precision, generated data.
+set(lra_computing_tests "^(engine|attention|models|tasks|study)_test$")
 function(lra_compile target)
   cmake_parse_arguments(ARG "" "OPTIMISE" "" ${ARGN})
-  if(ARG_OPTIMISE)
+  if(NOT "${ARG_OPTIMISE}" STREQUAL "")
     target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O${ARG_OPTIMISE}>)
     # Compiles in half the time; not where the tests compute much.
-    if(LRA_SANITIZE AND ARG_OPTIMISE EQUAL 1 AND NOT target MATCHES "^(engine|attention|models|tasks|study)_test$")
+    if(LRA_SANITIZE AND ARG_OPTIMISE LESS 2 AND NOT target MATCHES "${lra_computing_tests}")
       target_compile_options(${target} PRIVATE -O0)
     endif()
   endif()
@@ -43,7 +45,7 @@ function(lra_compile target)
   get_target_property(sources ${target} SOURCES)
   list(FILTER sources INCLUDE REGEX "^[^$<>]*\\.cpp$")
   list(FILTER sources EXCLUDE REGEX "^${PROJECT_BINARY_DIR}/")
-  execute_process(COMMAND ${LRA_AWK} -v size=12 -f ${PROJECT_SOURCE_DIR}/cmake/batches.awk ${sources}
+  execute_process(COMMAND ${LRA_AWK} -v size=24 -f ${PROJECT_SOURCE_DIR}/cmake/batches.awk ${sources}
                   WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
                   OUTPUT_VARIABLE lines OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
   string(REPLACE "\n" ";" lines "${lines}")
@@ -107,7 +109,11 @@ function(lra_add_test name)
   endif()
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
   add_executable(${name} ${ARG_SOURCES} $<TARGET_OBJECTS:lra_catch_main>)
-  lra_compile(${name} OPTIMISE 1)
+  if(name MATCHES "${lra_computing_tests}")
+    lra_compile(${name} OPTIMISE 1)
+  else()
+    lra_compile(${name} OPTIMISE 0)
+  endif()
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} Catch2::Catch2 lra_warnings)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${ARG_SOURCES})

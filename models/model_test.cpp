@@ -9,48 +9,13 @@
 #include "engine/runtime.h"
 #include "engine/testing/testing.h"
 #include "models/schedule.h"
+#include "models/test_small_model.h"
 #include "tests/catch.h"
 
 namespace lra::models {
 namespace {
 
 using engine::Tensor;
-
-constexpr std::int64_t kClasses = 3;
-constexpr std::int64_t kVocabulary = 11;
-
-ModelConfig small_config(const std::string& pooling, const std::string& positions) {
-  ModelConfig config;
-  config.width = config.qkv_width = 8;
-  config.ff_width = 12;
-  config.pooling = *enum_of<Pooling>(pooling);
-  config.positions = *enum_of<Positions>(positions);
-  return config;
-}
-
-ModelTask small_task(std::int64_t max_length) {
-  ModelTask task;
-  task.classes = kClasses;
-  task.vocabulary = kVocabulary;
-  task.max_length = max_length;
-  return task;
-}
-
-std::unique_ptr<Model> make_model(const ModelConfig& config, const ModelTask& task) {
-  auto model = std::make_unique<Model>(config, task, "softmax", nlohmann::json::object());
-  model->initialise(1, engine::DType::f32);
-  return model;
-}
-
-std::unique_ptr<Model> make_model(const std::string& pooling, std::int64_t max_length,
-                                  const std::string& positions = "learned") {
-  return make_model(small_config(pooling, positions), small_task(max_length));
-}
-
-std::vector<float> logits(const Model& model, const std::vector<std::uint16_t>& ids) {
-  const engine::ParameterScope scope(model.parameters(), {});
-  return model.logits(ids, {}, Pass()).tensor().to_floats();
-}
 
 const std::vector<std::uint16_t> kIds{3, 1, 4, 1, 5, 9, 2, 6, 5};
 
@@ -220,73 +185,6 @@ TEST_CASE("model: a pixel's value is its id less the offset, and a CLS row stand
   REQUIRE(with_cls.size() == 5);
   CHECK(with_cls[0] != with_cls[1]);
   CHECK(std::vector<std::vector<float>>(with_cls.begin() + 1, with_cls.end()) == plain);
-}
-
-// Initial values of a parameter.
-struct Spread {
-  double deviation = 0;
-  double largest = 0;
-};
-Spread spread(const Model& model, const std::string& name) {
-  const auto* entry = model.parameters().find(name);
-  REQUIRE(entry != nullptr);
-  Spread result;
-  for (const float w : model.parameters().tensor(*entry).to_floats()) {
-    result.deviation += double{w} * w / static_cast<double>(entry->size);
-    result.largest = std::max(result.largest, std::abs(double{w}));
-  }
-  result.deviation = std::sqrt(result.deviation);
-  return result;
-}
-
-TEST_CASE("model: gpt2 initial values leave the residual stream to the embeddings", "[unit]") {
-  ModelConfig config;
-  config.init = Init::gpt2;
-  config.layers = 2;
-  Model model(config, {}, "softmax", nlohmann::json::object());
-  model.initialise(3, engine::DType::f32);
-  const auto deviation = [&](const std::string& name) { return spread(model, name).deviation; };
-  for (const char* layer : {"layers.0.", "layers.1."}) {
-    const std::string prefix = layer;
-    CHECK(deviation(prefix + "attention.qkv.weight") == testing::Approx(0.02).epsilon(0.05));
-    CHECK(deviation(prefix + "attention.out.weight") == testing::Approx(0.01).epsilon(0.05));
-    CHECK(deviation(prefix + "ff1.weight") == testing::Approx(0.02).epsilon(0.05));
-    CHECK(deviation(prefix + "ff2.weight") == testing::Approx(0.01).epsilon(0.05));
-    CHECK(deviation(prefix + "ff2.bias") == 0);
-  }
-}
-
-TEST_CASE("model: initial values of PyTorch's and LRA's layers are within their bounds", "[unit]") {
-  ModelConfig config;
-  config.qkv_width = 32;
-  config.embedding_std = 0.3;
-  ModelTask task = small_task(64);
-  task.vocabulary = 300;
-  const auto uniform = [](const Model& model, const std::string& name, double bound) {
-    CAPTURE(name);
-    CHECK(spread(model, name).largest <= bound);
-    CHECK(spread(model, name).deviation == testing::Approx(bound / std::sqrt(3.0)).epsilon(0.05));
-  };
-  {
-    config.init = Init::torch;
-    const auto model = make_model(config, task);
-    CHECK(spread(*model, "embedding.tokens").deviation == testing::Approx(0.3).epsilon(0.05));
-    CHECK(spread(*model, "embedding.positions").deviation == testing::Approx(0.02).epsilon(0.05));
-    for (const char* map : {"layers.0.attention.qkv.", "layers.1.ff1."}) {
-      uniform(*model, map + std::string("weight"), 1 / 8.0);  // 1 / sqrt(64)
-      CHECK(spread(*model, map + std::string("bias")).largest > 0.1);
-      CHECK(spread(*model, map + std::string("bias")).largest <= 0.125);
-    }
-    uniform(*model, "layers.0.attention.out.weight", 1 / std::sqrt(32.0));
-  }
-  {
-    config.init = Init::lra;
-    const auto model = make_model(config, task);
-    uniform(*model, "layers.0.attention.qkv.weight", std::sqrt(6.0 / (64 + 32)));  // each by itself
-    uniform(*model, "layers.0.attention.out.weight", std::sqrt(6.0 / (32 + 64)));
-    uniform(*model, "layers.1.ff1.weight", std::sqrt(6.0 / (64 + 128)));
-    CHECK(spread(*model, "layers.1.ff1.bias").deviation == testing::Approx(1e-6).epsilon(0.3));
-  }
 }
 
 ModelTask token_task(std::int64_t classes) {

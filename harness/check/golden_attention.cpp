@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 
 #include "attention/attention.h"
 #include "engine/runtime.h"
 #include "harness/check/golden_cases.h"
+#include "harness/check/golden_layout.h"
+#include "harness/check/golden_optional.h"
 
 namespace lra::harness {
 namespace {
@@ -19,82 +20,10 @@ using engine::Tensor;
 using engine::Value;
 using nlohmann::json;
 
-constexpr std::array<const char*, 5> kTokenInputs{"q", "k", "v", "qk", "x"};
-
-bool is_token_input(const std::string& name) {
-  return std::find(kTokenInputs.begin(), kTokenInputs.end(), name) != kTokenInputs.end();
-}
-
 std::vector<std::int64_t> without_ones(const Shape& shape) {
   std::vector<std::int64_t> dims(shape.dims().begin(), shape.dims().end());
   std::erase(dims, 1);
   return dims;
-}
-
-// The sizes of a case: B sequences, N query and M key rows.
-struct Sizes {
-  std::int64_t B = 1, N = 1, M = 1;
-  std::int64_t heads = 1, head_dim = 1, width = 1;
-};
-
-Sizes read_sizes(const GoldenCase& c) {
-  const auto find = [&](std::initializer_list<const char*> names) -> const GoldenTensor* {
-    for (const char* name : names) {
-      if (const auto it = c.inputs.find(name); it != c.inputs.end()) return &it->second;
-    }
-    return nullptr;
-  };
-  const GoldenTensor* tokens = find({"q", "qk", "v", "x"});
-  if (tokens == nullptr) fail(ErrorKind::data, "golden: inputs have none of q, qk, v, x");
-  const GoldenTensor* keys = find({"k", "qk", "v", "x"});
-  const GoldenTensor* heads = find({"q", "qk", "v"});
-  const GoldenTensor* x = find({"x"});
-  for (const char* name : kTokenInputs) {
-    const GoldenTensor* tensor = find({name});
-    const int rank = tensor == nullptr ? 3 : tensor->shape.rank();
-    if (rank != 3 && (rank != 4 || tensor == x)) {
-      fail(ErrorKind::data, "golden: input {} has shape {}, expected [B, H, N, D] or [B, N, E]",
-           name, tensor->shape.text());
-    }
-    if (tensor != nullptr && tensor->shape[0] != tokens->shape[0]) {
-      fail(ErrorKind::data, "golden: input {} has {} sequences, expected {}", name,
-           tensor->shape[0], tokens->shape[0]);
-    }
-  }
-  Sizes s;
-  s.B = tokens->shape[0];
-  s.N = tokens->shape[-2];
-  s.M = keys->shape[-2];
-  if (heads != nullptr) {
-    s.heads = heads->shape.rank() == 4 ? heads->shape[1] : 1;
-    s.head_dim = heads->shape[-1];
-    s.width = x != nullptr ? x->shape[-1] : s.heads * s.head_dim;
-  } else {
-    s.width = x->shape[-1];
-    const json number = c.hyper.value("heads", json(1));
-    s.heads = number.is_number_integer() && number > 0 ? number.get<std::int64_t>() : 1;
-    s.head_dim = std::max<std::int64_t>(1, s.width / s.heads);
-  }
-  return s;
-}
-
-// A case of a whole block, with projections Wq, Wk, Wv, Wo [out, in] around the heads of the
-// variant. HGRN2's key and value are Wf and Wi.
-bool around_heads(const GoldenCase& c, const attention::Traits& traits) {
-  return traits.input == attention::Input::heads && c.hyper.value("level", json()) == "block";
-}
-
-// Entries of an optional case's hyper that no required case of the file has.
-std::vector<std::string> special_entries(const GoldenFile& file, const GoldenCase& c) {
-  std::vector<std::string> special;
-  for (const auto& [key, value] : c.hyper.items()) {
-    const bool usual = std::any_of(
-        file.cases.begin(), file.cases.end(), [&, &k = key, &v = value](const GoldenCase& other) {
-          return !other.optional && other.hyper.contains(k) && other.hyper[k] == v;
-        });
-    if (!usual) special.push_back(key);
-  }
-  return special;
 }
 
 class AttentionCase {
@@ -111,7 +40,7 @@ class AttentionCase {
     GoldenComputed result;
     options_ = attention::registry().at(variant_).create()->golden_options(case_.hyper);
     if (case_.optional) {
-      look_for_the_unoffered(result);
+      look_for_the_unoffered(file_, case_, variant_, options_, result);
       if (!result.not_offered.empty()) return result;
     }
     build();
@@ -123,43 +52,6 @@ class AttentionCase {
   }
 
  private:
-  void look_for_the_unoffered(GoldenComputed& result) const {
-    if (options_.value("causal", case_.hyper.value("causal", json(false))) == true &&
-        !traits_.causal) {
-      result.not_offered = "causal";
-    }
-    if (sizes_.N != sizes_.M && !traits_.cross) result.not_offered = "cross-attention";
-    // The operation inside a block without a runner for its core.
-    if (traits_.input == attention::Input::block && case_.hyper.value("level", json()) == "core") {
-      result.not_offered = "level = \"core\"";
-    }
-    try {
-      static_cast<void>(attention::create(variant_, options_));
-    } catch (const Error& e) {
-      if (e.kind() != ErrorKind::config) throw;
-      result.not_offered = e.what();
-    }
-    std::vector<std::string> special = special_entries(file_, case_);
-    if (around_heads(case_, traits_)) {
-      std::erase(special, "level");
-      std::erase(special, "heads");
-    }
-    std::size_t understood = 0;
-    for (const std::string& key : special) {
-      json rest = case_.hyper;
-      rest.erase(key);
-      if (attention::registry().at(variant_).create()->golden_options(rest) != options_) {
-        ++understood;
-      } else {
-        result.ignored += fmt::format("{}{} = {}", result.ignored.empty() ? "" : ", ", key,
-                                      case_.hyper[key].dump());
-      }
-    }
-    if (!special.empty() && understood == 0 && result.not_offered.empty()) {
-      result.not_offered = result.ignored;
-    }
-  }
-
   // Files do not state the longest sequence that parameters are made for: it is the smallest
   // length with which their shapes fit.
   void build() {
@@ -426,7 +318,7 @@ class AttentionCase {
   std::string variant_;
   DType type_;
   const attention::Traits& traits_;
-  Sizes sizes_;
+  GoldenSizes sizes_;
   json options_;
   std::unique_ptr<attention::Attention> attention_;
   Parameters parameters_;

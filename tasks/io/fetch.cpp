@@ -1,18 +1,18 @@
 #include "tasks/io/fetch.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-#include <fstream>
-#include <functional>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "tasks/io/archive.h"
+#include "tasks/io/output_file.h"
+#include "tasks/io/unpack.h"
 
 namespace lra::tasks {
 namespace {
@@ -22,68 +22,6 @@ using nlohmann::json;
 
 constexpr std::size_t kBlock = std::size_t{1} << 18U;
 constexpr const char* kCardName = "fetched.json";
-
-// A file written sequentially; every failure is Error(io).
-class OutputFile {
- public:
-  OutputFile(const fs::path& path, bool append)
-      : path_(path), file_(path, std::ios::binary | (append ? std::ios::app : std::ios::trunc)) {
-    if (!file_) fail(ErrorKind::io, "{}: cannot create", path_.string());
-  }
-  void write(std::span<const std::byte> bytes) {
-    file_.write(reinterpret_cast<const char*>(bytes.data()),
-                static_cast<std::streamsize>(bytes.size()));
-    if (!file_) fail_writing();
-  }
-  void close() {
-    file_.close();
-    if (!file_) fail_writing();
-  }
-
- private:
-  [[noreturn]] void fail_writing() const {
-    fail(ErrorKind::io, "{}: cannot write; is the disk full?", path_.string());
-  }
-  fs::path path_;
-  std::ofstream file_;
-};
-
-void create_folder(const fs::path& path) {
-  std::error_code code;
-  fs::create_directories(path, code);
-  if (code) fail(ErrorKind::io, "{}: cannot create: {}", path.string(), code.message());
-}
-
-void remove_path(const fs::path& path) {
-  std::error_code code;
-  fs::remove_all(path, code);
-  if (code) fail(ErrorKind::io, "{}: cannot remove: {}", path.string(), code.message());
-}
-
-void rename_to(const fs::path& from, const fs::path& to) {
-  create_folder(to.parent_path());
-  std::error_code code;
-  fs::rename(from, to, code);
-  if (code) {
-    fail(ErrorKind::io, "{}: cannot rename to {}: {}", from.string(), to.string(), code.message());
-  }
-}
-
-// Removes a file or folder when it goes out of scope, unless it was released.
-class Removal {
- public:
-  explicit Removal(fs::path path) : path_(std::move(path)) {}
-  Removal(const Removal&) = delete;
-  Removal& operator=(const Removal&) = delete;
-  ~Removal() {
-    std::error_code code;
-    if (!path_.empty()) fs::remove_all(path_, code);
-  }
-  void release() { path_.clear(); }
-
- private:
-  fs::path path_;
-};
 
 // The last part of an address without its query.
 std::string base_name(const std::string& url) {
@@ -127,11 +65,11 @@ class Fetcher {
         options_.out / fmt::format(".unpacking-{}", sha256_hex(plan_.product).substr(0, 12));
     remove_path(staging);
     const Removal removal(staging);
-    place_ = plan_.folders.size();
+    Unpacker unpacker(plan_.folders, staging, options_.progress);
     if (options_.stream) {
-      unpack_stream(staging);
+      unpack_stream(unpacker);
     } else {
-      unpack_stored(staging);
+      unpack_stored(unpacker);
     }
     rename_to(staging, product_);
     write_card();
@@ -286,7 +224,7 @@ class Fetcher {
   }
 
   // Unpacks from the archive on disk, which is downloaded first unless it is there.
-  void unpack_stored(const fs::path& staging) {
+  void unpack_stored(Unpacker& unpacker) {
     std::error_code code;
     const bool given = fs::is_regular_file(archive_, code);
     fs::path archive = archive_;
@@ -300,27 +238,27 @@ class Fetcher {
       archive = download();
     }
     Removal removal(given ? fs::path() : archive);
-    read_archive(archive, patterns(), [&](ArchiveEntry& entry) { unpack(entry, staging); });
-    check_unpacked(archive.string());
+    read_archive(archive, unpacker.patterns(), [&](ArchiveEntry& entry) { unpacker.take(entry); });
+    report_.files = unpacker.finish(archive.string());
     if (given || !options_.keep_archive) return;
     removal.release();
     rename_to(archive, archive_);
   }
 
   // Unpacks as the bytes arrive; starts again, as download() does.
-  void unpack_stream(const fs::path& staging) {
+  void unpack_stream(Unpacker& unpacker) {
     constexpr int kStarts = 3;
     for (int start = 1;; ++start) {
       try {
-        return unpack_stream_once(staging);
+        return unpack_stream_once(unpacker);
       } catch (const FileChanged&) {
         if (start == kStarts) throw;
-        start_unpacking(staging);
+        unpacker.restart();
       }
     }
   }
 
-  void unpack_stream_once(const fs::path& staging) {
+  void unpack_stream_once(Unpacker& unpacker) {
     if (options_.keep_archive) {
       fail(ErrorKind::usage, "fetch: a streamed archive cannot be kept");
     }
@@ -333,8 +271,8 @@ class Fetcher {
       digest.update(buffer.first(got));
       return got;
     };
-    read_archive(bytes, plan_.url, patterns(), [&](ArchiveEntry& entry) {
-      unpack(entry, staging);
+    read_archive(bytes, plan_.url, unpacker.patterns(), [&](ArchiveEntry& entry) {
+      unpacker.take(entry);
       progress("download", source.position(), source.total());
     });
     std::vector<std::byte> rest(kBlock);
@@ -342,62 +280,14 @@ class Fetcher {
     }
     report_.connections = source.connections();
     check_result(plan_.url, source.position(), digest.hex());
-    check_unpacked(plan_.url);
-  }
-
-  [[nodiscard]] std::vector<std::string> patterns() const {
-    std::vector<std::string> all;
-    for (const auto& folder : plan_.folders) all.push_back(folder + "/**");
-    return all;
-  }
-
-  // A file from a better place replaces those unpacked from another; one from a worse place is
-  // skipped.
-  void unpack(ArchiveEntry& entry, const fs::path& staging) {
-    const auto at = std::find_if(
-        plan_.folders.begin(), plan_.folders.end(),
-        [&](const std::string& folder) { return entry.name().starts_with(folder + "/"); });
-    const auto place = static_cast<std::size_t>(at - plan_.folders.begin());
-    if (place > place_ || at == plan_.folders.end()) return;
-    if (place < place_) {
-      start_unpacking(staging);
-      place_ = place;
-    }
-    const fs::path path = staging / entry.name().substr(at->size() + 1);
-    if (path.parent_path() != last_folder_) {
-      last_folder_ = path.parent_path();
-      create_folder(last_folder_);
-    }
-    OutputFile file(path, false);
-    std::vector<std::byte>& block = block_;
-    while (const std::size_t got = entry.read(block)) file.write(std::span(block).first(got));
-    file.close();
-    if (++report_.files % 1000 == 0) progress("unpack", report_.files, 0);
-  }
-
-  // Discards the unpacked files.
-  void start_unpacking(const fs::path& staging) {
-    remove_path(staging);
-    report_.files = 0;
-    last_folder_.clear();
-    place_ = plan_.folders.size();
-  }
-
-  void check_unpacked(const std::string& archive) const {
-    if (report_.files == 0) {
-      fail(ErrorKind::data, "{}: contains nothing below {}", archive,
-           fmt::join(plan_.folders, " or "));
-    }
-    progress("unpack", report_.files, report_.files);
+    report_.files = unpacker.finish(plan_.url);
   }
 
   void write_card() const { write_json(card(), report_.to_json()); }
 
   FetchPlan plan_;
   const FetchOptions& options_;
-  fs::path product_, archive_, last_folder_;
-  std::size_t place_ = 0;  // in plan_.folders, of what is unpacked; their number: nothing yet
-  std::vector<std::byte> block_ = std::vector<std::byte>(kBlock);
+  fs::path product_, archive_;
   FetchReport report_;
 };
 

@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -20,11 +19,13 @@
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "tasks/io/fetch.h"
-#include "tasks/io/ordered.h"
 #include "tasks/locate.h"
 #include "tasks/pathfinder/baselines.h"
+#include "tasks/pathfinder/feed.h"
 #include "tasks/pathfinder/grey_png.h"
+#include "tasks/pathfinder/partition.h"
 #include "tasks/pathfinder/pictures.h"
+#include "tasks/pathfinder/set_files.h"
 #include "tasks/pixel_mask.h"
 #include "tasks/release.h"
 #include "tasks/task.h"
@@ -36,49 +37,10 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using pathfinder::Difficulty;
 using pathfinder::MetadataRow;
+using pathfinder::Partition;
 using pathfinder::PictureSet;
 
 constexpr std::array<std::int64_t, 3> kOfficialCounts{160000, 20000, 20000};
-constexpr std::size_t kBlock = 64;  // pictures of one item of work
-
-// Assignment of pictures to splits, each split in its order.
-struct Partition {
-  std::array<std::vector<std::size_t>, 3> pictures;  // by Split, indices into the paths
-  std::array<std::string, 3> sha256;                 // of the paths, one a line
-};
-
-// Orders paths by SHA-256("<seed>:<path>") and cuts that order into splits of the given sizes. A
-// picture's position depends only on its path, not on the order of files or its content.
-Partition partition(const std::vector<std::string>& paths, std::int64_t seed,
-                    const std::array<std::size_t, 3>& sizes) {
-  std::vector<std::pair<std::string, std::size_t>> ranked;
-  ranked.reserve(paths.size());
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    ranked.emplace_back(sha256_hex(fmt::format("{}:{}", seed, paths[i])), i);
-  }
-  std::sort(ranked.begin(), ranked.end());
-  Partition result;
-  auto at = ranked.begin();
-  for (const Split split : kSplits) {
-    auto& members = result.pictures[split_index(split)];
-    Sha256 digest;
-    for (std::size_t i = 0; i < sizes[split_index(split)]; ++i, ++at) {
-      members.push_back(at->second);
-      digest.update(paths[at->second]).update("\n");
-    }
-    result.sha256[split_index(split)] = digest.hex();
-  }
-  return result;
-}
-
-// One picture in the pipeline to the sink.
-struct Picture {
-  std::size_t index = 0;
-  int label = 0;
-  std::vector<Token> tokens;
-  std::string fault;
-  bool empty = false;
-};
 
 class Pathfinder : public Task {
  public:
@@ -122,7 +84,8 @@ class Pathfinder : public Task {
   [[nodiscard]] Source find(const OpenOptions& options) const override {
     const pathfinder::Setting set = setting();
     const auto found = locate(
-        options, {set.set_name()}, [&](const fs::path& path) { return holds(path, set); },
+        options, {set.set_name()},
+        [&](const fs::path& path) { return pathfinder::holds(path, set); },
         fmt::format("{}/{}/{{imgs,metadata}}, a tar archive of it or the archive lra_release.gz",
                     set.set_name(), set.difficulty_name()));
     json identity = {{"size", size_},
@@ -131,10 +94,12 @@ class Pathfinder : public Task {
                      {"split_seed", split_seed_}};
     Source source;
     if (found) {
-      source.path = folder_of(found->path, set);
-      if (!pathfinder::is_picture_folder(source.path)) source.path = archive_of(found->path, set);
+      source.path = pathfinder::folder_of(found->path, set);
+      if (!pathfinder::is_picture_folder(source.path)) {
+        source.path = pathfinder::archive_of(found->path, set);
+      }
       source.via = found->via;
-      identity["files"] = file_identity(source.path);
+      identity["files"] = pathfinder::file_identity(source.path);
     } else {
       identity["plan"] = plan_json(options.seed, counts(options));
     }
@@ -166,49 +131,6 @@ class Pathfinder : public Task {
                                      static_cast<int>(distractors_));
   }
 
-  // The archive of a set, at or in a path: the set's own, else the release; or empty.
-  static fs::path archive_of(const fs::path& path, const pathfinder::Setting& set) {
-    for (const char* ending : {".tar", ".tar.gz", ".tgz", ".tar.xz"}) {
-      const std::string name = set.set_name() + ending;
-      const std::array<const char*, 1> names{name.c_str()};
-      if (fs::path archive = archive_in(path, names); !archive.empty()) return archive;
-    }
-    return release_archive(path);
-  }
-
-  static bool holds(const fs::path& path, const pathfinder::Setting& set) {
-    return pathfinder::is_picture_folder(folder_of(path, set)) || !archive_of(path, set).empty();
-  }
-
-  // The difficulty's folder: the path itself if it has this name, else the one inside.
-  static fs::path folder_of(const fs::path& path, const pathfinder::Setting& set) {
-    const std::string difficulty = set.difficulty_name();
-    const bool itself = path.filename() == difficulty ||
-                        (path.filename().empty() && path.parent_path().filename() == difficulty);
-    return itself ? path : path / difficulty;
-  }
-
-  // Names and states of the metadata (or the archive), and of all pictures.
-  static json file_identity(const fs::path& path) {
-    std::vector<fs::path> files;
-    std::vector<fs::path> pictures;
-    if (is_file(path)) {
-      files.push_back(path);
-    } else {
-      for (const fs::path& file : entries_of(path / "metadata")) {
-        if (is_file(file)) files.push_back(file);
-      }
-      if (is_file(path / pathfinder::kCardName)) files.push_back(path / pathfinder::kCardName);
-      for (const fs::path& folder : entries_of(path / "imgs")) {
-        if (!is_folder(folder)) continue;
-        std::vector<fs::path> inside = entries_of(folder);
-        std::move(inside.begin(), inside.end(), std::back_inserter(pictures));
-      }
-    }
-    std::sort(files.begin(), files.end());
-    return {{"files", fingerprint(files)}, {"pictures", states_sha256(pictures)}};
-  }
-
   static std::array<std::size_t, 3> counts(const OpenOptions& options) {
     const auto wanted = wanted_counts(options, kOfficialCounts);
     return {static_cast<std::size_t>(wanted[0]), static_cast<std::size_t>(wanted[1]),
@@ -235,12 +157,6 @@ class Pathfinder : public Task {
     return tokens;
   }
 
-  // Runs work(picture) in parallel for all pictures of a partition and passes them to the sink in
-  // order; returns the number of empty ones.
-  template <class Work>
-  std::int64_t feed(const Partition& parts, const Progress& progress, ExampleSink& sink,
-                    const Work& work) const;
-
   Reading generate(const OpenOptions& options, ExampleSink& sink) const;
   Reading read_files(const Source& source, const OpenOptions& options, ExampleSink& sink) const;
   [[nodiscard]] Reading describe(const Source& source, const PictureSet& set) const;
@@ -254,53 +170,6 @@ class Pathfinder : public Task {
   std::int64_t distractors_ = -1;
 };
 
-template <class Work>
-std::int64_t Pathfinder::feed(const Partition& parts, const Progress& progress, ExampleSink& sink,
-                              const Work& work) const {
-  std::int64_t empty = 0;
-  for (const Split split : kSplits) {
-    const auto& members = parts.pictures[split_index(split)];
-    std::size_t started = 0;
-    std::size_t done = 0;
-    using Block = std::vector<Picture>;
-    ordered_pipeline<Block>(
-        [&](Block& block) {
-          if (started == members.size()) return false;
-          block.resize(std::min(kBlock, members.size() - started));
-          for (Picture& picture : block) picture.index = members[started++];
-          return true;
-        },
-        [&](Block& block) {
-          for (Picture& picture : block) work(picture);
-        },
-        [&](Block& block) {
-          for (const Picture& picture : block) {
-            if (picture.empty) {
-              ++empty;
-            } else if (!picture.fault.empty()) {
-              sink.fault(picture.fault);
-            } else {
-              sink.add(split, {picture.tokens, {}, picture.label, {}});
-            }
-          }
-          done += block.size();
-          if (progress) {
-            progress(split_name(split), static_cast<std::int64_t>(done),
-                     static_cast<std::int64_t>(members.size()));
-          }
-        });
-  }
-  return empty;
-}
-
-json split_json(const Partition& parts, std::int64_t seed) {
-  json result = {{"rule", "order of SHA-256(\"<seed>:<path>\"), 80 / 10 / 10"}, {"seed", seed}};
-  for (const Split split : kSplits) {
-    result["sha256"][split_name(split)] = parts.sha256[split_index(split)];
-  }
-  return result;
-}
-
 Reading Pathfinder::generate(const OpenOptions& options, ExampleSink& sink) const {
   const pathfinder::Setting set = setting();
   const pathfinder::Generator generator(set, options.seed);
@@ -313,8 +182,8 @@ Reading Pathfinder::generate(const OpenOptions& options, ExampleSink& sink) cons
                                 set.difficulty_name(), i / pathfinder::kBatch,
                                 i % pathfinder::kBatch));
   }
-  const Partition parts = partition(paths, split_seed_, sizes);
-  feed(parts, options.progress, sink, [&](Picture& picture) {
+  const Partition parts = pathfinder::partition(paths, split_seed_, sizes);
+  pathfinder::feed(parts, options.progress, sink, [&](pathfinder::Picture& picture) {
     std::vector<std::uint8_t> pixels(static_cast<std::size_t>(size_ * size_));
     picture.label = generator.draw(picture.index, pixels).label;
     picture.tokens = tokens_of(pixels);
@@ -323,8 +192,9 @@ Reading Pathfinder::generate(const OpenOptions& options, ExampleSink& sink) cons
   reading.origin = Origin::generated;
   reading.description = fmt::format("{}: {}/{} generated by the official algorithm, seed {}",
                                     title_, set.set_name(), set.difficulty_name(), options.seed);
-  reading.extra = std::make_shared<const json>(
-      json{{"plan", plan_json(options.seed, sizes)}, {"split", split_json(parts, split_seed_)}});
+  reading.extra =
+      std::make_shared<const json>(json{{"plan", plan_json(options.seed, sizes)},
+                                        {"split", pathfinder::split_json(parts, split_seed_)}});
   return reading;
 }
 
@@ -372,22 +242,24 @@ Reading Pathfinder::read_files(const Source& source, const OpenOptions& options,
     paths.push_back(fmt::format("{}/{}/{}", set.set_name(), set.difficulty_name(), row.picture));
   }
   const std::size_t tenth = paths.size() / 10;
-  const Partition parts = partition(paths, split_seed_, {paths.size() - 2 * tenth, tenth, tenth});
-  const auto empty = feed(parts, options.progress, sink, [&](Picture& picture) {
-    const MetadataRow& row = pictures->rows()[picture.index];
-    try {
-      const std::string file = pictures->encoded(row);
-      picture.empty = file.empty();
-      if (picture.empty) return;
-      picture.label = row.label;
-      picture.tokens = tokens_of(pathfinder::decode_grey_png(file, set.size, set.size,
-                                                             pictures->name() + "/" + row.picture));
-    } catch (const Error& error) {
-      picture.fault = fmt::format("{} (named by {})", error.what(), row.place);
-    }
-  });
+  const Partition parts =
+      pathfinder::partition(paths, split_seed_, {paths.size() - 2 * tenth, tenth, tenth});
+  const auto empty =
+      pathfinder::feed(parts, options.progress, sink, [&](pathfinder::Picture& picture) {
+        const MetadataRow& row = pictures->rows()[picture.index];
+        try {
+          const std::string file = pictures->encoded(row);
+          picture.empty = file.empty();
+          if (picture.empty) return;
+          picture.label = row.label;
+          picture.tokens = tokens_of(pathfinder::decode_grey_png(
+              file, set.size, set.size, pictures->name() + "/" + row.picture));
+        } catch (const Error& error) {
+          picture.fault = fmt::format("{} (named by {})", error.what(), row.place);
+        }
+      });
   json extra = *reading.extra;
-  extra["split"] = split_json(parts, split_seed_);
+  extra["split"] = pathfinder::split_json(parts, split_seed_);
   extra["empty_pictures_skipped"] = empty;
   reading.extra = std::make_shared<const json>(std::move(extra));
   return reading;

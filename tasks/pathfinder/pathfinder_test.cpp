@@ -12,14 +12,9 @@
 #include "tasks/pathfinder/pictures.h"
 #include "tasks/pathfinder/testing.h"
 #include "tasks/test_support.h"
-#include "tests/archive_builder.h"
 
 using lra::ErrorKind;
-using lra::testing::build_archive;
-using lra::testing::BuiltEntry;
 using lra::testing::ContainsSubstring;
-using lra::testing::EntryKind;
-using lra::testing::Packing;
 using nlohmann::json;
 using namespace lra::tasks;
 using namespace lra::tasks::pathfinder;
@@ -30,47 +25,6 @@ using lra::tasks::testing::TempFolder;
 namespace fs = std::filesystem;
 
 namespace {
-
-const std::string kRoot = "pathfinder32/curv_contour_length_14";
-
-// Without the synchronisation of TempFolder::write, which is slow for hundreds of files.
-fs::path put(const TempFolder& folder, const std::string& name, const std::string& content) {
-  fs::path path = folder.path() / name;
-  fs::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary) << content;
-  return path;
-}
-
-void write_layout(const TempFolder& folder, const std::string& root = kRoot, int batches = 2,
-                  int each = 50) {
-  for (const auto& [name, content] : layout_files(root, batches, each)) {
-    put(folder, name, content);
-  }
-}
-
-std::vector<BuiltEntry> layout_entries(const std::string& root, int batches = 2, int each = 50) {
-  std::vector<BuiltEntry> entries;
-  for (const auto& [name, content] : layout_files(root, batches, each)) {
-    entries.push_back({name, content});
-  }
-  return entries;
-}
-
-// What a task reads from a place; faults are collected.
-MemorySink& read_into(MemorySink& sink, const fs::path& data, Reading* reading = nullptr,
-                      const json& options = json::object(),
-                      const std::string& name = "pathfinder") {
-  const auto task = create_task(name, options);
-  OpenOptions open = options_for(data, "");
-  const Reading result = task->read(task->find(open), open, sink);
-  if (reading != nullptr) *reading = result;
-  return sink;
-}
-
-std::vector<std::string> faults_of(const TempFolder& folder) {
-  MemorySink sink;
-  return read_into(sink, folder.path()).faults;
-}
 
 int number_of(const MemorySink::Kept& example, int offset = 1) {
   return example.tokens[1] - offset + 256 * (example.tokens[2] - offset);
@@ -165,58 +119,6 @@ TEST_CASE("pathfinder: a black pixel is padding only as a named quirk", "[unit]"
   }
 }
 
-TEST_CASE("pathfinder: archives hold the same data as folders", "[unit]") {
-  const TempFolder folder;
-  write_layout(folder);
-  MemorySink unpacked;
-  read_into(unpacked, folder.path());
-  const std::vector<std::string> roots{kRoot, "a/b/" + kRoot, "curv_contour_length_14"};
-  for (const Packing packing : {Packing::tar, Packing::tar_gz, Packing::tar_xz}) {
-    for (const auto& root : roots) {
-      const TempFolder place;
-      const char* name = packing == Packing::tar      ? "x.tar"
-                         : packing == Packing::tar_gz ? "x.tar.gz"
-                                                      : "x.tar.xz";
-      put(place, name, build_archive(layout_entries(root), packing));
-      MemorySink sink;
-      read_into(sink, place.path() / name);
-      CHECK(sink.faults.empty());
-      CHECK(sink.splits == unpacked.splits);
-    }
-  }
-  // Found by name in a data folder, too.
-  const TempFolder data;
-  put(data, "pathfinder32.tar.gz", build_archive(layout_entries(kRoot), Packing::tar_gz));
-  MemorySink sink;
-  read_into(sink, data.path());
-  CHECK(sink.splits == unpacked.splits);
-}
-
-TEST_CASE("pathfinder: of two copies in a release the inner one is read", "[unit]") {
-  const std::string inner = "lra_release/lra_release/" + kRoot;
-  const std::string outer = "lra_release/" + kRoot;
-  auto entries = layout_entries(outer, 1, 20);
-  const auto second = layout_entries(inner, 2, 50);
-  entries.insert(entries.end(), second.begin(), second.end());
-  // Another set of the same difficulty is none of ours.
-  const auto other = layout_entries("lra_release/lra_release/pathfinder64/curv_contour_length_14");
-  entries.insert(entries.end(), other.begin(), other.end());
-  const TempFolder folder;
-  put(folder, "lra_release.gz", build_archive(entries, Packing::tar_gz));
-  MemorySink sink;
-  Reading reading;
-  read_into(sink, folder.path(), &reading);
-  CHECK(sink[Split::train].size() == 80);
-  CHECK_THAT(reading.description, ContainsSubstring("lra_release/" + kRoot));
-  const TempFolder unpacked;
-  write_layout(unpacked, outer, 1, 20);
-  write_layout(unpacked, inner);
-  MemorySink from_folder;
-  read_into(from_folder, unpacked.path(), &reading);
-  CHECK(from_folder[Split::train].size() == 80);
-  CHECK_THAT(reading.description, ContainsSubstring("lra_release/lra_release/" + kRoot));
-}
-
 TEST_CASE("pathfinder: metadata as NumPy arrays is read, and the difficulties", "[unit]") {
   const TempFolder folder;
   write_layout(folder, "pathfinder32/curv_baseline", 1, 20);
@@ -251,105 +153,6 @@ TEST_CASE("pathfinder: empty pictures are skipped and counted", "[unit]") {
   CHECK(sink.faults.empty());
   CHECK(sink[Split::train].size() + sink[Split::val].size() + sink[Split::test].size() == 99);
   CHECK((*reading.extra)["empty_pictures_skipped"] == 1);
-}
-
-TEST_CASE("pathfinder: every fault of a picture names file and record", "[unit]") {
-  const TempFolder folder;
-  write_layout(folder);
-  const std::string images = kRoot + "/imgs/0/";
-  put(folder, images + "sample_1.png", numbered_png(1).substr(0, 60));
-  put(folder, images + "sample_2.png", numbered_png(2, 64));
-  put(folder, images + "sample_3.png", "not a picture");
-  fs::remove(folder.path() / images / "sample_4.png");
-  fs::remove(folder.path() / images / "sample_5.png");
-  const TempFolder store;
-  fs::create_symlink(store.path() / "none.png", folder.path() / images / "sample_5.png");
-  fs::remove(folder.path() / images / "sample_6.png");
-  fs::create_symlink(put(store, "6.png", numbered_png(6)), folder.path() / images / "sample_6.png");
-  fs::remove(folder.path() / images / "sample_8.png");
-  fs::create_directory(folder.path() / images / "sample_8.png");
-  auto faults = faults_of(folder);
-  std::sort(faults.begin(), faults.end());
-  REQUIRE(faults.size() == 6);
-  for (std::size_t i = 0; i < 6; ++i) {
-    const std::vector<int> records{1, 2, 3, 4, 5, 8};
-    CHECK_THAT(faults[i], ContainsSubstring(fmt::format("sample_{}.png", records[i])));
-    CHECK_THAT(faults[i], ContainsSubstring(fmt::format("metadata/0.npy:{}", records[i] + 1)));
-  }
-  CHECK_THAT(faults[0], ContainsSubstring("truncated"));
-  CHECK_THAT(faults[1], ContainsSubstring("got 64 x 64, expected 32 x 32"));
-  CHECK_THAT(faults[2], ContainsSubstring("not a readable PNG"));
-  CHECK_THAT(faults[3], ContainsSubstring("cannot read"));
-  CHECK_THAT(faults[4], ContainsSubstring("cannot read"));
-  CHECK_THAT(faults[5], ContainsSubstring("not a regular file"));
-  // Opening stops at the first of them and leaves no cache.
-  const TempFolder cache;
-  const auto task = create_task("pathfinder", nullptr);
-  CHECK_THAT(error_of([&] { (void)task->open(options_for(folder.path(), cache.path())); }),
-             ContainsSubstring("metadata/0.npy:"));
-  for (const auto& entry : fs::directory_iterator(cache.path())) {
-    CHECK(entry.path().extension() == ".lock");
-  }
-}
-
-TEST_CASE("pathfinder: faults of the metadata", "[unit]") {
-  const TempFolder folder;
-  write_layout(folder);
-  const std::string file = kRoot + "/metadata/0.npy";
-  const std::string good = lra::read_file(folder.path() / file);
-  put(folder, file, good + "imgs/0 sample_0.png 0 1 1.0 14 4 2 0.5 1 1\n");
-  CHECK_THAT(faults_of(folder).at(0), ContainsSubstring("0.npy:51: picture imgs/0/sample_0.png is "
-                                                        "named a second time; first by"));
-  put(folder, file, good + "imgs/0 sample_99.png 0 2 1.0 14 4 2 0.5 1 1\n");
-  CHECK_THAT(faults_of(folder).at(0), ContainsSubstring("0.npy:51: label; got '2'"));
-  put(folder, file, "");
-  CHECK_THAT(error_of([&] { faults_of(folder); }), ContainsSubstring("0.npy: the file is empty"));
-  fs::remove_all(folder.path() / kRoot / "metadata");
-  fs::create_directory(folder.path() / kRoot / "metadata");
-  CHECK_THAT(error_of([&] { faults_of(folder); }), ContainsSubstring("contains no .npy files"));
-}
-
-TEST_CASE("pathfinder: links into a store are followed, names in the data stay inside", "[unit]") {
-  const TempFolder store;
-  write_layout(store);
-  const TempFolder folder;
-  fs::create_directories(folder.path() / kRoot);
-  for (const char* part : {"imgs", "metadata"}) {
-    fs::create_symlink(store.path() / kRoot / part, folder.path() / kRoot / part);
-  }
-  CHECK(faults_of(folder).empty());
-  const TempFolder link;
-  fs::create_symlink(store.path() / "pathfinder32", link.path() / "pathfinder32");
-  CHECK(faults_of(link).empty());
-  put(store, kRoot + "/metadata/7.npy", "imgs/../../../0 secret.png 0 1 1.0 14 4 2 0.5 1 1\n");
-  CHECK_THAT(faults_of(link).at(0), ContainsSubstring("expected a path inside the data folder"));
-}
-
-TEST_CASE("pathfinder: damaged and hostile archives are refused", "[unit]") {
-  const TempFolder folder;
-  const auto fault = [&](const std::string& bytes) {
-    put(folder, "pathfinder32.tar", bytes);
-    return error_of([&] {
-      MemorySink sink;
-      read_into(sink, folder.path());
-    });
-  };
-  const auto entries = layout_entries(kRoot, 1, 20);
-  const std::string whole = build_archive(entries);
-  CHECK_THAT(fault(whole.substr(0, whole.size() / 2)), ContainsSubstring("pathfinder32.tar"));
-  CHECK_THAT(fault(""), ContainsSubstring("pathfinder32.tar"));
-  auto hostile = entries;
-  hostile.push_back({"../" + kRoot + "/metadata/1.npy", "x"});
-  CHECK_THAT(fault(build_archive(hostile)), ContainsSubstring("unsafe name"));
-  auto linked = entries;
-  linked.push_back({kRoot + "/imgs/0/sample_99.png", "sample_1.png", EntryKind::symbolic_link});
-  CHECK_THAT(fault(build_archive(linked)), ContainsSubstring("got a link"));
-  CHECK_THAT(fault(build_archive({{"other/file", "x"}})),
-             ContainsSubstring("contains no pathfinder32/curv_contour_length_14/metadata"));
-  auto missing = entries;
-  missing.erase(missing.begin());
-  put(folder, "pathfinder32.tar", build_archive(missing));
-  CHECK_THAT(faults_of(folder).at(0), ContainsSubstring("sample_0.png: not in the archive"));
 }
 
 TEST_CASE("pathfinder: generated data are the pictures that make() writes", "[run]") {

@@ -1,14 +1,20 @@
 #pragma once
-// For tests: small data in the official layout.
+// For tests: small data in the official layout, and what is read of it.
 
 #include <fmt/format.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tasks/pathfinder/grey_png.h"
+#include "tasks/task.h"
+#include "tasks/test_support.h"
 
 namespace lra::tasks::pathfinder {
 
@@ -68,6 +74,41 @@ inline std::vector<std::pair<std::string, std::string>> layout_files(const std::
     files.emplace_back(fmt::format("{}/metadata/{}.npy", root, 2 * batch), metadata);
   }
   return files;
+}
+
+inline const std::string kRoot = "pathfinder32/curv_contour_length_14";
+
+// Without the synchronisation of TempFolder::write, which is slow for hundreds of files.
+inline std::filesystem::path put(const testing::TempFolder& folder, const std::string& name,
+                                 const std::string& content) {
+  std::filesystem::path path = folder.path() / name;
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << content;
+  return path;
+}
+
+inline void write_layout(const testing::TempFolder& folder, const std::string& root = kRoot,
+                         int batches = 2, int each = 50) {
+  for (const auto& [name, content] : layout_files(root, batches, each)) {
+    put(folder, name, content);
+  }
+}
+
+// What a task reads from a place; faults are collected.
+inline testing::MemorySink& read_into(testing::MemorySink& sink, const std::filesystem::path& data,
+                                      Reading* reading = nullptr,
+                                      const nlohmann::json& options = nlohmann::json::object(),
+                                      const std::string& name = "pathfinder") {
+  const auto task = create_task(name, options);
+  OpenOptions open = testing::options_for(data, "");
+  const Reading result = task->read(task->find(open), open, sink);
+  if (reading != nullptr) *reading = result;
+  return sink;
+}
+
+inline std::vector<std::string> faults_of(const testing::TempFolder& folder) {
+  testing::MemorySink sink;
+  return read_into(sink, folder.path()).faults;
 }
 
 }  // namespace lra::tasks::pathfinder
