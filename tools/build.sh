@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # configure_preset PRESET: configures build/PRESET; a failure prints its log. ccache is used where it
 # is installed, and LRA_WERROR=ON in the environment makes warnings errors.
-# build_preset PRESET [TARGET...]: configures and builds the targets (default: all).
+# build_preset PRESET [TARGET...]: configures and builds the targets (default: all), with as many
+# compilers at a time as there are cores and gigabytes of free memory: a batch of sources takes up to one.
 # Sourced, from the root of the tree.
 
 configure_preset() {
@@ -24,8 +25,13 @@ configure_preset() {
 }
 
 build_preset() {
-  local preset=$1
+  local preset=$1 jobs memory
   shift
   configure_preset "$preset"
-  cmake --build --preset "$preset" ${1+--target "$@"} --parallel "$(nproc)"
+  jobs=$(nproc)
+  memory=$(awk '/^MemAvailable:/ { print int($2 / 1048576) }' /proc/meminfo)
+  if [ "$memory" -lt "$jobs" ]; then
+    jobs=$((memory > 1 ? memory : 1))
+  fi
+  cmake --build --preset "$preset" ${1+--target "$@"} --parallel "$jobs"
 }

@@ -110,6 +110,7 @@ class Round {
 
   [[nodiscard]] std::string ids_of(const std::vector<std::size_t>& runs) const {
     std::vector<std::string> ids;
+    ids.reserve(runs.size());
     for (const std::size_t run : runs) ids.push_back(short_id(suite_.runs[run]));
     return fmt::format("{}", fmt::join(ids, ","));
   }

@@ -173,7 +173,7 @@ class Fetcher {
   }
 
   fs::path download_once() {
-    const fs::path part = archive_.string() + ".part";
+    fs::path part = archive_.string() + ".part";
     const fs::path state = part.string() + ".json";
     HttpOptions http = http_options();
     http.start = resumable(part, state, http);
