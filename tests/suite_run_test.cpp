@@ -47,6 +47,53 @@ TEST_CASE("run: a suite goes on after a failed run and is continued", "[run]") {
   CHECK_THAT(bad.err, ContainsSubstring("/attentions/0"));
 }
 
+TEST_CASE("run: what was trained without measuring is measured later, and nothing else changes",
+          "[run]") {
+  const Scratch folder("later");
+  std::ofstream(folder / "s.json") << R"({"schema": "lra-suite/1", "name": "s",
+    "tasks": ["listops"], "attentions": ["linear", "softmax"], "preset": "tiny",
+    "settings": {"data.train": 100, "data.val": 10, "data.test": 10, "train.steps": 3,
+                 "train.batch_size": 4, "task.min_tokens": 20, "task.max_tokens": 100}})";
+  const auto part = [&](const char* name) {
+    const Ended o = run({"run", folder / "s.json", "--out", folder / "r", "--part", name,
+                         "--measure-seconds", "0.03"},
+                        folder);
+    INFO(o.err);
+    REQUIRE(o.code == 0);
+    return o.out + o.err;
+  };
+  (void)part("train");
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(fs::path(folder / "r") / "runs")) {
+    files.push_back(entry.path() / "result.json");
+  }
+  REQUIRE(files.size() == 2);
+  // One of them is a record of another machine, which this one cannot measure.
+  auto strange = lra::read_json(files[1]);
+  REQUIRE(strange["speed"]["measured"] == "shared");
+  strange["environment"]["cpu"] = "Another CPU";
+  lra::write_json(files[1], strange);
+  auto before = lra::read_json(files[0]);
+  before["environment"]["commit"] = "0123456789abcdef";
+  lra::write_json(files[0], before);
+
+  CHECK_THAT(part("measure"), ContainsSubstring("ms per step"));
+  auto after = lra::read_json(files[0]);
+  CHECK(after["speed"]["measured"] == "exclusive");
+  CHECK(after["speed"]["infer_tokens_per_second"] > 0);
+  CHECK_THAT(after["speed"]["measured_by"].get<std::string>(),
+             !ContainsSubstring("0123456789ab") && ContainsSubstring("0.1.0 ("));
+  CHECK(lra::read_json(files[1]) == strange);
+  const std::string written = read_file(files[0]);
+  CHECK_THAT(part("measure"), !ContainsSubstring("ms per step"));
+  CHECK(read_file(files[0]) == written);
+  for (const char* key : {"speed", "memory", "cost"}) {
+    before.erase(key);
+    after.erase(key);
+  }
+  CHECK(before == after);
+}
+
 TEST_CASE("run: a plan has estimates, events are lines of JSON", "[run]") {
   const Scratch folder("suite-lock");
   std::ofstream(folder / "s.json") << R"({"schema": "lra-suite/1", "name": "s",

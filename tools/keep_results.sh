@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Copies the finished runs of a folder of the built-in suite NAME into results/measured/NAME and
 # prints its tables again: result.json and metrics.jsonl of each run that completed, the suite,
-# leaderboard.json, table.md, the pictures that are there; of a bench its records and efficiency.md.
+# leaderboard.json, table.md, the pictures and report.html that are there; of a bench its records and efficiency.md.
 # Existing records are kept unless their run has changed. A folder's file `tables` lists further
 # tables, one per line: the file's name, and the command of `lra` with {} for the folder.
 #   tools/keep_results.sh NAME FOLDER [LRA]      e.g. tools/keep_results.sh arena runs/arena
@@ -50,6 +50,15 @@ if [ "${1-}" = --check ]; then
         failed=1
       fi
     done < <(tables "$folder")
+    if [ -f "${folder}report.html" ]; then
+      # Its links are relative to the page.
+      "$lra" report "${folder%/}" --out "${folder}report.new.html" >/dev/null
+      if ! cmp -s "${folder}report.html" "${folder}report.new.html"; then
+        echo "keep_results: ${folder}report.html is not what lra report writes today" >&2
+        failed=1
+      fi
+      rm -f "${folder}report.new.html"
+    fi
     draw "$folder" "$scratch"
     for picture in "$folder"*.svg; do
       if [ -f "$picture" ] && ! cmp -s "$picture" "$scratch/${picture##*/}"; then
@@ -96,6 +105,7 @@ while read -r file arguments; do
   # shellcheck disable=SC2086
   "$lra" ${arguments/\{\}/"$to"} >"$to/$file"
 done < <(tables "$to")
+if [ -f "$to/report.html" ]; then "$lra" report "$to" --out "$to/report.html" >/dev/null; fi
 drawn=$(mktemp -d)
 trap 'rm -rf "$drawn"' EXIT
 draw "$to" "$drawn"

@@ -212,8 +212,9 @@ void add_run(CLI::App& app, Action& action) {
   command
       ->add_option(
           "--part", a->part,
-          "part of the suite to run: measure (speed and memory of each run), train (without "
-          "measuring), bench (over sequence lengths), tables (from the existing results); "
+          "part of the suite to run: measure (speed and memory of each run, also of those that "
+          "were trained without measuring), train (without measuring), bench (over sequence "
+          "lengths), tables (from the existing results); "
           "default: all parts")
       ->check(one_of<SuitePart>());
   add_cluster_options(*command, a);

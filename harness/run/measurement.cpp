@@ -88,6 +88,19 @@ void Measurement::fill(results::Record& record) const {
   record.memory.peak_rss_bytes = peak_rss_bytes;
 }
 
+bool can_be_measured(const results::Record& record, int threads) {
+  return record.status == results::Status::completed &&
+         record.speed.measured == results::Timing::shared &&
+         without_cores(results::machine_of(record.environment)) ==
+             without_cores(results::machine_of(environment(threads, 1)));
+}
+
+void fill_later(const Measurement& measurement, results::Record& record) {
+  measurement.fill(record);
+  const std::string program = results::program_of(environment(1, 1));
+  if (program != results::program_of(record.environment)) record.speed.measured_by = program;
+}
+
 json to_json(const Measurement& measurement) { return to_fields(measurement); }
 
 std::optional<Measurement> load_measurement(const std::filesystem::path& file, int threads,

@@ -42,6 +42,11 @@ struct Measurement {
 
 // Reads the form of to_json().
 [[nodiscard]] Measurement measurement_of(const nlohmann::json& result);
+// True for a completed run that was timed next to others, on a machine like this one and with as
+// many threads: measured now, it would say "exclusive".
+[[nodiscard]] bool can_be_measured(const results::Record& record, int threads);
+// Puts the measurement into the record of such a run, with the program that measured.
+void fill_later(const Measurement& measurement, results::Record& record);
 // This machine and the program's version, in the form used by measurements.
 [[nodiscard]] std::string machine_text(int threads);
 

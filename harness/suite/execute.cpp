@@ -201,11 +201,19 @@ class SuiteExecution {
     }
   }
 
+  // The open runs; a call for measurements alone takes those, too, that were trained without.
   void measure_all() {
     std::vector<std::size_t> unmeasured;
-    for (const std::size_t i : open_runs()) {
+    for (std::size_t i = 0; i < outcome_.records.size(); ++i) {
+      const auto& record = outcome_.records[i];
+      const bool later = record && options_.part == SuitePart::measure;
+      if (record && !(later && can_be_measured(*record, threads_))) continue;
       measurements_[i] = load_measurement(folder(i) / "measurement.json", threads_, sha256(i));
-      if (!measurements_[i] && !is_busy(i)) unmeasured.push_back(i);
+      if (measurements_[i]) {
+        if (later) keep_measurement(i);
+      } else if (!is_busy(i)) {
+        unmeasured.push_back(i);
+      }
     }
     if (unmeasured.empty() || stopped()) return;
     notify([&] { observer_.on_phase(kMeasurementPhase); });
@@ -250,15 +258,28 @@ class SuiteExecution {
       const std::size_t run = group[k];
       if (subjects[k].result) {
         measurements_[run] = measurement_of(*subjects[k].result);
-        const auto lock = try_lock_run(folder(run));
-        if (lock != nullptr) {
-          write_json(folder(run) / "measurement.json", to_json(*measurements_[run]));
+        {
+          const auto lock = try_lock_run(folder(run));
+          if (lock != nullptr) {
+            write_json(folder(run) / "measurement.json", to_json(*measurements_[run]));
+          }
         }
         notify([&] { observer_.on_measured(run, *measurements_[run]); });
+        if (outcome_.records[run]) keep_measurement(run);
       } else if (subjects[k].out_of_memory) {
         keep_failure(run, "measurement: out of memory");
       }  // The run itself will find and record any other fault.
     }
+  }
+
+  // Writes the measurement into the record of a run that has ended.
+  void keep_measurement(std::size_t run) {
+    const auto lock = try_lock_run(folder(run));
+    if (lock == nullptr) return;
+    Record record = *outcome_.records[run];
+    fill_later(*measurements_[run], record);
+    write_json(folder(run) / "result.json", results::to_json(record));
+    outcome_.records[run] = std::move(record);
   }
 
   // Trains the open runs, then takes over runs that other processes leave without a result.

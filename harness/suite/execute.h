@@ -24,7 +24,7 @@ namespace lra::harness {
 
 // A part of a suite that a call executes alone. On a cluster each part is a separate job.
 enum class SuitePart {
-  measure,  // speed and memory of each run, no training
+  measure,  // speed and memory of each run, no training; also of ended runs that were not measured
   train,    // without measuring; a run that was not measured before says "shared"
   bench,    // over sequence lengths; no runs
   tables,   // from the existing results; nothing is executed

@@ -189,6 +189,9 @@ struct SpeedPart {
   std::optional<Quantiles> infer_batch_ms;
   Real padding_share;  // padded positions / all computed positions
   std::optional<Timing> measured;
+  // "0.1.0 (2b7c8d98)", of the program that measured later; empty, and not written, where it is the
+  // environment's.
+  std::string measured_by = {};
 };
 
 struct MemoryPart {

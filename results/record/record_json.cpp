@@ -163,6 +163,7 @@ void describe(V& v, SpeedPart& speed) {
   v("infer_batch_ms", speed.infer_batch_ms);
   v("padding_share", speed.padding_share);
   v("measured", speed.measured);
+  v.part("measured_by", speed.measured_by, !speed.measured_by.empty());
 }
 
 template <class V>
