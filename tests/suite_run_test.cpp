@@ -80,6 +80,7 @@ TEST_CASE("run: what was trained without measuring is measured later, and nothin
   CHECK_THAT(part("measure"), ContainsSubstring("ms per step"));
   auto after = lra::read_json(files[0]);
   CHECK(after["speed"]["measured"] == "exclusive");
+  CHECK(after["time"]["measured"] == "shared");  // the training was
   CHECK(after["speed"]["infer_tokens_per_second"] > 0);
   CHECK_THAT(after["speed"]["measured_by"].get<std::string>(),
              !ContainsSubstring("0123456789ab") && ContainsSubstring("0.1.0 ("));

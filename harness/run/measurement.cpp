@@ -96,6 +96,7 @@ bool can_be_measured(const results::Record& record, int threads) {
 }
 
 void fill_later(const Measurement& measurement, results::Record& record) {
+  if (!record.time.measured) record.time.measured = record.speed.measured;
   measurement.fill(record);
   const std::string program = results::program_of(environment(1, 1));
   if (program != results::program_of(record.environment)) record.speed.measured_by = program;

@@ -107,6 +107,7 @@ void fill_speed(Record& record, const RecordInputs& in) {
   }
   if (t.rows > 0) speed.padding_share = 1 - tokens / static_cast<double>(t.rows);
   speed.measured = in.shared ? results::Timing::shared : results::Timing::exclusive;
+  record.time.measured = speed.measured;
   record.cost.train_flops_per_token = ratio(static_cast<double>(t.flops), tokens);
 }
 

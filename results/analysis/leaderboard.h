@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -65,7 +66,8 @@ struct Cell {
   // Metric name -> summary over completed runs, in recorded units. Timings are taken from
   // exclusively measured runs if there are any.
   std::map<std::string, Summary> metrics;
-  std::optional<Timing> measured;           // how the timings were taken; none: not measured
+  std::optional<Timing> measured;           // how speed and memory were taken; none: not measured
+  std::set<std::string> shared;             // timings, by metric, that were taken beside others
   std::optional<Interval> wilson95;         // of a single run's test accuracy
   std::map<std::string, double> agreement;  // baseline name -> mean agreement
   std::vector<std::string> verdicts;

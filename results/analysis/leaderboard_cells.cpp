@@ -13,19 +13,28 @@ namespace {
 void summarize_metrics(const Pointers& completed, Cell& cell) {
   const auto exclusive = [](const Record* run) { return run->speed.measured == Timing::exclusive; };
   const auto timed = [](const Record* run) { return run->speed.measured.has_value(); };
-  const bool any_exclusive = std::any_of(completed.begin(), completed.end(), exclusive);
-  if (any_exclusive) {
+  if (std::any_of(completed.begin(), completed.end(), exclusive)) {
     cell.measured = Timing::exclusive;
   } else if (std::any_of(completed.begin(), completed.end(), timed)) {
     cell.measured = Timing::shared;
   }
   for (const auto& metric : metrics()) {
+    const auto alone = [&metric](const Record* run) {
+      return timing_of(metric, *run) == Timing::exclusive;
+    };
+    const auto beside = [&metric](const Record* run) {
+      return timing_of(metric, *run) == Timing::shared;
+    };
+    const bool any_alone = metric.timing && std::any_of(completed.begin(), completed.end(), alone);
     std::vector<double> values;
     for (const auto* run : completed) {
-      if (metric.timing && any_exclusive && !exclusive(run)) continue;
+      if (any_alone && !alone(run)) continue;
       if (const Real value = metric.of(*run)) values.push_back(*value);
     }
     if (auto summary = summarize(values)) {
+      if (metric.timing && !any_alone && std::any_of(completed.begin(), completed.end(), beside)) {
+        cell.shared.emplace(metric.name);
+      }
       if (summary->interval95 && metric.unit == "%") {  // a share
         summary->interval95 = Interval{std::max(0.0, summary->interval95->low),
                                        std::min(1.0, summary->interval95->high)};

@@ -76,6 +76,9 @@ json cell_json(const Cell& cell, const BoardColumn& column, const std::string& m
               {"versus", versus_json(cell.versus)}};
   if (!cell.searches.empty()) out["searches"] = cell.searches;
   if (timings) out["measured"] = cell.measured ? json(name_of(*cell.measured)) : json(nullptr);
+  if (timings && cell.measured == Timing::exclusive && !cell.shared.empty()) {
+    out["shared"] = cell.shared;
+  }
   return out;
 }
 

@@ -230,8 +230,24 @@ TEST_CASE("leaderboard: timings come from exclusive measurements where there are
   CHECK(only_cell(mixed, 1).metric("train_steps_per_second")->n == 2);
   CHECK(only_cell(mixed, 1).metric("train_steps_per_second")->mean == 8);
   CHECK(only_cell(mixed, 1).metric("accuracy")->n == 3);
+  CHECK(only_cell(mixed, 1).shared.empty());
   for (auto& record : records) record.speed.measured = lra::results::Timing::shared;
   CHECK(only_cell(build_leaderboard(records), 1).measured == lra::results::Timing::shared);
+  CHECK(only_cell(build_leaderboard(records), 1).shared.count("train_steps_per_second") == 1);
+}
+
+TEST_CASE("leaderboard: the time of a training beside others is marked whatever its speed",
+          "[unit]") {
+  auto records = three_seeds();
+  for (auto& record : records) {
+    record.time.seconds = 7;
+    record.time.measured = lra::results::Timing::shared;
+  }
+  const auto board = build_leaderboard(records);
+  CHECK(only_cell(board, 1).measured == lra::results::Timing::exclusive);
+  CHECK(only_cell(board, 1).shared == std::set<std::string>{"seconds"});
+  const auto cells = results::to_json(board)["entries"][1]["cells"];
+  CHECK(cells.begin().value()["shared"] == nlohmann::json{"seconds"});
 }
 
 TEST_CASE("leaderboard: averages only where every task has a number", "[unit]") {

@@ -163,6 +163,11 @@ const std::array kMetrics{
 
 std::span<const Metric> metrics() { return kMetrics; }
 
+std::optional<Timing> timing_of(const Metric& metric, const Record& record) {
+  const bool of_training = metric.name == "seconds" || metric.name == "energy_joules";
+  return of_training && record.time.measured ? record.time.measured : record.speed.measured;
+}
+
 const Metric* find_metric(std::string_view name) {
   for (const auto& metric : kMetrics) {
     if (metric.name == name || (!metric.alias.empty() && metric.alias == name)) return &metric;

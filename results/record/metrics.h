@@ -2,6 +2,7 @@
 // The numbers of a run that tables and leaderboards show, with title, unit and direction.
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,6 +28,9 @@ struct Metric {
 };
 
 [[nodiscard]] std::span<const Metric> metrics();
+// How the run's number of a metric with `timing` was taken: training time and energy are those of
+// the training itself, speed and memory may have been measured alone. None: not measured.
+[[nodiscard]] std::optional<Timing> timing_of(const Metric& metric, const Record& record);
 // The metric with this name or alias; nullptr if there is none.
 [[nodiscard]] const Metric* find_metric(std::string_view name);
 

@@ -215,6 +215,8 @@ struct TimePart {
   std::string started;  // UTC, 2026-01-31T12:00:00Z
   Real seconds;         // training
   Real eval_seconds;
+  // How the training was timed; none, and not written, in records of earlier versions.
+  std::optional<Timing> measured = {};
   // Of a continued run, unless all steps were with the last process's environment.threads. Steps
   // of earlier versions are in none.
   std::vector<Stretch> stretches = {};

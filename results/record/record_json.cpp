@@ -190,6 +190,7 @@ void describe(V& v, TimePart& time) {
   v("started", time.started);
   v("seconds", time.seconds);
   v("eval_seconds", time.eval_seconds);
+  v.part("measured", time.measured, time.measured.has_value());
   v.part("stretches", time.stretches, !time.stretches.empty());
 }
 

@@ -159,6 +159,7 @@ TEST_CASE("record: the schema names exactly the fields that are written", "[unit
   full.search->further = {2, 500000};
   full.time.stretches = {{2, 3000}, {1, 2000}};
   full.speed.measured_by = "0.1.0 (0123456789ab)";
+  full.time.measured = lra::results::Timing::shared;
   full.attention.changed = {"eps"};
   full.accuracy.test_independent = 900;
   full.training.stopped = "no better validation accuracy in 3 evaluations (train.patience)";

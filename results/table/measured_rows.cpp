@@ -101,7 +101,7 @@ TableCell TableBuilder::entry_cell(const Entry& entry, const Column& column) {
   fill(out, cell, column);
   if (board_.columns.size() > 1) out.marks = cell_marks(*column.at, cell, entry);
   if (column.metric != nullptr && column.metric->timing && out.value) {
-    if (cell.measured == Timing::shared) {
+    if (cell.shared.count(std::string(column.metric->name)) != 0) {
       add_mark(out.marks, note("measured while other runs ran beside"));
     }
     for (const auto& run : cell.runs) {
