@@ -69,10 +69,12 @@ if [ "${1-}" = --check ]; then
   done
   turns=results/measured/pytorch
   if command -v python3 >/dev/null; then
-    tools/peer/compare.py --table $turns/turns.jsonl | diff -u $turns/table.md - >&2 || failed=1
+    for machine in "" -zen3; do
+      tools/peer/compare.py --table "$turns/turns$machine.jsonl" | diff -u "$turns/table$machine.md" - >&2 || failed=1
+    done
     tools/check_studies.py results/measured/*/separation*.json || failed=1
   else
-    echo "keep_results: $turns/table.md and the studies' tables not compared, there is no python3"
+    echo "keep_results: the tables of $turns and of the studies not compared, there is no python3"
   fi
   exit $failed
 fi
