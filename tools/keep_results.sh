@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Copies the finished runs of a folder of the built-in suite NAME into results/measured/NAME and
 # prints its tables again: result.json and metrics.jsonl of each run that completed, the suite,
-# leaderboard.json, table.md, the pictures and report.html that are there; of a bench its records and efficiency.md.
-# Existing records are kept unless their run has changed. A folder's file `tables` lists further
+# leaderboard.json, table.md, the pictures and report.html that are there; of a bench its records and
+# efficiency.md. Existing records are kept unless their run has changed. A folder's file `tables` lists further
 # tables, one per line: the file's name, and the command of `lra` with {} for the folder.
 #   tools/keep_results.sh NAME FOLDER [LRA]      e.g. tools/keep_results.sh arena runs/arena
 #   tools/keep_results.sh --check [LRA]          committed tables and pictures equal what the records give

@@ -210,7 +210,7 @@ class SuiteExecution {
       if (record && !(later && can_be_measured(*record, threads_))) continue;
       measurements_[i] = load_measurement(folder(i) / "measurement.json", threads_, sha256(i));
       if (measurements_[i]) {
-        if (later) keep_measurement(i);
+        if (later) keep_measurement(i);  // its process ended between the two files
       } else if (!is_busy(i)) {
         unmeasured.push_back(i);
       }
@@ -258,24 +258,22 @@ class SuiteExecution {
       const std::size_t run = group[k];
       if (subjects[k].result) {
         measurements_[run] = measurement_of(*subjects[k].result);
-        {
-          const auto lock = try_lock_run(folder(run));
-          if (lock != nullptr) {
-            write_json(folder(run) / "measurement.json", to_json(*measurements_[run]));
-          }
-        }
+        keep_measurement(run);
         notify([&] { observer_.on_measured(run, *measurements_[run]); });
-        if (outcome_.records[run]) keep_measurement(run);
+      } else if (outcome_.records[run]) {  // It has its result, whatever happens here.
+        if (!subjects[k].failure.empty()) tell(run, "not measured: " + subjects[k].failure);
       } else if (subjects[k].out_of_memory) {
         keep_failure(run, "measurement: out of memory");
       }  // The run itself will find and record any other fault.
     }
   }
 
-  // Writes the measurement into the record of a run that has ended.
+  // Writes the measurement, also into the record of a run that has ended.
   void keep_measurement(std::size_t run) {
     const auto lock = try_lock_run(folder(run));
     if (lock == nullptr) return;
+    write_json(folder(run) / "measurement.json", to_json(*measurements_[run]));
+    if (!outcome_.records[run]) return;
     Record record = *outcome_.records[run];
     fill_later(*measurements_[run], record);
     write_json(folder(run) / "result.json", results::to_json(record));

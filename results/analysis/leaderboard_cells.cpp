@@ -25,14 +25,14 @@ void summarize_metrics(const Pointers& completed, Cell& cell) {
     const auto beside = [&metric](const Record* run) {
       return timing_of(metric, *run) == Timing::shared;
     };
-    const bool any_alone = metric.timing && std::any_of(completed.begin(), completed.end(), alone);
+    const bool any_alone = std::any_of(completed.begin(), completed.end(), alone);
     std::vector<double> values;
     for (const auto* run : completed) {
       if (any_alone && !alone(run)) continue;
       if (const Real value = metric.of(*run)) values.push_back(*value);
     }
     if (auto summary = summarize(values)) {
-      if (metric.timing && !any_alone && std::any_of(completed.begin(), completed.end(), beside)) {
+      if (!any_alone && std::any_of(completed.begin(), completed.end(), beside)) {
         cell.shared.emplace(metric.name);
       }
       if (summary->interval95 && metric.unit == "%") {  // a share

@@ -60,7 +60,7 @@ json cell_json(const Cell& cell, const BoardColumn& column, const std::string& m
   json values = json::object();
   for (const auto& metric : metrics()) {
     const Summary* summary = cell.metric(metric.name);
-    if (summary == nullptr || (metric.timing && !timings)) continue;
+    if (summary == nullptr || (metric.timed != Timed::no && !timings)) continue;
     values[std::string(metric.name)] = summary_json(*summary);
   }
   json out = {{"data_sha256", column.data.sha256 ? json(*column.data.sha256) : json(nullptr)},

@@ -29,7 +29,7 @@ constexpr Metric diagnosis(std::string_view alias, std::string_view title, std::
           title,
           unit,
           kNeither,
-          false,
+          Timed::no,
           scale,
           decimals,
           meaning,
@@ -40,78 +40,78 @@ constexpr Metric diagnosis(std::string_view alias, std::string_view title, std::
 }
 
 const std::array kMetrics{
-    Metric{"accuracy", "test", "test accuracy", "%", kHigher, false, 100, 2,
+    Metric{"accuracy", "test", "test accuracy", "%", kHigher, Timed::no, 100, 2,
            "share of test examples (of labels, for token-level tasks) answered right by the "
            "selected weights",
            [](const Record& r) { return r.accuracy.value.test; }},
-    Metric{"val_accuracy", "val", "validation accuracy", "%", kHigher, false, 100, 2,
+    Metric{"val_accuracy", "val", "validation accuracy", "%", kHigher, Timed::no, 100, 2,
            "the same on the validation split, by which the weights are selected",
            [](const Record& r) { return r.accuracy.value.val; }},
-    Metric{"train_accuracy", "train", "training accuracy", "%", kHigher, false, 100, 2,
+    Metric{"train_accuracy", "train", "training accuracy", "%", kHigher, Timed::no, 100, 2,
            "the same on training examples", [](const Record& r) { return r.accuracy.value.train; }},
     Metric{
-        "reach", "", "longest sequences at 90 %", "tokens", kHigher, false, 1, 0,
+        "reach", "", "longest sequences at 90 %", "tokens", kHigher, Timed::no, 1, 0,
         "longest tested sequences on which at least 90 % are right (lra evaluate --lengths --save)",
         [](const Record& r) { return real(r.lengths.reach); }},
-    Metric{"length_area", "lengths", "mean accuracy over log2 length", "%", kHigher, false, 100, 1,
-           "accuracy averaged over log2 of the tested lengths (lra evaluate --lengths --save)",
+    Metric{"length_area", "lengths", "mean accuracy over log2 length", "%", kHigher, Timed::no, 100,
+           1, "accuracy averaged over log2 of the tested lengths (lra evaluate --lengths --save)",
            [](const Record& r) { return r.lengths.area; }},
-    Metric{"test_loss", "loss", "test loss", "nats", kLower, false, 1, 4,
+    Metric{"test_loss", "loss", "test loss", "nats", kLower, Timed::no, 1, 4,
            "mean cross-entropy of a test label", [](const Record& r) { return r.loss.test; }},
-    Metric{"best_step", "", "selected step", "", kNeither, false, 1, 0,
+    Metric{"best_step", "", "selected step", "", kNeither, Timed::no, 1, 0,
            "training step whose weights were selected",
            [](const Record& r) { return real(r.accuracy.best_step); }},
-    Metric{"training_tokens", "budget", "training tokens", "M", kNeither, false, kMega, -1,
+    Metric{"training_tokens", "budget", "training tokens", "M", kNeither, Timed::no, kMega, -1,
            "tokens seen in training, repetitions counted and padding not",
            [](const Record& r) { return real(r.training.tokens); }},
-    Metric{"search_trials", "trials", "trials of the search", "", kNeither, false, 1, 0,
+    Metric{"search_trials", "trials", "trials of the search", "", kNeither, Timed::no, 1, 0,
            "trials of the search (lra tune) that chose the settings; none: no search",
            [](const Record& r) {
              return r.search ? Real(static_cast<double>(r.search->trials.size())) : Real();
            }},
-    Metric{"search_tokens", "", "tokens of the search", "M", kNeither, false, kMega, -1,
+    Metric{"search_tokens", "", "tokens of the search", "M", kNeither, Timed::no, kMega, -1,
            "tokens that all trials of the search, and others in its folder, were trained on",
            [](const Record& r) {
              if (!r.search) return Real();
              return Real(static_cast<double>(r.search->tokens + r.search->further.tokens));
            }},
-    Metric{"parameters", "params", "parameters", "", kNeither, false, 1, 0,
+    Metric{"parameters", "params", "parameters", "", kNeither, Timed::no, 1, 0,
            "trained numbers of the model", [](const Record& r) { return real(r.parameters); }},
-    Metric{"train_flops_per_token", "flops", "training FLOPs/token", "M", kLower, false, kMega, -1,
-           "floating-point operations of products, forward and backward, per token",
+    Metric{"train_flops_per_token", "flops", "training FLOPs/token", "M", kLower, Timed::no, kMega,
+           -1, "floating-point operations of products, forward and backward, per token",
            [](const Record& r) { return r.cost.train_flops_per_token; }},
-    Metric{"infer_flops_per_token", "", "inference FLOPs/token", "M", kLower, false, kMega, -1,
+    Metric{"infer_flops_per_token", "", "inference FLOPs/token", "M", kLower, Timed::no, kMega, -1,
            "floating-point operations of products, forward, per token",
            [](const Record& r) { return r.cost.infer_flops_per_token; }},
-    Metric{"train_steps_per_second", "speed", "training steps/s", "", kHigher, true, 1, -1,
-           "optimiser steps per second of training time",
+    Metric{"train_steps_per_second", "speed", "training steps/s", "", kHigher, Timed::measurement,
+           1, -1, "optimiser steps per second of training time",
            [](const Record& r) { return r.speed.train_steps_per_second; }},
-    Metric{"train_examples_per_second", "examples", "training examples/s", "", kHigher, true, 1, -1,
-           "training examples per second",
+    Metric{"train_examples_per_second", "examples", "training examples/s", "", kHigher,
+           Timed::measurement, 1, -1, "training examples per second",
            [](const Record& r) { return r.speed.train_examples_per_second; }},
-    Metric{"train_tokens_per_second", "tokens", "training tokens/s", "", kHigher, true, 1, -1,
-           "training tokens per second, padding not counted",
+    Metric{"train_tokens_per_second", "tokens", "training tokens/s", "", kHigher,
+           Timed::measurement, 1, -1, "training tokens per second, padding not counted",
            [](const Record& r) { return r.speed.train_tokens_per_second; }},
-    Metric{"infer_examples_per_second", "infer", "inference examples/s", "", kHigher, true, 1, -1,
-           "test examples per second of the evaluation",
+    Metric{"infer_examples_per_second", "infer", "inference examples/s", "", kHigher,
+           Timed::measurement, 1, -1, "test examples per second of the evaluation",
            [](const Record& r) { return r.speed.infer_examples_per_second; }},
-    Metric{"infer_tokens_per_second", "", "inference tokens/s", "", kHigher, true, 1, -1,
-           "test tokens per second of the evaluation, padding not counted",
+    Metric{"infer_tokens_per_second", "", "inference tokens/s", "", kHigher, Timed::measurement, 1,
+           -1, "test tokens per second of the evaluation, padding not counted",
            [](const Record& r) { return r.speed.infer_tokens_per_second; }},
-    Metric{"train_step_ms", "", "median step", "ms", kLower, true, 1, -1,
+    Metric{"train_step_ms", "", "median step", "ms", kLower, Timed::measurement, 1, -1,
            "median time of an optimiser step",
            [](const Record& r) {
              return r.speed.train_step_ms ? Real(r.speed.train_step_ms->median) : Real();
            }},
-    Metric{"peak_tensor_bytes", "memory", "peak tensors", "MB", kLower, true, kMega, 1,
-           "largest sum of bytes of all live tensors during training",
+    Metric{"peak_tensor_bytes", "memory", "peak tensors", "MB", kLower, Timed::measurement, kMega,
+           1, "largest sum of bytes of all live tensors during training",
            [](const Record& r) { return real(r.memory.peak_tensor_bytes); }},
-    Metric{"peak_rss_bytes", "rss", "peak resident", "MB", kLower, true, kMega, 1,
+    Metric{"peak_rss_bytes", "rss", "peak resident", "MB", kLower, Timed::measurement, kMega, 1,
            "largest resident memory of the process; only of a run that had its process alone",
            [](const Record& r) { return real(r.memory.peak_rss_bytes); }},
-    Metric{"seconds", "time", "training time", "s", kLower, true, 1, -1,
+    Metric{"seconds", "time", "training time", "s", kLower, Timed::training, 1, -1,
            "time spent in training steps", [](const Record& r) { return r.time.seconds; }},
-    Metric{"energy_joules", "energy", "training energy", "J", kLower, true, 1, -1,
+    Metric{"energy_joules", "energy", "training energy", "J", kLower, Timed::training, 1, -1,
            "energy of training where the machine has a counter",
            [](const Record& r) { return r.cost.energy_joules; }},
     diagnosis<Name{"entropy_norm"}>(
@@ -164,8 +164,9 @@ const std::array kMetrics{
 std::span<const Metric> metrics() { return kMetrics; }
 
 std::optional<Timing> timing_of(const Metric& metric, const Record& record) {
-  const bool of_training = metric.name == "seconds" || metric.name == "energy_joules";
-  return of_training && record.time.measured ? record.time.measured : record.speed.measured;
+  if (metric.timed == Timed::no) return std::nullopt;
+  if (metric.timed == Timed::training && record.time.measured) return record.time.measured;
+  return record.speed.measured;
 }
 
 const Metric* find_metric(std::string_view name) {

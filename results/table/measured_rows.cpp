@@ -100,7 +100,7 @@ TableCell TableBuilder::entry_cell(const Entry& entry, const Column& column) {
   const Cell& cell = found->second;
   fill(out, cell, column);
   if (board_.columns.size() > 1) out.marks = cell_marks(*column.at, cell, entry);
-  if (column.metric != nullptr && column.metric->timing && out.value) {
+  if (column.metric != nullptr && column.metric->timed != Timed::no && out.value) {
     if (cell.shared.count(std::string(column.metric->name)) != 0) {
       add_mark(out.marks, note("measured while other runs ran beside"));
     }
